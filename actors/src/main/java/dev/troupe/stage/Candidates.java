@@ -1,0 +1,27 @@
+package dev.troupe.stage;
+
+import dev.troupe.sampling.RankCandidates;
+import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Ints;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a last-stage rank found in its own vocabulary rows, to rank 0.
+ *
+ * @param fromRank sender
+ * @param answers one for every want of the batch, in its order
+ * @param failedTokens token rows for which this rank knows of a value that is not finite
+ */
+public record Candidates(Epoch epoch, long step, int fromRank, List<Answer> answers, Ints failedTokens)
+        implements TensorMessage {
+    public Candidates {
+        answers = List.copyOf(answers);
+    }
+
+    /**
+     * @param candidates for a token
+     * @param row own vocabulary rows {@code [1, rows]}, for a whole row
+     */
+    public record Answer(@Nullable RankCandidates candidates, @Nullable Floats row) {}
+}

@@ -1,0 +1,53 @@
+package dev.troupe.stage;
+
+import dev.troupe.tensor.Floats;
+import java.util.List;
+
+/**
+ * What a step gave, from rank 0 of the last stage to the scheduler. It implies that every rank of every stage has
+ * written its keys and values of this step.
+ *
+ * @param answers one for every want of the batch, in its order
+ * @param failures sequences that met a value that is not finite
+ */
+public record StepResult(Epoch epoch, long step, List<Answer> answers, List<Failure> failures) {
+    public StepResult {
+        answers = List.copyOf(answers);
+        failures = List.copyOf(failures);
+    }
+
+    /** An answer to one {@link Want}. */
+    public sealed interface Answer {
+        /** Whose. */
+        long sequence();
+
+        /** Position that was asked after. */
+        int position();
+    }
+
+    /**
+     * The token at {@code position + 1}.
+     *
+     * @param logit its raw logit
+     * @param logprob its log-probability, or NaN where the parameters did not ask
+     * @param top the most probable tokens, descending
+     */
+    public record Token(long sequence, int position, int token, float logit, float logprob, List<Logprob> top)
+            implements Answer {
+        public Token {
+            top = List.copyOf(top);
+        }
+    }
+
+    /** A token and its log-probability. */
+    public record Logprob(int token, float logprob) {}
+
+    /** Logits {@code [1, vocabulary]}. */
+    public record Row(long sequence, int position, Floats values) implements Answer {}
+
+    /** State after the final norm {@code [1, hidden]}. */
+    public record Hidden(long sequence, int position, Floats values) implements Answer {}
+
+    /** A sequence that cannot go on. */
+    public record Failure(long sequence, String reason) {}
+}

@@ -1,0 +1,92 @@
+package dev.troupe.kernel;
+
+import dev.troupe.kvstore.KvStore;
+import dev.troupe.tensor.Tensor;
+import java.util.BitSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The operations a model is made of, on one device. Activations are f32, row-major, one row a token; only the first
+ * {@code tokens} rows of a tensor take part, so buffers may be larger. Every implementation in exact mode gives the bits
+ * of {@code dev.troupe.kernel.reference.ReferenceKernels} (docs/numerics.md has the formulas). Not thread-safe: one
+ * shard owns it.
+ */
+public interface Kernels extends AutoCloseable {
+
+    /** One sentence for people: the device, the vector width, the threads. */
+    String description();
+
+    /**
+     * {@code y[t, r] = chain over k of w[r, k] · x[t, k] (+ bias[r])}, NUMERICS rule 2.
+     *
+     * @param w {@code [rows, columns]}
+     * @param bias {@code [1, rows]} or null
+     * @param x {@code [tokens, columns]}
+     * @param y {@code [tokens, rows]}
+     */
+    void matmul(PackedMatrix w, @Nullable Tensor bias, Tensor x, int tokens, Tensor y);
+
+    /**
+     * A row-parallel product in the canonical chunks and fixed tree of NUMERICS rule 3: one result for every maximal
+     * node of {@code w}'s groups.
+     *
+     * @param w the chunks of this rank's groups, together {@code [rows, columns]}
+     * @param x {@code [tokens, columns]}
+     * @param sums one tensor {@code [tokens, rows]} for every node of {@link ChunkedMatrix#nodes()}
+     */
+    void matmulChunks(ChunkedMatrix w, Tensor x, int tokens, Tensor[] sums);
+
+    /**
+     * Copies embedding rows: {@code y[t] = table[ids[t]]} widened to f32.
+     *
+     * @param table row-major {@code [vocabulary, hidden]} of any type
+     * @param y {@code [tokens, hidden]}
+     */
+    void embed(Tensor table, TokenBatch batch, Tensor y);
+
+    /** {@code y = x · (1 / √(Σx²/n + ε)) · w} for each row; x and y {@code [tokens, n]}, w {@code [1, n]}. */
+    void rmsNorm(Tensor x, Tensor w, float epsilon, int tokens, Tensor y);
+
+    /** {@code residual += x}, then {@code y = rmsNorm(residual)}. All {@code [tokens, n]}. */
+    void addRmsNorm(Tensor residual, Tensor x, Tensor w, float epsilon, int tokens, Tensor y);
+
+    /** RMSNorm in place of each of {@code heads} heads of {@code w.columns()} elements, from column {@code firstColumn}. */
+    void rmsNormHeads(Tensor x, int firstColumn, int heads, Tensor w, float epsilon, int tokens);
+
+    /**
+     * Rotates in place {@code heads} heads of {@code headDim} elements from column {@code firstColumn}, by the position of
+     * each token: {@code (fma(x0, c, −(x1 · s)), fma(x1, c, x0 · s))} for the halves x0, x1.
+     */
+    void rope(Tensor x, int firstColumn, int heads, int headDim, RopeTable table, TokenBatch batch);
+
+    /**
+     * Writes the keys and values of the batch to their cache blocks, rounded to the cache's type.
+     *
+     * @param layer layer of the store
+     * @param qkv {@code [tokens, (heads + 2 · kvHeads) · headDim]}: queries, keys, values
+     * @param overflowed gets the index of every token with a value that is not finite in the cache's type
+     */
+    void storeKv(KvStore store, int layer, Tensor qkv, TokenBatch batch, BitSet overflowed);
+
+    /**
+     * Causal attention over the cache, NUMERICS rule 6. The batch's own keys and values were stored before.
+     *
+     * @param qkv as for {@link #storeKv}
+     * @param window visible tokens, itself included; 0 for all
+     * @param y {@code [tokens, heads · headDim]}
+     */
+    void attention(KvStore store, int layer, Tensor qkv, float scale, int window, TokenBatch batch, Tensor y);
+
+    /** {@code y = g / (1 + exp(−g)) · u}; gateUp {@code [tokens, 2n]} holds g then u, y {@code [tokens, n]}. */
+    void swiglu(Tensor gateUp, int tokens, Tensor y);
+
+    /** {@code a = a + b}, both {@code [tokens, n]}. */
+    void add(Tensor a, Tensor b, int tokens);
+
+    /** Sets in {@code nonFinite} the index of every one of the first {@code tokens} rows with a value that is not finite. */
+    void markNonFinite(Tensor x, int tokens, BitSet nonFinite);
+
+    /** Ends its threads. */
+    @Override
+    void close();
+}

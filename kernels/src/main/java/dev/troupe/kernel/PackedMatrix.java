@@ -1,0 +1,100 @@
+package dev.troupe.kernel;
+
+import dev.troupe.tensor.DType;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A weight matrix {@code [rows, columns]} with 32 rows interleaved, so that a vector lane is an output row (NUMERICS).
+ * Rows are padded with zeros to a multiple of 32; group g holds rows 32g to 32g + 31, k-major:
+ *
+ * <ul>
+ *   <li>f32: {@code [group][k][32]};
+ *   <li>bf16, f16: {@code [group][k]} of 16 ints, int i has row i in its low and row i + 16 in its high half;
+ *   <li>q8_0: {@code [group][piece]} of 1088 bytes: 16 ints of f16 scales in the order of bf16, then 32 × 32 bytes, k-major,
+ *       byte r is row r. A piece is a run of at most 32 columns that lies in one weight block and in one activation block;
+ *       it is padded with zero weights, which changes no integer sum.
+ * </ul>
+ *
+ * <p>After the last group there are 64 readable bytes, so that a kernel may load past the end.
+ */
+public final class PackedMatrix {
+    /** Rows interleaved together. */
+    public static final int GROUP_ROWS = 32;
+
+    /** Bytes of a q8_0 piece of one group. */
+    public static final int Q8_PIECE_BYTES = 64 + 32 * 32;
+
+    private final DType type;
+    private final int rows;
+    private final int firstColumn;
+    private final ColumnPieces pieces;
+    private final MemorySegment memory;
+
+    /**
+     * @param firstColumn column of the activations where this matrix starts: chunks of a row-parallel matrix share one x
+     * @param pieces the columns, as block types cut them; float types use its column count alone
+     * @param memory the interleaved weights, see above
+     */
+    public PackedMatrix(DType type, int rows, int firstColumn, ColumnPieces pieces, MemorySegment memory) {
+        this.type = type;
+        this.rows = rows;
+        this.firstColumn = firstColumn;
+        this.pieces = pieces;
+        this.memory = memory;
+        long expected = Math.multiplyExact(groupBytes(type, pieces), (long) Math.ceilDiv(rows, GROUP_ROWS)) + 64;
+        if (memory.byteSize() < expected) {
+            throw new IllegalArgumentException("a packed %s matrix [%d, %d] takes %d bytes, the memory has %d"
+                    .formatted(type.label(), rows, pieces.columns(), expected, memory.byteSize()));
+        }
+    }
+
+    /** Bytes of one group of 32 rows. */
+    public static long groupBytes(DType type, ColumnPieces pieces) {
+        return switch (type) {
+            case F32 -> 128L * pieces.columns();
+            case BF16, F16 -> 64L * pieces.columns();
+            case Q8_0 -> (long) Q8_PIECE_BYTES * pieces.count();
+        };
+    }
+
+    public DType type() {
+        return type;
+    }
+
+    public int rows() {
+        return rows;
+    }
+
+    public int columns() {
+        return pieces.columns();
+    }
+
+    public int firstColumn() {
+        return firstColumn;
+    }
+
+    public ColumnPieces pieces() {
+        return pieces;
+    }
+
+    public int groups() {
+        return Math.ceilDiv(rows, GROUP_ROWS);
+    }
+
+    public long groupBytes() {
+        return groupBytes(type, pieces);
+    }
+
+    public MemorySegment memory() {
+        return memory;
+    }
+
+    public long address() {
+        return memory.address();
+    }
+
+    /** Bytes that one pass over the weights reads. */
+    public long byteSize() {
+        return groupBytes() * groups();
+    }
+}

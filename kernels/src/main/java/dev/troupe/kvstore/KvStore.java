@@ -1,0 +1,119 @@
+package dev.troupe.kvstore;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/**
+ * One rank's keys and values for its own layers and KV heads, in fixed blocks that the scheduler hands out.
+ *
+ * <p>Keys of a layer are {@code [blocks][kvHeads][headDim][blockSize]}: lanes are tokens. Values are
+ * {@code [blocks][kvHeads][blockSize][paddedHeadDim]}: lanes are head elements; the padding up to a multiple of 16 is
+ * never summed into a result.
+ */
+public final class KvStore implements AutoCloseable {
+    /** Block sizes that kernels accept, in tokens; they divide the span of 128 of NUMERICS rule 6. */
+    public static final List<Integer> BLOCK_SIZES = List.of(16, 32, 64, 128);
+
+    private static final long ALIGNMENT = 64;
+
+    private final KvType type;
+    private final int layers;
+    private final int kvHeads;
+    private final int headDim;
+    private final int blockSize;
+    private final int blocks;
+    private final Arena arena;
+    private final MemorySegment[] keys;
+    private final MemorySegment[] values;
+
+    /**
+     * Allocates the store.
+     *
+     * @throws IllegalArgumentException for a block size that is not one of {@link #BLOCK_SIZES}
+     */
+    public KvStore(KvType type, int layers, int kvHeads, int headDim, int blockSize, int blocks) {
+        if (!BLOCK_SIZES.contains(blockSize)) {
+            throw new IllegalArgumentException(
+                    "kv block-size = %d tokens does not work; these do: %s".formatted(blockSize, BLOCK_SIZES));
+        }
+        this.type = type;
+        this.layers = layers;
+        this.kvHeads = kvHeads;
+        this.headDim = headDim;
+        this.blockSize = blockSize;
+        this.blocks = blocks;
+        this.arena = Arena.ofShared();
+        this.keys = new MemorySegment[layers];
+        this.values = new MemorySegment[layers];
+        for (int layer = 0; layer < layers; layer++) {
+            keys[layer] = arena.allocate(Math.multiplyExact(keyBlockBytes(), (long) blocks) + 64, ALIGNMENT);
+            values[layer] = arena.allocate(Math.multiplyExact(valueBlockBytes(), (long) blocks) + 64, ALIGNMENT);
+        }
+    }
+
+    public KvType type() {
+        return type;
+    }
+
+    public int layers() {
+        return layers;
+    }
+
+    public int kvHeads() {
+        return kvHeads;
+    }
+
+    public int headDim() {
+        return headDim;
+    }
+
+    /** Head dimension rounded up to a multiple of 16: the stride of a token's values. */
+    public int paddedHeadDim() {
+        return (headDim + 15) & ~15;
+    }
+
+    /** Tokens in a block. */
+    public int blockSize() {
+        return blockSize;
+    }
+
+    public int blocks() {
+        return blocks;
+    }
+
+    /** Bytes of one block of keys of one layer, all heads. */
+    public long keyBlockBytes() {
+        return (long) kvHeads * headDim * blockSize * type.bytes();
+    }
+
+    /** Bytes of one block of values of one layer, all heads. */
+    public long valueBlockBytes() {
+        return (long) kvHeads * blockSize * paddedHeadDim() * type.bytes();
+    }
+
+    /** Keys of a layer, counted from this store's first. */
+    public MemorySegment keys(int layer) {
+        return keys[layer];
+    }
+
+    /** Values of a layer, counted from this store's first. */
+    public MemorySegment values(int layer) {
+        return values[layer];
+    }
+
+    /** Byte offset of {@code keys[block][head][element][slot]}. */
+    public long keyOffset(int block, int head, int element, int slot) {
+        return ((((long) block * kvHeads + head) * headDim + element) * blockSize + slot) * type.bytes();
+    }
+
+    /** Byte offset of {@code values[block][head][slot][element]}. */
+    public long valueOffset(int block, int head, int slot, int element) {
+        return ((((long) block * kvHeads + head) * blockSize + slot) * paddedHeadDim() + element) * type.bytes();
+    }
+
+    @Override
+    public void close() {
+        arena.close();
+    }
+}

@@ -1,0 +1,39 @@
+package dev.troupe.model;
+
+/**
+ * Rotary position embedding (Su et al. 2021, "RoFormer") in the half-rotation layout, and how its frequencies are
+ * scaled for long contexts.
+ *
+ * @param theta base of the frequencies
+ * @param scaling what is done to them
+ */
+public record RopeConfig(double theta, Scaling scaling) {
+
+    /** A rule that changes the frequencies. */
+    public sealed interface Scaling {}
+
+    /** Frequencies as they are. */
+    public record None() implements Scaling {}
+
+    /** All frequencies divided by {@code factor} (position interpolation). */
+    public record Linear(double factor) implements Scaling {}
+
+    /** Llama 3.1: low frequencies divided, high ones kept, a smooth band between. */
+    public record Llama3(double factor, double lowFrequencyFactor, double highFrequencyFactor, double originalMaxPositions)
+            implements Scaling {}
+
+    /**
+     * YaRN (Peng et al. 2023).
+     *
+     * @param attentionFactor multiplies cosine and sine; 0 stands for the paper's {@code 0.1 ln(factor) + 1}
+     * @param truncate whether the correction range is rounded to whole dimensions
+     */
+    public record Yarn(
+            double factor,
+            double originalMaxPositions,
+            double betaFast,
+            double betaSlow,
+            double attentionFactor,
+            boolean truncate)
+            implements Scaling {}
+}

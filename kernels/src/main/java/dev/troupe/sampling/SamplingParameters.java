@@ -1,0 +1,60 @@
+package dev.troupe.sampling;
+
+import java.util.Map;
+
+/**
+ * How a token is drawn from logits (NUMERICS rule 9). Names as in the OpenAI API.
+ *
+ * @param temperature 0 is greedy
+ * @param topK keep the k largest; 0 keeps all
+ * @param topP keep the smallest set of the most probable tokens whose probability reaches this; 1 keeps all
+ * @param minP keep tokens with at least this fraction of the largest probability; 0 keeps all
+ * @param repetitionPenalty divides (positive) or multiplies (negative) the logits of tokens seen before; 1 is none
+ * @param presencePenalty subtracted once from the logits of completion tokens seen before; 0 is none
+ * @param frequencyPenalty subtracted for every time a completion token was seen before; 0 is none
+ * @param logitBias added to the logits of these ids
+ * @param seed key of the noise
+ * @param topLogprobs how many of the most probable tokens to report with each token; −1 reports none, not even the own
+ */
+public record SamplingParameters(
+        float temperature,
+        int topK,
+        float topP,
+        float minP,
+        float repetitionPenalty,
+        float presencePenalty,
+        float frequencyPenalty,
+        Map<Integer, Float> logitBias,
+        long seed,
+        int topLogprobs) {
+
+    /** The most tokens that {@link #topLogprobs} may ask for. */
+    public static final int MAX_TOP_LOGPROBS = 20;
+
+    public SamplingParameters {
+        logitBias = Map.copyOf(logitBias);
+        require("temperature", temperature, 0, 100);
+        require("top_p", topP, Float.MIN_VALUE, 1);
+        require("min_p", minP, 0, 1);
+        require("repetition_penalty", repetitionPenalty, 0.01f, 100);
+        require("presence_penalty", presencePenalty, -2, 2);
+        require("frequency_penalty", frequencyPenalty, -2, 2);
+        require("top_k", topK, 0, Integer.MAX_VALUE);
+        require("top_logprobs", topLogprobs, -1, MAX_TOP_LOGPROBS);
+        logitBias.forEach((id, bias) -> {
+            require("logit_bias id", id, 0, Integer.MAX_VALUE);
+            require("logit_bias", bias, -100, 100);
+        });
+    }
+
+    private static void require(String name, float value, float least, float most) {
+        if (!(value >= least && value <= most)) {
+            throw new IllegalArgumentException("%s=%s, expected %s to %s".formatted(name, value, least, most));
+        }
+    }
+
+    /** The most probable token, always. */
+    public static SamplingParameters greedy() {
+        return new SamplingParameters(0, 0, 1, 0, 1, 0, 0, Map.of(), 0, -1);
+    }
+}

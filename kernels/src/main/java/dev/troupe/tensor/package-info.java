@@ -1,0 +1,5 @@
+/** Tensors: memory with a type and a shape. */
+@NullMarked
+package dev.troupe.tensor;
+
+import org.jspecify.annotations.NullMarked;
