@@ -23,7 +23,12 @@ public final class Placement {
      * @param above the new epoch must be higher than this
      */
     public record Request(
-            String model, int replica, int pipelineParallel, int tensorParallel, Epoch above, ActorRef<Outcome> replyTo) {}
+            String model,
+            int replica,
+            int pipelineParallel,
+            int tensorParallel,
+            Epoch above,
+            ActorRef<Outcome> replyTo) {}
 
     /** How it went. */
     public sealed interface Outcome {}

@@ -23,5 +23,6 @@ public record Candidates(Epoch epoch, long step, int fromRank, List<Answer> answ
      * @param candidates for a token
      * @param row own vocabulary rows {@code [1, rows]}, for a whole row
      */
-    public record Answer(@Nullable RankCandidates candidates, @Nullable Floats row) {}
+    public record Answer(
+            @Nullable RankCandidates candidates, @Nullable Floats row) {}
 }

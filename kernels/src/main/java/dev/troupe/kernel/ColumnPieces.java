@@ -32,7 +32,8 @@ public final class ColumnPieces {
                 cuts.add(k);
             }
         }
-        return new ColumnPieces(columns, cuts.stream().mapToInt(Integer::intValue).toArray());
+        return new ColumnPieces(
+                columns, cuts.stream().mapToInt(Integer::intValue).toArray());
     }
 
     public int columns() {

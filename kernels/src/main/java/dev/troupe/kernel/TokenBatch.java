@@ -31,13 +31,13 @@ public final class TokenBatch {
         for (int t = 0; t < ids.length; t++) {
             int s = sequences[t];
             if (s < 0 || s >= blockTables.length || positions[t] < 0) {
-                throw new IllegalArgumentException(
-                        "token %d has sequence=%d of %d and position=%d".formatted(t, s, blockTables.length, positions[t]));
+                throw new IllegalArgumentException("token %d has sequence=%d of %d and position=%d"
+                        .formatted(t, s, blockTables.length, positions[t]));
             }
             boolean continues = t > 0 && sequences[t - 1] == s;
             if (continues ? positions[t] != positions[t - 1] + 1 : seen[s]) {
-                throw new IllegalArgumentException("tokens of sequence %d do not stand together in order at token %d"
-                        .formatted(s, t));
+                throw new IllegalArgumentException(
+                        "tokens of sequence %d do not stand together in order at token %d".formatted(s, t));
             }
             seen[s] = true;
         }

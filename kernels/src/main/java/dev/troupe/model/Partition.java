@@ -82,7 +82,9 @@ public record Partition(List<Stage> stages) {
                         Math.min(config.vocabularySize(), VOCABULARY_SPAN * bound(spans, tensorParallel, r + 1))));
             }
             stages.add(new Stage(
-                    bound(config.layers(), pipelineParallel, s), bound(config.layers(), pipelineParallel, s + 1), ranks));
+                    bound(config.layers(), pipelineParallel, s),
+                    bound(config.layers(), pipelineParallel, s + 1),
+                    ranks));
         }
         return new Partition(stages);
     }
@@ -109,8 +111,9 @@ public record Partition(List<Stage> stages) {
                 requireNext("KV groups of stage %d rank %d".formatted(s, r), rank.fromGroup(), group);
                 requireNext("vocabulary rows of stage %d rank %d".formatted(s, r), rank.fromRow(), row);
                 if (rank.fromRow() % VOCABULARY_SPAN != 0 && rank.fromRow() != config.vocabularySize()) {
-                    throw new IllegalArgumentException("vocabulary rows of stage %d rank %d start at %d, no multiple of %d"
-                            .formatted(s, r, rank.fromRow(), VOCABULARY_SPAN));
+                    throw new IllegalArgumentException(
+                            "vocabulary rows of stage %d rank %d start at %d, no multiple of %d"
+                                    .formatted(s, r, rank.fromRow(), VOCABULARY_SPAN));
                 }
                 group = rank.toGroup();
                 row = rank.toRow();

@@ -19,7 +19,8 @@ public record RopeConfig(double theta, Scaling scaling) {
     public record Linear(double factor) implements Scaling {}
 
     /** Llama 3.1: low frequencies divided, high ones kept, a smooth band between. */
-    public record Llama3(double factor, double lowFrequencyFactor, double highFrequencyFactor, double originalMaxPositions)
+    public record Llama3(
+            double factor, double lowFrequencyFactor, double highFrequencyFactor, double originalMaxPositions)
             implements Scaling {}
 
     /**

@@ -50,8 +50,8 @@ public enum DType {
      */
     public long rowBytes(long columns) {
         if (columns < 0 || columns % blockSize != 0) {
-            throw new IllegalArgumentException(
-                    "columns=%d is not a multiple of the %d elements in a block of %s".formatted(columns, blockSize, label));
+            throw new IllegalArgumentException("columns=%d is not a multiple of the %d elements in a block of %s"
+                    .formatted(columns, blockSize, label));
         }
         return Math.multiplyExact(columns / blockSize, (long) blockBytes);
     }
