@@ -11,7 +11,8 @@ class ExactMathTest {
     @Test
     void exponentialIsWithinOneUlp() {
         assertThat(worst(ExactMath::exp, StrictMath::exp, -87f, -0x1p-30f)).isLessThan(1.0);
-        assertThat(worst(ExactMath::exp, StrictMath::exp, 0x1p-30f, ExactMath.EXP_MOST)).isLessThan(1.0);
+        assertThat(worst(ExactMath::exp, StrictMath::exp, 0x1p-30f, ExactMath.EXP_MOST))
+                .isLessThan(1.0);
     }
 
     @Test
@@ -21,7 +22,9 @@ class ExactMathTest {
         assertThat(ExactMath.exp(-87f)).isEqualTo((float) StrictMath.exp(-87));
         assertBits(ExactMath.exp(Math.nextDown(-87f)), 0f);
         assertBits(ExactMath.exp(Float.NEGATIVE_INFINITY), 0f);
-        assertThat(ExactMath.exp(ExactMath.EXP_MOST)).isLessThanOrEqualTo(Float.MAX_VALUE).isGreaterThan(3.4e38f);
+        assertThat(ExactMath.exp(ExactMath.EXP_MOST))
+                .isLessThanOrEqualTo(Float.MAX_VALUE)
+                .isGreaterThan(3.4e38f);
         assertThat(ExactMath.exp(Math.nextUp(ExactMath.EXP_MOST))).isEqualTo(INFINITY);
         assertThat(ExactMath.exp(INFINITY)).isEqualTo(INFINITY);
         assertThat(ExactMath.exp(Float.NaN)).isNaN();
@@ -29,7 +32,8 @@ class ExactMathTest {
 
     @Test
     void logarithmIsWithinOneUlp() {
-        assertThat(worst(ExactMath::log, StrictMath::log, Float.MIN_VALUE, Float.MAX_VALUE)).isLessThan(1.0);
+        assertThat(worst(ExactMath::log, StrictMath::log, Float.MIN_VALUE, Float.MAX_VALUE))
+                .isLessThan(1.0);
         assertThat(worst(ExactMath::log, StrictMath::log, 0.5f, 2f)).isLessThan(1.0);
     }
 
@@ -45,8 +49,10 @@ class ExactMathTest {
 
     @Test
     void logarithmOfOnePlusIsWithinTwoUlp() {
-        assertThat(worst(ExactMath::log1p, StrictMath::log1p, 0x1p-31f, Float.MAX_VALUE)).isLessThan(2.0);
-        assertThat(worst(ExactMath::log1p, StrictMath::log1p, Math.nextUp(-1f), -0x1p-31f)).isLessThan(2.0);
+        assertThat(worst(ExactMath::log1p, StrictMath::log1p, 0x1p-31f, Float.MAX_VALUE))
+                .isLessThan(2.0);
+        assertThat(worst(ExactMath::log1p, StrictMath::log1p, Math.nextUp(-1f), -0x1p-31f))
+                .isLessThan(2.0);
     }
 
     @Test
