@@ -1,0 +1,107 @@
+package dev.troupe.kernel;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.BrokenBarrierException;
+import java.util.concurrent.CyclicBarrier;
+import jdk.incubator.vector.LongVector;
+import jdk.incubator.vector.VectorSpecies;
+
+/** The read bandwidth of this machine's memory: the ceiling beside every decode number. */
+public final class MemoryCeiling {
+    private static final VectorSpecies<Long> LANES = LongVector.SPECIES_PREFERRED;
+    @SuppressWarnings("restricted") // reads stay inside the arena that bytesPerSecond owns
+    private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+    private static final int STEP = 8 * LANES.vectorByteSize();
+
+    /** Written so that no read can be optimised away. */
+    @SuppressWarnings("UnusedVariable")
+    private static volatile long sink;
+
+    private MemoryCeiling() {}
+
+    /**
+     * Reads {@code bytes} of memory, far more than the caches hold, with each of {@code threads} threads reading its own
+     * share at the same time.
+     *
+     * @param bytes per pass, all threads together
+     * @param passes timed passes after two that warm up
+     * @return median bytes per second over the passes
+     */
+    public static double bytesPerSecond(int threads, long bytes, int passes) {
+        if (threads < 1 || passes < 1 || bytes < (long) threads * STEP) {
+            throw new IllegalArgumentException("threads=%d, bytes=%d, passes=%d".formatted(threads, bytes, passes));
+        }
+        long share = bytes / threads / STEP * STEP;
+        long[] nanos = new long[passes + 2];
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment memory = arena.allocate(share * threads, 64);
+            memory.fill((byte) 1);
+            CyclicBarrier barrier = new CyclicBarrier(threads + 1);
+            List<Thread> readers = new ArrayList<>();
+            for (int t = 0; t < threads; t++) {
+                long from = memory.address() + t * share;
+                readers.add(Thread.ofPlatform().daemon().name("ceiling-" + t).start(() -> readAll(from, share, nanos.length, barrier)));
+            }
+            for (int pass = 0; pass < nanos.length; pass++) {
+                await(barrier);
+                long start = System.nanoTime();
+                await(barrier);
+                nanos[pass] = System.nanoTime() - start;
+            }
+            for (Thread reader : readers) {
+                join(reader);
+            }
+        }
+        long[] timed = Arrays.copyOfRange(nanos, 2, nanos.length);
+        Arrays.sort(timed);
+        return share * threads * 1e9 / timed[timed.length / 2];
+    }
+
+    private static void readAll(long from, long bytes, int passes, CyclicBarrier barrier) {
+        for (int pass = 0; pass < passes; pass++) {
+            await(barrier);
+            sink = sum(from, bytes);
+            await(barrier);
+        }
+    }
+
+    private static long sum(long from, long bytes) {
+        LongVector a = LongVector.zero(LANES);
+        LongVector b = a;
+        LongVector c = a;
+        LongVector d = a;
+        int width = LANES.vectorByteSize();
+        for (long at = from; at < from + bytes; at += STEP) {
+            a = a.add(LongVector.fromMemorySegment(LANES, ALL, at, ByteOrder.nativeOrder()));
+            b = b.add(LongVector.fromMemorySegment(LANES, ALL, at + width, ByteOrder.nativeOrder()));
+            c = c.add(LongVector.fromMemorySegment(LANES, ALL, at + 2L * width, ByteOrder.nativeOrder()));
+            d = d.add(LongVector.fromMemorySegment(LANES, ALL, at + 3L * width, ByteOrder.nativeOrder()));
+            a = a.add(LongVector.fromMemorySegment(LANES, ALL, at + 4L * width, ByteOrder.nativeOrder()));
+            b = b.add(LongVector.fromMemorySegment(LANES, ALL, at + 5L * width, ByteOrder.nativeOrder()));
+            c = c.add(LongVector.fromMemorySegment(LANES, ALL, at + 6L * width, ByteOrder.nativeOrder()));
+            d = d.add(LongVector.fromMemorySegment(LANES, ALL, at + 7L * width, ByteOrder.nativeOrder()));
+        }
+        return a.add(b).add(c.add(d)).lane(0);
+    }
+
+    private static void await(CyclicBarrier barrier) {
+        try {
+            barrier.await();
+        } catch (InterruptedException | BrokenBarrierException e) {
+            throw new IllegalStateException("measuring the read bandwidth was interrupted", e);
+        }
+    }
+
+    private static void join(Thread thread) {
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException("measuring the read bandwidth was interrupted", e);
+        }
+    }
+}
