@@ -16,7 +16,8 @@ public final class MemoryCeiling {
     private static final VectorSpecies<Long> LANES = LongVector.SPECIES_PREFERRED;
     @SuppressWarnings("restricted") // reads stay inside the arena that bytesPerSecond owns
     private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
-    private static final int STEP = 8 * LANES.vectorByteSize();
+    private static final int STEP = 4 * LANES.vectorByteSize();
+    private static final long PIECE = 1 << 20;
 
     /** Written so that no read can be optimised away. */
     @SuppressWarnings("UnusedVariable")
@@ -71,20 +72,25 @@ public final class MemoryCeiling {
     }
 
     private static long sum(long from, long bytes) {
+        long total = 0;
+        for (long at = from; at < from + bytes; at += PIECE) {
+            total += sumPiece(at, (int) Math.min(PIECE, from + bytes - at));
+        }
+        return total;
+    }
+
+    /** An int loop counter: C2 leaves loops over longs alone. */
+    private static long sumPiece(long from, int bytes) {
         LongVector a = LongVector.zero(LANES);
         LongVector b = a;
         LongVector c = a;
         LongVector d = a;
         int width = LANES.vectorByteSize();
-        for (long at = from; at < from + bytes; at += STEP) {
-            a = a.add(LongVector.fromMemorySegment(LANES, ALL, at, ByteOrder.nativeOrder()));
-            b = b.add(LongVector.fromMemorySegment(LANES, ALL, at + width, ByteOrder.nativeOrder()));
-            c = c.add(LongVector.fromMemorySegment(LANES, ALL, at + 2L * width, ByteOrder.nativeOrder()));
-            d = d.add(LongVector.fromMemorySegment(LANES, ALL, at + 3L * width, ByteOrder.nativeOrder()));
-            a = a.add(LongVector.fromMemorySegment(LANES, ALL, at + 4L * width, ByteOrder.nativeOrder()));
-            b = b.add(LongVector.fromMemorySegment(LANES, ALL, at + 5L * width, ByteOrder.nativeOrder()));
-            c = c.add(LongVector.fromMemorySegment(LANES, ALL, at + 6L * width, ByteOrder.nativeOrder()));
-            d = d.add(LongVector.fromMemorySegment(LANES, ALL, at + 7L * width, ByteOrder.nativeOrder()));
+        for (int i = 0; i < bytes; i += 4 * width) {
+            a = a.add(LongVector.fromMemorySegment(LANES, ALL, from + i, ByteOrder.nativeOrder()));
+            b = b.add(LongVector.fromMemorySegment(LANES, ALL, from + i + width, ByteOrder.nativeOrder()));
+            c = c.add(LongVector.fromMemorySegment(LANES, ALL, from + i + 2L * width, ByteOrder.nativeOrder()));
+            d = d.add(LongVector.fromMemorySegment(LANES, ALL, from + i + 3L * width, ByteOrder.nativeOrder()));
         }
         return a.add(b).add(c.add(d)).lane(0);
     }
