@@ -8,7 +8,7 @@ public final class PipelineStage {
     private PipelineStage() {}
 
     /** What a stage understands. */
-    public sealed interface Command permits Form, Connect, Prepared, NotPrepared, Joined, Stop {}
+    public sealed interface Command permits Form, Connect, Preparing, Prepared, NotPrepared, Joined, RankLost, Stop {}
 
     /** Make all ranks of {@code stage} load; answered by {@link StageEvent.Formed} or {@link StageEvent.Lost}. */
     public record Form(Epoch epoch, int stage, ReplicaPlan plan, ActorRef<StageEvent> replyTo) implements Command {}
@@ -24,6 +24,9 @@ public final class PipelineStage {
         }
     }
 
+    /** A rank is there, on the wanted slot, and has begun to load its share, which may take long. */
+    public record Preparing(Peer peer) implements Command {}
+
     /** A rank has loaded its share. */
     public record Prepared(Peer peer) implements Command {}
 
@@ -32,6 +35,13 @@ public final class PipelineStage {
 
     /** A rank knows its peers. */
     public record Joined(ShardId id) implements Command {}
+
+    /**
+     * A rank cannot go on: it says so itself, or whoever watches its node does.
+     *
+     * @param reason for people: what happened
+     */
+    public record RankLost(ShardId id, String reason) implements Command {}
 
     /** End all ranks and stop. Also the stop message of its cluster shard. */
     public enum Stop implements Command {

@@ -7,13 +7,18 @@ import java.util.List;
  * What a step gave, from rank 0 of the last stage to the scheduler. It implies that every rank of every stage has
  * written its keys and values of this step.
  *
- * @param answers one for every want of the batch, in its order
- * @param failures sequences that met a value that is not finite
+ * <p>Results of one epoch leave in the order of their steps.
+ *
+ * @param answers one for every want of the batch whose sequence did not fail, in the batch's order
+ * @param failures sequences that met a value that is not finite, in the batch's order
+ * @param work what the step cost every stage, ascending
  */
-public record StepResult(Epoch epoch, long step, List<Answer> answers, List<Failure> failures) {
+public record StepResult(
+        Epoch epoch, long step, List<Answer> answers, List<Failure> failures, List<StageWork> work) {
     public StepResult {
         answers = List.copyOf(answers);
         failures = List.copyOf(failures);
+        work = List.copyOf(work);
     }
 
     /** An answer to one {@link Want}. */

@@ -11,7 +11,8 @@ public final class TensorShard {
     public sealed interface Command permits TensorMessage, Prepare, Join, Execute, Stop {}
 
     /**
-     * Load your share. Answered by {@link PipelineStage.Prepared} or {@link PipelineStage.NotPrepared}.
+     * Load your share. Answered by {@link PipelineStage.Preparing} at once and later by {@link PipelineStage.Prepared},
+     * or by {@link PipelineStage.NotPrepared}.
      *
      * @param id who the shard is
      * @param slot where the plan wants it; it refuses to run elsewhere

@@ -1,0 +1,52 @@
+package dev.troupe.stage;
+
+/**
+ * How far one shard is, written by the shard's thread and read by anybody: a busy shard cannot answer messages, so this
+ * is how its node tells <em>busy and advancing</em> from <em>stuck</em>.
+ */
+public final class ShardProgress {
+    private final ShardId id;
+    private volatile Moment last;
+
+    ShardProgress(ShardId id, long nanos) {
+        this.id = id;
+        this.last = new Moment(Activity.LOADING, 0, 0, nanos);
+    }
+
+    /** What a shard is doing. */
+    public enum Activity {
+        /** Reading weights. */
+        LOADING,
+        /** No step is open. */
+        IDLE,
+        /** In the local work of a segment. */
+        COMPUTING,
+        /** Steps are open and all of them wait for peers. */
+        WAITING,
+        /** Gone; nothing will follow. */
+        ENDED
+    }
+
+    /**
+     * The last thing that was published.
+     *
+     * @param step the step it is about, 0 before the first
+     * @param segment 0-based segment of the stage; the number of segments for what follows the last
+     * @param nanos when, by {@link System#nanoTime()}, in nanoseconds
+     */
+    public record Moment(Activity activity, long step, int segment, long nanos) {}
+
+    /** Whose progress. */
+    public ShardId id() {
+        return id;
+    }
+
+    /** The newest moment. */
+    public Moment last() {
+        return last;
+    }
+
+    void publish(Activity activity, long step, int segment, long nanos) {
+        last = new Moment(activity, step, segment, nanos);
+    }
+}
