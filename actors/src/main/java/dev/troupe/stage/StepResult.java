@@ -13,8 +13,7 @@ import java.util.List;
  * @param failures sequences that met a value that is not finite, in the batch's order
  * @param work what the step cost every stage, ascending
  */
-public record StepResult(
-        Epoch epoch, long step, List<Answer> answers, List<Failure> failures, List<StageWork> work) {
+public record StepResult(Epoch epoch, long step, List<Answer> answers, List<Failure> failures, List<StageWork> work) {
     public StepResult {
         answers = List.copyOf(answers);
         failures = List.copyOf(failures);
