@@ -50,7 +50,8 @@ public final class Safetensors implements WeightSource {
         } else if (Files.isRegularFile(path.resolve(INDEX))) {
             weights.addIndexed(path.resolve(INDEX));
         } else {
-            throw new WeightFormatException("%s holds no weights: expected %s or %s in it".formatted(path, SINGLE, INDEX));
+            throw new WeightFormatException(
+                    "%s holds no weights: expected %s or %s in it".formatted(path, SINGLE, INDEX));
         }
         return weights;
     }

@@ -18,8 +18,7 @@ import org.jspecify.annotations.Nullable;
 /** One memory-mapped safetensors file: eight bytes of header length, a JSON header, the data. */
 final class SafetensorsFile {
     private static final int LENGTH_BYTES = 8;
-    private static final ValueLayout.OfLong LENGTH =
-            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final Path path;
     private final MemorySegment data;
@@ -28,8 +27,8 @@ final class SafetensorsFile {
     private SafetensorsFile(Path path, MemorySegment data, List<SafetensorsHeader.Entry> entries) {
         this.path = path;
         this.data = data;
-        this.entries =
-                entries.stream().collect(Collectors.toMap(entry -> entry.tensor().name(), entry -> entry));
+        this.entries = entries.stream()
+                .collect(Collectors.toMap(entry -> entry.tensor().name(), entry -> entry));
     }
 
     /**
@@ -76,7 +75,8 @@ final class SafetensorsFile {
         return entries.values().stream().map(SafetensorsHeader.Entry::tensor).toList();
     }
 
-    @Nullable WeightTensor find(String name) {
+    @Nullable
+    WeightTensor find(String name) {
         SafetensorsHeader.Entry entry = entries.get(name);
         return entry == null ? null : entry.tensor();
     }

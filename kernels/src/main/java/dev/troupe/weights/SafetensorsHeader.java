@@ -143,8 +143,7 @@ final class SafetensorsHeader {
         if (typeName == null || shape == null || offsets == null) {
             throw broken(
                     name,
-                    "lacks its %s"
-                            .formatted(typeName == null ? "dtype" : shape == null ? "shape" : "data_offsets"));
+                    "lacks its %s".formatted(typeName == null ? "dtype" : shape == null ? "shape" : "data_offsets"));
         }
         SafetensorsType type = SafetensorsType.named(typeName);
         if (type == null) {

@@ -57,7 +57,8 @@ enum SafetensorsType {
     }
 
     /** The type kernels know it as, or null. */
-    @Nullable DType computed() {
+    @Nullable
+    DType computed() {
         return computed;
     }
 }

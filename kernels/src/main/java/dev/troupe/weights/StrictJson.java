@@ -23,9 +23,8 @@ public final class StrictJson {
 
     private static final JsonFactory FACTORY = JsonFactory.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-            .streamReadConstraints(StreamReadConstraints.builder()
-                    .maxNestingDepth(MAX_NESTING)
-                    .build())
+            .streamReadConstraints(
+                    StreamReadConstraints.builder().maxNestingDepth(MAX_NESTING).build())
             .build();
 
     private static final JsonMapper MAPPER = new JsonMapper(FACTORY);
@@ -50,8 +49,7 @@ public final class StrictJson {
     public static ObjectNode object(Path file, long maxBytes) throws IOException {
         long size = Files.size(file);
         if (size > maxBytes) {
-            throw new WeightFormatException(
-                    "%s has %d bytes, expected at most %d".formatted(file, size, maxBytes));
+            throw new WeightFormatException("%s has %d bytes, expected at most %d".formatted(file, size, maxBytes));
         }
         try (InputStream in = Files.newInputStream(file);
                 JsonParser parser = parser(in)) {

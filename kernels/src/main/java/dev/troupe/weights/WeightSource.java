@@ -19,7 +19,8 @@ public interface WeightSource extends AutoCloseable {
     Collection<WeightTensor> tensors();
 
     /** The tensor of that name, or null. */
-    @Nullable WeightTensor find(String name);
+    @Nullable
+    WeightTensor find(String name);
 
     /**
      * The tensor of that name.
@@ -30,7 +31,10 @@ public interface WeightSource extends AutoCloseable {
         WeightTensor tensor = find(name);
         if (tensor == null) {
             throw new WeightFormatException("%s has no tensor %s among its %d; the model needs it"
-                    .formatted(description(), WeightFormatException.shown(name), tensors().size()));
+                    .formatted(
+                            description(),
+                            WeightFormatException.shown(name),
+                            tensors().size()));
         }
         return tensor;
     }

@@ -19,8 +19,7 @@ public final class SafetensorsWriter {
 
     /** The same with a header length that may lie. */
     public static void write(Path file, long headerLength, byte[] header, int dataBytes) throws IOException {
-        ByteBuffer bytes =
-                ByteBuffer.allocate(8 + header.length + dataBytes).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer bytes = ByteBuffer.allocate(8 + header.length + dataBytes).order(ByteOrder.LITTLE_ENDIAN);
         bytes.putLong(headerLength).put(header);
         for (int i = 0; i < dataBytes; i++) {
             bytes.put((byte) i);

@@ -1,0 +1,35 @@
+package dev.troupe.model;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Assumptions;
+
+/** Where the checkpoints of the tests lie. */
+final class Checkpoints {
+    private Checkpoints() {}
+
+    /** One of the small random checkpoints among the test resources. */
+    static Path golden(String name) {
+        return root().resolve("kernels/src/test/resources/golden").resolve(name);
+    }
+
+    /** The model that comes with Troupe. */
+    static Path tales() {
+        return root().resolve("runtime/src/main/models/tales");
+    }
+
+    /** Third-party data beside the repository; skips the test where there is none. */
+    static Path shared(String name) {
+        Path path = root().resolve("../shared/data").resolve(name).normalize();
+        Assumptions.assumeTrue(Files.exists(path), () -> "needs third-party data at " + path);
+        return path;
+    }
+
+    /** Tests run in their module's directory. */
+    private static Path root() {
+        Path here = Path.of("").toAbsolutePath();
+        return Files.isDirectory(here.resolve("kernels"))
+                ? here
+                : here.resolve("..").normalize();
+    }
+}
