@@ -1,0 +1,5 @@
+package dev.troupe.samples.violations.leftovers.helper;
+
+final class Leftover {
+    private Leftover() {}
+}

@@ -1,0 +1,5 @@
+package dev.troupe.samples.violations.leftovers.impl;
+
+final class Leftover {
+    private Leftover() {}
+}

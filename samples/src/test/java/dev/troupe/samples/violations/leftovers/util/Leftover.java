@@ -1,0 +1,5 @@
+package dev.troupe.samples.violations.leftovers.util;
+
+final class Leftover {
+    private Leftover() {}
+}

@@ -1,0 +1,5 @@
+package dev.troupe.samples.violations.naming.stage;
+
+final class CounterActor {
+    private CounterActor() {}
+}

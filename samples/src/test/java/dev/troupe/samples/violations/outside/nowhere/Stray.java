@@ -1,0 +1,5 @@
+package dev.troupe.samples.violations.outside.nowhere;
+
+final class Stray {
+    private Stray() {}
+}

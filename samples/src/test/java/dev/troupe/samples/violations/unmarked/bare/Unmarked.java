@@ -1,0 +1,5 @@
+package dev.troupe.samples.violations.unmarked.bare;
+
+final class Unmarked {
+    private Unmarked() {}
+}

@@ -1,0 +1,5 @@
+package dev.troupe.samples.violations.unmarked.marked;
+
+final class Marked {
+    private Marked() {}
+}

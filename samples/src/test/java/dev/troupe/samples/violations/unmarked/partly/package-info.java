@@ -1,0 +1,2 @@
+/** Without the mark. */
+package dev.troupe.samples.violations.unmarked.partly;
