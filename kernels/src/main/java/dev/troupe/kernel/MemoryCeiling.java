@@ -14,8 +14,10 @@ import jdk.incubator.vector.VectorSpecies;
 /** The read bandwidth of this machine's memory: the ceiling beside every decode number. */
 public final class MemoryCeiling {
     private static final VectorSpecies<Long> LANES = LongVector.SPECIES_PREFERRED;
+
     @SuppressWarnings("restricted") // reads stay inside the arena that bytesPerSecond owns
     private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+
     private static final int STEP = 4 * LANES.vectorByteSize();
     private static final long PIECE = 1 << 20;
 
@@ -46,7 +48,10 @@ public final class MemoryCeiling {
             List<Thread> readers = new ArrayList<>();
             for (int t = 0; t < threads; t++) {
                 long from = memory.address() + t * share;
-                readers.add(Thread.ofPlatform().daemon().name("ceiling-" + t).start(() -> readAll(from, share, nanos.length, barrier)));
+                readers.add(Thread.ofPlatform()
+                        .daemon()
+                        .name("ceiling-" + t)
+                        .start(() -> readAll(from, share, nanos.length, barrier)));
             }
             for (int pass = 0; pass < nanos.length; pass++) {
                 await(barrier);

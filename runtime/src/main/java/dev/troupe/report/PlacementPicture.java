@@ -27,13 +27,20 @@ public final class PlacementPicture {
     /** The lines of the drawing. */
     public List<String> lines() {
         List<String> lines = new ArrayList<>();
-        int width = places.stream().flatMap(List::stream).mapToInt(String::length).max().orElse(0);
+        int width = places.stream()
+                .flatMap(List::stream)
+                .mapToInt(String::length)
+                .max()
+                .orElse(0);
         List<Partition.Stage> stages = partition.stages();
         for (int s = 0; s < stages.size(); s++) {
             Partition.Stage stage = stages.get(s);
             boolean last = s + 1 == stages.size();
-            lines.add("stage %d  %s layers %s".formatted(
-                    s, bar(stage.fromLayer(), stage.toLayer(), config.layers()), range(stage.fromLayer(), stage.toLayer())));
+            lines.add("stage %d  %s layers %s"
+                    .formatted(
+                            s,
+                            bar(stage.fromLayer(), stage.toLayer(), config.layers()),
+                            range(stage.fromLayer(), stage.toLayer())));
             for (int r = 0; r < stage.ranks().size(); r++) {
                 lines.add(rankLine(s, r, width, last));
             }
@@ -44,18 +51,20 @@ public final class PlacementPicture {
     private String rankLine(int s, int r, int width, boolean last) {
         Partition.Rank rank = partition.stages().get(s).ranks().get(r);
         int perGroup = config.headsPerGroup();
-        String heads = "heads %s of %d (KV %s of %d)".formatted(
-                range(rank.fromGroup() * perGroup, rank.toGroup() * perGroup),
-                config.heads(),
-                range(rank.fromGroup(), rank.toGroup()),
-                config.kvHeads());
+        String heads = "heads %s of %d (KV %s of %d)"
+                .formatted(
+                        range(rank.fromGroup() * perGroup, rank.toGroup() * perGroup),
+                        config.heads(),
+                        range(rank.fromGroup(), rank.toGroup()),
+                        config.kvHeads());
         String rows = last ? ", vocabulary rows " + range(rank.fromRow(), rank.toRow()) : "";
-        return "  rank %d %s %s  %s%s".formatted(
-                r,
-                bar(rank.fromGroup(), rank.toGroup(), config.kvHeads()),
-                pad(places.get(s).get(r), width),
-                heads,
-                rows);
+        return "  rank %d %s %s  %s%s"
+                .formatted(
+                        r,
+                        bar(rank.fromGroup(), rank.toGroup(), config.kvHeads()),
+                        pad(places.get(s).get(r), width),
+                        heads,
+                        rows);
     }
 
     private static String bar(int from, int to, int total) {
