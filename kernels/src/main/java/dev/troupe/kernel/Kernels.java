@@ -83,6 +83,28 @@ public interface Kernels extends AutoCloseable {
     /** {@code a = a + b}, both {@code [tokens, n]}. */
     void add(Tensor a, Tensor b, int tokens);
 
+    /**
+     * {@code y = exp(x − max) / Σ exp(x − max)} for each row, the sum by NUMERICS rule 5; x and y {@code [tokens, n]},
+     * which may be the same tensor.
+     */
+    void softmax(Tensor x, int tokens, Tensor y);
+
+    /**
+     * The column of the largest value of each row, the lowest on a tie.
+     *
+     * @param x {@code [tokens, n]}, finite
+     * @param columns gets {@code tokens} columns
+     */
+    void argmax(Tensor x, int tokens, int[] columns);
+
+    /**
+     * The columns of the largest values of one row, descending, the lower column first on a tie.
+     *
+     * @param x {@code [rows, n]}, finite
+     * @param columns is filled; its length says how many
+     */
+    void topK(Tensor x, int row, int[] columns);
+
     /** Sets in {@code nonFinite} the index of every one of the first {@code tokens} rows with a value that is not finite. */
     void markNonFinite(Tensor x, int tokens, BitSet nonFinite);
 

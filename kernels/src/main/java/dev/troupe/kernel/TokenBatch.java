@@ -68,6 +68,11 @@ public final class TokenBatch {
         return blockTables.length;
     }
 
+    /** Blocks in the table of {@code sequence}. */
+    public int blocks(int sequence) {
+        return blockTables[sequence].length;
+    }
+
     /** KV block that holds {@code position} of {@code sequence}, for blocks of {@code blockSize} tokens. */
     public int block(int sequence, int position, int blockSize) {
         return blockTables[sequence][position / blockSize];

@@ -1,0 +1,208 @@
+package dev.troupe.kernel;
+
+import dev.troupe.tensor.DType;
+import dev.troupe.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+
+/** The repacker of row-major weights, as they lie in a file, to the interleaved layout of {@link PackedMatrix}. */
+public final class MatrixPacker {
+    private static final int GROUP = PackedMatrix.GROUP_ROWS;
+    private static final long PADDING = 64;
+    private static final int COLUMN_TILE = 64;
+
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private MatrixPacker() {}
+
+    /**
+     * Rows {@code [fromRow, toRow)} of a row-major matrix.
+     *
+     * @param source {@code [rows, columns]} in the file's layout, little-endian
+     */
+    public record Rows(Tensor source, int fromRow, int toRow) {
+        public Rows {
+            Objects.checkFromToIndex(fromRow, toRow, source.rows());
+        }
+
+        /** All rows of {@code source}. */
+        public static Rows of(Tensor source) {
+            return new Rows(source, 0, source.rows());
+        }
+
+        int count() {
+            return toRow - fromRow;
+        }
+    }
+
+    /** Packs a whole matrix; see {@link #pack(Arena, List, int, int, int)}. */
+    public static PackedMatrix pack(Arena arena, Tensor source) {
+        return pack(arena, List.of(Rows.of(source)));
+    }
+
+    /** Packs all columns of {@code parts}, one below the other; see {@link #pack(Arena, List, int, int, int)}. */
+    public static PackedMatrix pack(Arena arena, List<Rows> parts) {
+        return pack(arena, parts, 0, parts.getFirst().source().columns(), 0);
+    }
+
+    /**
+     * Packs columns {@code [fromColumn, toColumn)} of {@code parts}, whose rows stand one below the other, for example the
+     * rank's rows of the query, key and value matrices.
+     *
+     * @param firstColumn column of the activations that belongs to {@code fromColumn}
+     * @throws IllegalArgumentException if the parts differ in type or columns, the range is not inside them, or an f16
+     *     weight or scale is not finite
+     */
+    public static PackedMatrix pack(Arena arena, List<Rows> parts, int fromColumn, int toColumn, int firstColumn) {
+        Tensor first = parts.getFirst().source();
+        for (Rows part : parts) {
+            if (part.source().type() != first.type() || part.source().columns() != first.columns()) {
+                throw new IllegalArgumentException("cannot pack %s and %s together: type and columns must be equal"
+                        .formatted(first, part.source()));
+            }
+        }
+        Objects.checkFromToIndex(fromColumn, toColumn, first.columns());
+        int rows = parts.stream().mapToInt(Rows::count).reduce(0, Math::addExact);
+        DType type = first.type();
+        ColumnPieces pieces = ColumnPieces.of(toColumn - fromColumn, fromColumn % 32);
+        long bytes = Math.multiplyExact(PackedMatrix.groupBytes(type, pieces), (long) Math.ceilDiv(rows, GROUP));
+        MemorySegment memory = arena.allocate(Math.addExact(bytes, PADDING), PADDING);
+        PackedMatrix packed = new PackedMatrix(type, rows, firstColumn, pieces, memory);
+        int row = 0;
+        for (Rows part : parts) {
+            packRows(packed, part, row, fromColumn);
+            row += part.count();
+        }
+        return packed;
+    }
+
+    /**
+     * Packs a rank's share of a row-parallel matrix, chunk by chunk. The activations start at the first column of
+     * {@code fromGroup}.
+     *
+     * @param source the whole matrix {@code [rows, columns]}
+     * @param chunks its geometry, which must have as many columns
+     * @throws IllegalArgumentException as for {@link #pack(Arena, List, int, int, int)}, or if the columns differ
+     */
+    public static ChunkedMatrix packChunks(
+            Arena arena, Tensor source, ReductionChunks chunks, int fromGroup, int toGroup) {
+        int columns = chunks.groupStart(chunks.groups());
+        if (source.columns() != columns) {
+            throw new IllegalArgumentException(
+                    "the chunks have %d columns, the matrix is %s".formatted(columns, source));
+        }
+        Objects.checkFromToIndex(fromGroup, toGroup, chunks.groups());
+        int base = chunks.groupStart(fromGroup);
+        List<PackedMatrix> packed = new ArrayList<>();
+        for (int c = fromGroup * chunks.subChunks(); c < toGroup * chunks.subChunks(); c++) {
+            int start = chunks.start(c);
+            packed.add(pack(arena, List.of(Rows.of(source)), start, chunks.end(c), start - base));
+        }
+        return new ChunkedMatrix(chunks.groups(), chunks.subChunks(), fromGroup, packed);
+    }
+
+    /** Tiles of columns inside a group of rows, so that the lines being written stay in the first cache. */
+    private static void packRows(PackedMatrix packed, Rows part, int firstRow, int fromColumn) {
+        ColumnPieces pieces = packed.pieces();
+        int units = packed.type().quantised() ? pieces.count() : pieces.columns();
+        int tile = packed.type().quantised() ? COLUMN_TILE / 32 : COLUMN_TILE;
+        int count = part.count();
+        for (int from = 0; from < count; ) {
+            int to = Math.min(count, from + GROUP - (firstRow + from) % GROUP);
+            for (int unit = 0; unit < units; unit += tile) {
+                int end = Math.min(units, unit + tile);
+                for (int i = from; i < to; i++) {
+                    packRow(packed, part.source(), part.fromRow() + i, firstRow + i, fromColumn, unit, end);
+                }
+            }
+            from = to;
+        }
+    }
+
+    private static void packRow(
+            PackedMatrix packed, Tensor source, int sourceRow, int row, int fromColumn, int fromUnit, int toUnit) {
+        long target = row / GROUP * packed.groupBytes();
+        int lane = row % GROUP;
+        long bytes = source.type().rowBytes(source.columns());
+        MemorySegment from = source.memory().asSlice(sourceRow * bytes, bytes);
+        switch (packed.type()) {
+            case F32 -> copyFloats(from, fromColumn, packed.memory(), target + 4L * lane, fromUnit, toUnit);
+            case BF16 -> copyHalves(from, fromColumn, packed.memory(), target + halfOffset(lane), fromUnit, toUnit);
+            case F16 -> {
+                requireFinite(source, sourceRow, from, fromColumn + fromUnit, fromColumn + toUnit);
+                copyHalves(from, fromColumn, packed.memory(), target + halfOffset(lane), fromUnit, toUnit);
+            }
+            case Q8_0 -> {
+                for (int piece = fromUnit; piece < toUnit; piece++) {
+                    copyPiece(packed, source, sourceRow, from, fromColumn, piece, target, lane);
+                }
+            }
+        }
+    }
+
+    /** Byte offset of a row among the 32 halves of a group: row i and row i + 16 share an int. */
+    static long halfOffset(int lane) {
+        return 4L * (lane % 16) + 2L * (lane / 16);
+    }
+
+    private static void copyFloats(MemorySegment from, int column, MemorySegment to, long target, int k0, int k1) {
+        for (int k = k0; k < k1; k++) {
+            to.set(INT, target + 128L * k, from.get(INT, 4L * (column + k)));
+        }
+    }
+
+    private static void copyHalves(MemorySegment from, int column, MemorySegment to, long target, int k0, int k1) {
+        for (int k = k0; k < k1; k++) {
+            to.set(SHORT, target + 64L * k, from.get(SHORT, 2L * (column + k)));
+        }
+    }
+
+    private static void copyPiece(
+            PackedMatrix packed,
+            Tensor source,
+            int sourceRow,
+            MemorySegment from,
+            int fromColumn,
+            int piece,
+            long groupStart,
+            int lane) {
+        int column = fromColumn + packed.pieces().start(piece);
+        long block = column / 32 * 34L;
+        short scale = from.get(SHORT, block);
+        if (!isFinite(scale)) {
+            throw notFinite(source, sourceRow, column, "scale");
+        }
+        MemorySegment to = packed.memory();
+        long target = groupStart + (long) PackedMatrix.Q8_PIECE_BYTES * piece;
+        to.set(SHORT, target + halfOffset(lane), scale);
+        int length = packed.pieces().length(piece);
+        for (int k = 0; k < length; k++) {
+            byte q = from.get(ValueLayout.JAVA_BYTE, block + 2 + column % 32 + k);
+            to.set(ValueLayout.JAVA_BYTE, target + 64 + 32L * k + lane, q);
+        }
+    }
+
+    private static void requireFinite(Tensor source, int row, MemorySegment from, int k0, int k1) {
+        for (int k = k0; k < k1; k++) {
+            if (!isFinite(from.get(SHORT, 2L * k))) {
+                throw notFinite(source, row, k, "weight");
+            }
+        }
+    }
+
+    private static boolean isFinite(short half) {
+        return (half & 0x7c00) != 0x7c00;
+    }
+
+    private static IllegalArgumentException notFinite(Tensor source, int row, int column, String what) {
+        return new IllegalArgumentException("the %s of %s at row %d, column %d is not finite; the model cannot be run"
+                .formatted(what, source, row, column));
+    }
+}
