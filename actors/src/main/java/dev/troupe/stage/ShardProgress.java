@@ -1,16 +1,22 @@
 package dev.troupe.stage;
 
+import java.util.function.LongSupplier;
+
 /**
  * How far one shard is, written by the shard's thread and read by anybody: a busy shard cannot answer messages, so this
  * is how its node tells <em>busy and advancing</em> from <em>stuck</em>.
  */
 public final class ShardProgress {
     private final ShardId id;
+    private final LongSupplier nanoTime;
     private volatile Moment last;
+    private volatile ShardCounts counts = ShardCounts.ZERO;
 
-    ShardProgress(ShardId id, long nanos) {
+    /** Progress of a shard that begins to load. */
+    ShardProgress(ShardId id, LongSupplier nanoTime) {
         this.id = id;
-        this.last = new Moment(Activity.LOADING, 0, 0, nanos);
+        this.nanoTime = nanoTime;
+        this.last = new Moment(Activity.LOADING, 0, 0, nanoTime.getAsLong());
     }
 
     /** What a shard is doing. */
@@ -32,7 +38,7 @@ public final class ShardProgress {
      *
      * @param step the step it is about, 0 before the first
      * @param segment 0-based segment of the stage; the number of segments for what follows the last
-     * @param nanos when, by {@link System#nanoTime()}, in nanoseconds
+     * @param nanos when, by {@link #nanoTime()}, in nanoseconds
      */
     public record Moment(Activity activity, long step, int segment, long nanos) {}
 
@@ -46,7 +52,21 @@ public final class ShardProgress {
         return last;
     }
 
-    void publish(Activity activity, long step, int segment, long nanos) {
-        last = new Moment(activity, step, segment, nanos);
+    /** What the shard has done, as of the end of its newest step. */
+    public ShardCounts counts() {
+        return counts;
+    }
+
+    /** The clock that {@link Moment#nanos()} is read from, in nanoseconds. */
+    public long nanoTime() {
+        return nanoTime.getAsLong();
+    }
+
+    void publish(Activity activity, long step, int segment) {
+        last = new Moment(activity, step, segment, nanoTime.getAsLong());
+    }
+
+    void publish(ShardCounts newCounts) {
+        counts = newCounts;
     }
 }
