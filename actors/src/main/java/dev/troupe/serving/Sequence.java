@@ -1,0 +1,212 @@
+package dev.troupe.serving;
+
+import dev.troupe.stage.SequenceStart;
+import dev.troupe.stage.StepEntry;
+import dev.troupe.stage.Want;
+import dev.troupe.tensor.Ints;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One line of tokens that is being computed: the known tokens, how many of them steps have taken, and the KV blocks that
+ * hold them. There is no prefill phase and no decode phase: only known tokens not yet computed. While a drawn token is
+ * pending there is nothing to plan.
+ *
+ * <p>Owned by one thread.
+ */
+final class Sequence {
+    private final long id;
+    private final Submission submission;
+    private final Submission.Choice choice;
+
+    private int[] tokens;
+    private int known;
+    /** Known tokens that steps in flight and retired ones have taken. */
+    private int scheduled;
+    /** Positions below this have been answered. */
+    private int answered;
+
+    private Ints blocks = Ints.of();
+    private boolean onRanks;
+    private int stepsInFlight;
+    private long lastStep;
+
+    Sequence(long id, Submission submission, Submission.Choice choice) {
+        this.id = id;
+        this.submission = submission;
+        this.choice = choice;
+        this.tokens = submission.prompt().append(choice.completion()).toArray();
+        this.known = tokens.length;
+    }
+
+    long id() {
+        return id;
+    }
+
+    Submission submission() {
+        return submission;
+    }
+
+    /** Index among the choices of its generation. */
+    int choice() {
+        return choice.index();
+    }
+
+    int promptLength() {
+        return submission.prompt().size();
+    }
+
+    /** Prompt tokens, and completion tokens so far. */
+    int known() {
+        return known;
+    }
+
+    /** Known tokens that no step has taken yet. */
+    int pending() {
+        return known - scheduled;
+    }
+
+    Ints blocks() {
+        return blocks;
+    }
+
+    boolean holdsBlocks() {
+        return !blocks.isEmpty();
+    }
+
+    /** Whether the ranks know it. */
+    boolean onRanks() {
+        return onRanks;
+    }
+
+    int stepsInFlight() {
+        return stepsInFlight;
+    }
+
+    /** The last step that touches its blocks. */
+    long lastStep() {
+        return lastStep;
+    }
+
+    /** Whether a step could take tokens of it now; one that was put back first waits for its steps in flight. */
+    boolean isReady() {
+        return pending() > 0 && (onRanks || stepsInFlight == 0);
+    }
+
+    /** Whether only one token is to be computed on top of what the ranks hold. */
+    boolean isDecoding() {
+        return holdsBlocks() && pending() <= 1;
+    }
+
+    /** Pending tokens for which it holds blocks already. */
+    int room(int blockSize) {
+        return blocks.size() * blockSize - scheduled;
+    }
+
+    /** KV blocks of all known tokens that it does not hold yet. */
+    int missingBlocks(int blockSize) {
+        return Math.max(0, Math.ceilDiv(known, blockSize) - blocks.size());
+    }
+
+    /** KV blocks that {@code more} pending tokens need on top of those it holds. */
+    int blocksToAdd(int more, int blockSize) {
+        return Math.max(0, Math.ceilDiv(scheduled + more, blockSize) - blocks.size());
+    }
+
+    /** The most of the next {@code most} pending tokens that want at most {@code rows} rows. */
+    int tokensWithinRows(int most, int rows) {
+        int wanted = 0;
+        for (int n = 0; n < most; n++) {
+            wanted += (int) kinds(scheduled + n).stream()
+                    .filter(kind -> kind != Want.Kind.TOKEN)
+                    .count();
+            if (wanted > rows) {
+                return n;
+            }
+        }
+        return most;
+    }
+
+    /** Takes the next {@code count} pending tokens for {@code step}. */
+    StepEntry take(long step, int count, Ints newBlocks) {
+        int first = scheduled;
+        List<Want> wants = new ArrayList<>();
+        for (int offset = 0; offset < count; offset++) {
+            for (Want.Kind kind : kinds(first + offset)) {
+                wants.add(new Want(offset, kind));
+            }
+        }
+        @Nullable SequenceStart start = onRanks ? null : start();
+        blocks = blocks.append(newBlocks);
+        scheduled += count;
+        stepsInFlight++;
+        lastStep = step;
+        onRanks = true;
+        return new StepEntry(id, start, first, Ints.of(Arrays.copyOfRange(tokens, first, first + count)), newBlocks, wants);
+    }
+
+    private SequenceStart start() {
+        return new SequenceStart(
+                Ints.of(Arrays.copyOf(tokens, known)), promptLength(), submission.sampling(), choice.index());
+    }
+
+    private List<Want.Kind> kinds(int position) {
+        if (position < answered) {
+            return List.of();
+        }
+        List<Want.Kind> kinds = new ArrayList<>();
+        boolean draws = position == known - 1;
+        if (draws && submission.finish().maxTokens() > 0) {
+            kinds.add(Want.Kind.TOKEN);
+        }
+        Set<Want.Kind> prompt = position < promptLength() ? submission.returns().prompt() : Set.of();
+        Set<Want.Kind> completion = draws ? submission.returns().completion() : Set.of();
+        for (Want.Kind kind : List.of(Want.Kind.ROW, Want.Kind.HIDDEN)) {
+            if (prompt.contains(kind) || completion.contains(kind)) {
+                kinds.add(kind);
+            }
+        }
+        return kinds;
+    }
+
+    /** A step that took the tokens up to {@code end} has retired. */
+    void retire(int end) {
+        stepsInFlight--;
+        answered = Math.max(answered, end);
+    }
+
+    /** The token after all known ones was drawn. */
+    void append(int token) {
+        if (known == tokens.length) {
+            tokens = Arrays.copyOf(tokens, Math.max(16, known * 2));
+        }
+        tokens[known++] = token;
+    }
+
+    /** Whether it ends here, by its finish rule or because there is nothing to draw. */
+    boolean isFinished() {
+        if (submission.finish().maxTokens() == 0) {
+            return answered == known;
+        }
+        return known > promptLength()
+                && submission.finish().after(known - promptLength(), tokens[known - 1]) != null;
+    }
+
+    /** Gives up its blocks and what the ranks know; all tokens will be computed again. */
+    Ints putBack() {
+        Ints given = blocks;
+        blocks = Ints.of();
+        scheduled = 0;
+        onRanks = false;
+        return given;
+    }
+
+    @Override
+    public String toString() {
+        return "Sequence[id=%d, generation=%s, choice=%d, prompt=%d, known=%d, scheduled=%d, blocks=%d, stepsInFlight=%d]"
+                .formatted(id, submission.id(), choice.index(), promptLength(), known, scheduled, blocks.size(), stepsInFlight);
+    }
+}

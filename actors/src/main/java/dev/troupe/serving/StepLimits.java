@@ -1,0 +1,42 @@
+package dev.troupe.serving;
+
+/**
+ * How much one step may hold, and how many steps may be in flight.
+ *
+ * @param tokensPerStep tokens of all sequences together
+ * @param prefillChunk tokens of one sequence
+ * @param sequencesPerStep entries of a step
+ * @param runningSequences sequences that hold KV blocks
+ * @param stepsInFlight micro-batches between scheduler and last stage; one a stage keeps every stage busy
+ * @param rowsPerStep rows of logits and hidden states that one step returns
+ */
+public record StepLimits(
+        int tokensPerStep,
+        int prefillChunk,
+        int sequencesPerStep,
+        int runningSequences,
+        int stepsInFlight,
+        int rowsPerStep) {
+    /** Kinds of rows that can be wanted of one token. */
+    private static final int ROW_KINDS = 2;
+
+    public StepLimits {
+        require("tokens-per-step", tokensPerStep, 1);
+        require("prefill-chunk", prefillChunk, 1);
+        require("sequences-per-step", sequencesPerStep, 1);
+        require("running-sequences", runningSequences, 1);
+        require("steps-in-flight", stepsInFlight, 1);
+        require("rows-per-step", rowsPerStep, ROW_KINDS);
+    }
+
+    private static void require(String name, int value, int least) {
+        if (value < least) {
+            throw new IllegalArgumentException("%s=%d, expected at least %d".formatted(name, value, least));
+        }
+    }
+
+    /** Limits for a small machine: 256 tokens a step, so that a long prompt never stalls running streams for long. */
+    public static StepLimits standard(int stepsInFlight) {
+        return new StepLimits(256, 128, 64, 256, stepsInFlight, 16);
+    }
+}

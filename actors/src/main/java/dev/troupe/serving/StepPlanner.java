@@ -1,0 +1,333 @@
+package dev.troupe.serving;
+
+import dev.troupe.kvcache.KvBlockPool;
+import dev.troupe.stage.Epoch;
+import dev.troupe.stage.StepBatch;
+import dev.troupe.stage.StepEntry;
+import dev.troupe.stage.StepResult;
+import dev.troupe.tensor.Ints;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Optional;
+import java.util.SequencedCollection;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the next step computes, in one epoch of a replica: continuous batching of mixed prefill chunks and decode tokens
+ * (Yu et al. 2022, "Orca"; chunked prefill after Agrawal et al. 2024, "Sarathi-Serve").
+ *
+ * <p>Order is first come, first served. Decode tokens are set aside from the token budget first, so that a long prompt
+ * never stalls a running sequence; several steps share the decoding sequences evenly, so that every stage has work. When
+ * blocks run out, the youngest sequence that holds some is put back and computed again later (in exact mode its tokens
+ * stay the same). There is no live-lock: the oldest sequence may take the blocks of all others, and one sequence fits
+ * alone, which admission has checked. A sequence starts only when the blocks of all its known tokens are there.
+ *
+ * <p>Owned by one thread.
+ */
+final class StepPlanner {
+    /** One step in flight: who takes part, and its result once it is there. */
+    private static final class Flight {
+        final StepBatch batch;
+        final List<Sequence> sequences;
+        @Nullable StepResult result;
+
+        Flight(StepBatch batch, List<Sequence> sequences) {
+            this.batch = batch;
+            this.sequences = List.copyOf(sequences);
+        }
+    }
+
+    private final Epoch epoch;
+    private final StepLimits limits;
+    private final KvBlockPool pool;
+    private final LinkedHashMap<Long, Sequence> sequences = new LinkedHashMap<>();
+    private final TreeMap<Long, Flight> flights = new TreeMap<>();
+    private final List<Long> released = new ArrayList<>();
+    private long lastStep;
+    private long preemptions;
+
+    StepPlanner(Epoch epoch, StepLimits limits, KvBlockPool pool) {
+        this.epoch = epoch;
+        this.limits = limits;
+        this.pool = pool;
+    }
+
+    KvBlockPool pool() {
+        return pool;
+    }
+
+    /** Sequences that are neither finished nor removed, oldest first. */
+    SequencedCollection<Sequence> sequences() {
+        return sequences.sequencedValues();
+    }
+
+    /** Sequences that hold no blocks. */
+    int waiting() {
+        return (int) sequences.values().stream().filter(s -> !s.holdsBlocks()).count();
+    }
+
+    /** How often a sequence was put back because blocks ran out. */
+    long preemptions() {
+        return preemptions;
+    }
+
+    /** Steps planned in this epoch. */
+    long steps() {
+        return lastStep;
+    }
+
+    /** Tokens of the steps in flight. */
+    int tokensInFlight() {
+        return flights.values().stream().mapToInt(flight -> flight.batch.tokens()).sum();
+    }
+
+    /** The step whose result is waited for, if any. */
+    Optional<StepBatch> oldestInFlight() {
+        return flights.isEmpty() ? Optional.empty() : Optional.of(flights.firstEntry().getValue().batch);
+    }
+
+    /** Adds a sequence behind all others. */
+    void add(Sequence sequence) {
+        sequences.put(sequence.id(), sequence);
+    }
+
+    /** Ends a sequence: its blocks return as soon as its steps in flight have retired. */
+    void remove(Sequence sequence) {
+        if (sequences.remove(sequence.id()) != null) {
+            giveUp(sequence);
+        }
+    }
+
+    private void giveUp(Sequence sequence) {
+        if (sequence.onRanks()) {
+            released.add(sequence.id());
+        }
+        long usedUntil = sequence.lastStep();
+        pool.release(sequence.putBack(), usedUntil);
+    }
+
+    /** The next step, if a step may be in flight more and there is something to compute. */
+    Optional<StepBatch> plan() {
+        if (flights.size() >= limits.stepsInFlight()) {
+            return Optional.empty();
+        }
+        Draft draft = new Draft(lastStep + 1);
+        for (Sequence sequence : sequences.values()) {
+            draft.consider(sequence);
+        }
+        if (draft.entries.isEmpty()) {
+            return Optional.empty();
+        }
+        lastStep++;
+        StepBatch batch = new StepBatch(epoch, lastStep, draft.entries, released);
+        released.clear();
+        flights.put(lastStep, new Flight(batch, draft.taken));
+        return Optional.of(batch);
+    }
+
+    /** What a retired step gave one sequence. */
+    record Progress(Sequence sequence, List<StepResult.Answer> answers, @Nullable String failure) {
+        Progress {
+            answers = List.copyOf(answers);
+        }
+    }
+
+    /** Whether a result belongs to a step in flight and is not there yet. */
+    boolean expects(StepResult result) {
+        Flight flight = flights.get(result.step());
+        return result.epoch().equals(epoch) && flight != null && flight.result == null;
+    }
+
+    /**
+     * Notes a result, then retires steps in their order as far as results are there.
+     *
+     * @return what they gave the sequences that still live; finished and failed ones have been removed
+     * @throws IllegalStateException if the result is not expected
+     */
+    List<Progress> retire(StepResult result) {
+        Flight noted = flights.get(result.step());
+        if (noted == null || !expects(result)) {
+            throw new IllegalStateException("result of epoch=%s step=%d, expected epoch=%s steps=%s"
+                    .formatted(result.epoch(), result.step(), epoch, flights.keySet()));
+        }
+        noted.result = result;
+        List<Progress> progress = new ArrayList<>();
+        while (!flights.isEmpty()) {
+            Flight oldest = flights.firstEntry().getValue();
+            StepResult retired = oldest.result;
+            if (retired == null) {
+                break;
+            }
+            flights.remove(oldest.batch.step());
+            for (int i = 0; i < oldest.sequences.size(); i++) {
+                apply(oldest.sequences.get(i), oldest.batch.entries().get(i), retired).ifPresent(progress::add);
+            }
+            pool.retire(oldest.batch.step());
+        }
+        return progress;
+    }
+
+    private Optional<Progress> apply(Sequence sequence, StepEntry entry, StepResult result) {
+        sequence.retire(entry.firstPosition() + entry.tokens().size());
+        if (!sequences.containsKey(sequence.id())) {
+            return Optional.empty();
+        }
+        List<StepResult.Answer> answers = result.answers().stream()
+                .filter(answer -> answer.sequence() == sequence.id())
+                .toList();
+        @Nullable String failure = failure(entry, answers, result);
+        if (failure != null) {
+            remove(sequence);
+            return Optional.of(new Progress(sequence, List.of(), failure));
+        }
+        for (StepResult.Answer answer : answers) {
+            if (answer instanceof StepResult.Token token) {
+                sequence.append(token.token());
+            }
+        }
+        if (sequence.isFinished()) {
+            remove(sequence);
+        }
+        return Optional.of(new Progress(sequence, answers, null));
+    }
+
+    private static @Nullable String failure(StepEntry entry, List<StepResult.Answer> answers, StepResult result) {
+        for (StepResult.Failure failure : result.failures()) {
+            if (failure.sequence() == entry.sequence()) {
+                return failure.reason();
+            }
+        }
+        boolean complete = answers.size() == entry.wants().size();
+        for (int i = 0; complete && i < answers.size(); i++) {
+            complete = answers.get(i).position() == entry.firstPosition() + entry.wants().get(i).offset();
+        }
+        return complete
+                ? null
+                : "step %d of epoch %s answered %s, expected %s from position %d".formatted(
+                        result.step(), result.epoch(), answers, entry.wants(), entry.firstPosition());
+    }
+
+    /**
+     * Checks that the pool is whole and that its held blocks are those of the sequences.
+     *
+     * @throws IllegalStateException if not
+     */
+    void checkIntegrity() {
+        pool.checkIntegrity();
+        long held = sequences.values().stream().mapToLong(s -> s.blocks().size()).sum();
+        if (held != pool.held()) {
+            throw new IllegalStateException("sequences hold %d KV blocks, the pool says %d".formatted(held, pool.held()));
+        }
+    }
+
+    /** One step in the making. */
+    private final class Draft {
+        final List<StepEntry> entries = new ArrayList<>();
+        final List<Sequence> taken = new ArrayList<>();
+        private final long step;
+        private int tokensLeft;
+        private int decodesLeft;
+        private int rowsLeft = limits.rowsPerStep();
+        private int holders;
+        /** An older sequence lacks blocks: no younger one gets any. */
+        private boolean starved;
+        /** An older sequence waits to start: no younger one starts. */
+        private boolean noStarts;
+
+        Draft(long step) {
+            this.step = step;
+            int decoding = 0;
+            int ready = 0;
+            for (Sequence sequence : sequences.values()) {
+                holders += sequence.holdsBlocks() ? 1 : 0;
+                decoding += sequence.isDecoding() ? 1 : 0;
+                ready += sequence.isDecoding() && sequence.isReady() ? 1 : 0;
+            }
+            this.decodesLeft = Math.min(
+                    Math.min(ready, limits.tokensPerStep()), Math.ceilDiv(decoding, limits.stepsInFlight()));
+            this.tokensLeft = limits.tokensPerStep();
+        }
+
+        void consider(Sequence sequence) {
+            if (!sequence.isReady()) {
+                noStarts |= !sequence.holdsBlocks();
+                return;
+            }
+            boolean decodes = sequence.isDecoding();
+            int most = entries.size() == limits.sequencesPerStep() ? 0 : share(sequence, decodes);
+            if (most == 0) {
+                return;
+            }
+            if (!sequence.holdsBlocks() && !mayStart(sequence)) {
+                noStarts = true;
+                return;
+            }
+            int count = Math.min(most, room(sequence));
+            if (count == 0) {
+                starved = true;
+                noStarts = true;
+                return;
+            }
+            take(sequence, count);
+            tokensLeft -= count;
+            decodesLeft -= decodes ? 1 : 0;
+        }
+
+        private int share(Sequence sequence, boolean decodes) {
+            int most = decodes
+                    ? Math.min(1, decodesLeft)
+                    : Math.min(Math.min(sequence.pending(), limits.prefillChunk()), tokensLeft - decodesLeft);
+            return sequence.tokensWithinRows(most, rowsLeft);
+        }
+
+        private boolean mayStart(Sequence sequence) {
+            if (noStarts || starved || holders >= limits.runningSequences()) {
+                return false;
+            }
+            int promised = sequences.values().stream()
+                    .filter(Sequence::holdsBlocks)
+                    .mapToInt(holder -> holder.missingBlocks(pool.blockSize()))
+                    .sum();
+            // One block more for each running sequence, or it would soon be put back for their next tokens.
+            return pool.free() - promised - holders >= sequence.missingBlocks(pool.blockSize());
+        }
+
+        /** How many tokens it has or can get blocks for, at the cost of younger ones if there would be none. */
+        private int room(Sequence sequence) {
+            int own = sequence.room(pool.blockSize());
+            if (starved) {
+                return own;
+            }
+            if (own == 0 && pool.free() == 0) {
+                putYoungestBack(sequence);
+            }
+            return (int) Math.min(Integer.MAX_VALUE, own + (long) pool.free() * pool.blockSize());
+        }
+
+        private void putYoungestBack(Sequence beneficiary) {
+            for (Sequence victim : sequences.sequencedValues().reversed()) {
+                if (victim == beneficiary || pool.free() + pool.retiring() > 0) {
+                    return;
+                }
+                if (victim.holdsBlocks()) {
+                    giveUp(victim);
+                    holders--;
+                    preemptions++;
+                }
+            }
+        }
+
+        private void take(Sequence sequence, int count) {
+            holders += sequence.holdsBlocks() ? 0 : 1;
+            Ints blocks = pool.allocate(sequence.blocksToAdd(count, pool.blockSize()));
+            StepEntry entry = sequence.take(step, count, blocks);
+            entries.add(entry);
+            taken.add(sequence);
+            rowsLeft -= (int) entry.wants().stream()
+                    .filter(want -> want.kind() != dev.troupe.stage.Want.Kind.TOKEN)
+                    .count();
+        }
+    }
+}
