@@ -131,7 +131,8 @@ public final class KvBlockPool {
             if (lastStep[block] <= retired) {
                 free.add(block);
             } else {
-                retiring.computeIfAbsent(lastStep[block], step -> new ArrayList<>()).add(block);
+                retiring.computeIfAbsent(lastStep[block], step -> new ArrayList<>())
+                        .add(block);
                 retiringBlocks++;
             }
         }
@@ -161,8 +162,9 @@ public final class KvBlockPool {
         retiring.values().forEach(blocks -> blocks.forEach(block -> seen[block]++));
         for (int block = 0; block < total(); block++) {
             if (holders[block] < 0 || seen[block] + (holders[block] > 0 ? 1 : 0) != 1) {
-                throw new IllegalStateException("KV block %d has %d holders and stands %d times among the free and the retiring"
-                        .formatted(block, holders[block], seen[block]));
+                throw new IllegalStateException(
+                        "KV block %d has %d holders and stands %d times among the free and the retiring"
+                                .formatted(block, holders[block], seen[block]));
             }
         }
         int waiting = retiring.values().stream().mapToInt(List::size).sum();
@@ -174,14 +176,19 @@ public final class KvBlockPool {
 
     private void requireHeld(int block, String what) {
         if (block < 0 || block >= total() || holders[block] == 0) {
-            throw new IllegalStateException("cannot %s KV block %d: %s".formatted(
-                    what, block, block < 0 || block >= total() ? "there are " + total() : "it has no holder"));
+            throw new IllegalStateException("cannot %s KV block %d: %s"
+                    .formatted(
+                            what, block, block < 0 || block >= total() ? "there are " + total() : "it has no holder"));
         }
     }
 
     @Override
     public String toString() {
-        return "KvBlockPool[blockSize=%d, free=%d, retiring=%d, held=%s]".formatted(
-                blockSize, free.size(), retiringBlocks, Arrays.stream(holders).filter(h -> h > 0).count());
+        return "KvBlockPool[blockSize=%d, free=%d, retiring=%d, held=%s]"
+                .formatted(
+                        blockSize,
+                        free.size(),
+                        retiringBlocks,
+                        Arrays.stream(holders).filter(h -> h > 0).count());
     }
 }

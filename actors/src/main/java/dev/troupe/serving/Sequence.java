@@ -145,7 +145,8 @@ final class Sequence {
         stepsInFlight++;
         lastStep = step;
         onRanks = true;
-        return new StepEntry(id, start, first, Ints.of(Arrays.copyOfRange(tokens, first, first + count)), newBlocks, wants);
+        return new StepEntry(
+                id, start, first, Ints.of(Arrays.copyOfRange(tokens, first, first + count)), newBlocks, wants);
     }
 
     private SequenceStart start() {
@@ -191,8 +192,7 @@ final class Sequence {
         if (submission.finish().maxTokens() == 0) {
             return answered == known;
         }
-        return known > promptLength()
-                && submission.finish().after(known - promptLength(), tokens[known - 1]) != null;
+        return known > promptLength() && submission.finish().after(known - promptLength(), tokens[known - 1]) != null;
     }
 
     /** Gives up its blocks and what the ranks know; all tokens will be computed again. */
@@ -207,6 +207,14 @@ final class Sequence {
     @Override
     public String toString() {
         return "Sequence[id=%d, generation=%s, choice=%d, prompt=%d, known=%d, scheduled=%d, blocks=%d, stepsInFlight=%d]"
-                .formatted(id, submission.id(), choice.index(), promptLength(), known, scheduled, blocks.size(), stepsInFlight);
+                .formatted(
+                        id,
+                        submission.id(),
+                        choice.index(),
+                        promptLength(),
+                        known,
+                        scheduled,
+                        blocks.size(),
+                        stepsInFlight);
     }
 }

@@ -5,6 +5,7 @@ import dev.troupe.stage.Epoch;
 import dev.troupe.stage.StepBatch;
 import dev.troupe.stage.StepEntry;
 import dev.troupe.stage.StepResult;
+import dev.troupe.stage.Want;
 import dev.troupe.tensor.Ints;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -31,7 +32,9 @@ final class StepPlanner {
     private static final class Flight {
         final StepBatch batch;
         final List<Sequence> sequences;
-        @Nullable StepResult result;
+
+        @Nullable
+        StepResult result;
 
         Flight(StepBatch batch, List<Sequence> sequences) {
             this.batch = batch;
@@ -80,12 +83,16 @@ final class StepPlanner {
 
     /** Tokens of the steps in flight. */
     int tokensInFlight() {
-        return flights.values().stream().mapToInt(flight -> flight.batch.tokens()).sum();
+        return flights.values().stream()
+                .mapToInt(flight -> flight.batch.tokens())
+                .sum();
     }
 
     /** The step whose result is waited for, if any. */
     Optional<StepBatch> oldestInFlight() {
-        return flights.isEmpty() ? Optional.empty() : Optional.of(flights.firstEntry().getValue().batch);
+        return flights.isEmpty()
+                ? Optional.empty()
+                : Optional.of(flights.firstEntry().getValue().batch);
     }
 
     /** Adds a sequence behind all others. */
@@ -128,7 +135,10 @@ final class StepPlanner {
     }
 
     /** What a retired step gave one sequence. */
-    record Progress(Sequence sequence, List<StepResult.Answer> answers, @Nullable String failure) {
+    record Progress(
+            Sequence sequence,
+            List<StepResult.Answer> answers,
+            @Nullable String failure) {
         Progress {
             answers = List.copyOf(answers);
         }
@@ -162,7 +172,8 @@ final class StepPlanner {
             }
             flights.remove(oldest.batch.step());
             for (int i = 0; i < oldest.sequences.size(); i++) {
-                apply(oldest.sequences.get(i), oldest.batch.entries().get(i), retired).ifPresent(progress::add);
+                apply(oldest.sequences.get(i), oldest.batch.entries().get(i), retired)
+                        .ifPresent(progress::add);
             }
             pool.retire(oldest.batch.step());
         }
@@ -201,12 +212,13 @@ final class StepPlanner {
         }
         boolean complete = answers.size() == entry.wants().size();
         for (int i = 0; complete && i < answers.size(); i++) {
-            complete = answers.get(i).position() == entry.firstPosition() + entry.wants().get(i).offset();
+            complete = answers.get(i).position()
+                    == entry.firstPosition() + entry.wants().get(i).offset();
         }
         return complete
                 ? null
-                : "step %d of epoch %s answered %s, expected %s from position %d".formatted(
-                        result.step(), result.epoch(), answers, entry.wants(), entry.firstPosition());
+                : "step %d of epoch %s answered %s, expected %s from position %d"
+                        .formatted(result.step(), result.epoch(), answers, entry.wants(), entry.firstPosition());
     }
 
     /**
@@ -216,9 +228,11 @@ final class StepPlanner {
      */
     void checkIntegrity() {
         pool.checkIntegrity();
-        long held = sequences.values().stream().mapToLong(s -> s.blocks().size()).sum();
+        long held =
+                sequences.values().stream().mapToLong(s -> s.blocks().size()).sum();
         if (held != pool.held()) {
-            throw new IllegalStateException("sequences hold %d KV blocks, the pool says %d".formatted(held, pool.held()));
+            throw new IllegalStateException(
+                    "sequences hold %d KV blocks, the pool says %d".formatted(held, pool.held()));
         }
     }
 
@@ -245,8 +259,8 @@ final class StepPlanner {
                 decoding += sequence.isDecoding() ? 1 : 0;
                 ready += sequence.isDecoding() && sequence.isReady() ? 1 : 0;
             }
-            this.decodesLeft = Math.min(
-                    Math.min(ready, limits.tokensPerStep()), Math.ceilDiv(decoding, limits.stepsInFlight()));
+            this.decodesLeft =
+                    Math.min(Math.min(ready, limits.tokensPerStep()), Math.ceilDiv(decoding, limits.stepsInFlight()));
             this.tokensLeft = limits.tokensPerStep();
         }
 
@@ -326,7 +340,7 @@ final class StepPlanner {
             entries.add(entry);
             taken.add(sequence);
             rowsLeft -= (int) entry.wants().stream()
-                    .filter(want -> want.kind() != dev.troupe.stage.Want.Kind.TOKEN)
+                    .filter(want -> want.kind() != Want.Kind.TOKEN)
                     .count();
         }
     }

@@ -26,8 +26,9 @@ public record Submission(
     public Submission {
         choices = List.copyOf(choices);
         if (prompt.isEmpty() || choices.isEmpty()) {
-            throw new IllegalArgumentException("generation %s has %d prompt tokens and %d choices, expected at least 1 of each"
-                    .formatted(id, prompt.size(), choices.size()));
+            throw new IllegalArgumentException(
+                    "generation %s has %d prompt tokens and %d choices, expected at least 1 of each"
+                            .formatted(id, prompt.size(), choices.size()));
         }
     }
 

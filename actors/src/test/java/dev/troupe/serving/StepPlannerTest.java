@@ -1,0 +1,401 @@
+package dev.troupe.serving;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.troupe.kvcache.KvBlockPool;
+import dev.troupe.sampling.SamplingParameters;
+import dev.troupe.stage.Epoch;
+import dev.troupe.stage.StepBatch;
+import dev.troupe.stage.StepEntry;
+import dev.troupe.stage.StepResult;
+import dev.troupe.stage.Want;
+import dev.troupe.tensor.Ints;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+class StepPlannerTest {
+    private static final Epoch EPOCH = new Epoch(3, 9);
+    private static final StepLimits ONE_IN_FLIGHT = new StepLimits(32, 16, 8, 8, 1, 8);
+
+    private final Map<Long, List<Integer>> drawn = new HashMap<>();
+    private long ids;
+
+    private StepPlanner planner(StepLimits limits, int blocks) {
+        return new StepPlanner(EPOCH, limits, new KvBlockPool(blocks, 4));
+    }
+
+    private Sequence sequence(int promptLength, int maxTokens) {
+        return sequence(promptLength, maxTokens, Returns.TOKENS_ONLY);
+    }
+
+    private Sequence sequence(int promptLength, int maxTokens, Returns returns) {
+        long id = ++ids;
+        return new Sequence(id, submission(id, promptLength, new FinishRule(maxTokens, Ints.of()), returns), choice());
+    }
+
+    private static Submission.Choice choice() {
+        return new Submission.Choice(0, Ints.of());
+    }
+
+    private static Submission submission(long id, int promptLength, FinishRule finish, Returns returns) {
+        Ints prompt = Ints.of(IntStream.range(0, promptLength)
+                .map(i -> (int) (i * 7L + id) % CountingReplica.VOCABULARY)
+                .toArray());
+        return new Submission(
+                new GenerationId("g" + id, "test"),
+                "trace",
+                prompt,
+                List.of(choice()),
+                SamplingParameters.greedy(),
+                finish,
+                returns);
+    }
+
+    private List<StepPlanner.Progress> retire(StepPlanner planner, CountingReplica replica) {
+        List<StepPlanner.Progress> progress = planner.retire(replica.next());
+        for (StepPlanner.Progress part : progress) {
+            for (StepResult.Answer answer : part.answers()) {
+                if (answer instanceof StepResult.Token token) {
+                    drawn.computeIfAbsent(token.sequence(), id -> new ArrayList<>())
+                            .add(token.token());
+                }
+            }
+        }
+        planner.checkIntegrity();
+        return progress;
+    }
+
+    private void runToTheEnd(StepPlanner planner, CountingReplica replica) {
+        for (int i = 0; !planner.sequences().isEmpty(); i++) {
+            assertThat(i).as("steps").isLessThan(10_000);
+            planner.plan().ifPresent(replica::execute);
+            retire(planner, replica);
+        }
+    }
+
+    private static List<Integer> tokensOf(StepBatch batch) {
+        return batch.entries().stream().map(entry -> entry.tokens().size()).toList();
+    }
+
+    @Test
+    void describesANewSequenceWholeAndAKnownOneAsADifference() {
+        StepPlanner planner = planner(ONE_IN_FLIGHT, 8);
+        CountingReplica replica = new CountingReplica(8, 4);
+        Sequence sequence = sequence(5, 2);
+        planner.add(sequence);
+
+        StepBatch first = planner.plan().orElseThrow();
+        replica.execute(first);
+        retire(planner, replica);
+        StepBatch second = planner.plan().orElseThrow();
+
+        assertThat(first.step()).isEqualTo(1);
+        StepEntry whole = first.entries().getFirst();
+        assertThat(whole.start()).isNotNull();
+        assertThat(whole.tokens()).isEqualTo(sequence.submission().prompt());
+        assertThat(whole.newBlocks().size()).isEqualTo(2);
+        assertThat(whole.wants()).containsExactly(new Want(4, Want.Kind.TOKEN));
+        StepEntry difference = second.entries().getFirst();
+        assertThat(difference.start()).isNull();
+        assertThat(difference.firstPosition()).isEqualTo(5);
+        assertThat(difference.tokens().toArray())
+                .containsExactly(drawn.getOrDefault(sequence.id(), List.of()).getFirst());
+        assertThat(difference.newBlocks().isEmpty()).isTrue();
+    }
+
+    @Test
+    void cutsALongPromptIntoChunksThatMayBeInFlightTogether() {
+        StepPlanner planner = planner(new StepLimits(32, 16, 8, 8, 3, 8), 20);
+        planner.add(sequence(40, 1));
+
+        StepBatch first = planner.plan().orElseThrow();
+        StepBatch second = planner.plan().orElseThrow();
+        StepBatch third = planner.plan().orElseThrow();
+
+        assertThat(tokensOf(first)).containsExactly(16);
+        assertThat(first.entries().getFirst().wants()).isEmpty();
+        assertThat(second.entries().getFirst().firstPosition()).isEqualTo(16);
+        assertThat(tokensOf(third)).containsExactly(8);
+        assertThat(third.entries().getFirst().wants()).containsExactly(new Want(7, Want.Kind.TOKEN));
+        assertThat(planner.plan()).isEmpty();
+    }
+
+    @Test
+    void plansNothingForASequenceWhoseTokenIsPending() {
+        StepPlanner planner = planner(new StepLimits(32, 16, 8, 8, 4, 8), 8);
+        planner.add(sequence(3, 5));
+        assertThat(planner.plan()).isPresent();
+
+        assertThat(planner.plan()).isEmpty();
+    }
+
+    @Test
+    void setsDecodeTokensAsideBeforeALongPromptTakesTheBudget() {
+        StepPlanner planner = planner(new StepLimits(20, 20, 8, 8, 1, 8), 40);
+        CountingReplica replica = new CountingReplica(40, 4);
+        planner.add(sequence(2, 20));
+        planner.add(sequence(60, 20));
+        planner.add(sequence(3, 20));
+        List<List<Integer>> steps = new ArrayList<>();
+        for (int i = 0; i < 6; i++) {
+            StepBatch batch = planner.plan().orElseThrow();
+            steps.add(tokensOf(batch));
+            replica.execute(batch);
+            retire(planner, replica);
+        }
+
+        assertThat(steps)
+                .containsExactly(
+                        List.of(2, 18),
+                        List.of(1, 19),
+                        List.of(1, 19),
+                        List.of(1, 4, 3),
+                        List.of(1, 1, 1),
+                        List.of(1, 1, 1));
+    }
+
+    @Test
+    void sharesDecodingSequencesEvenlyBetweenTheStepsInFlight() {
+        StepPlanner planner = planner(new StepLimits(32, 8, 8, 8, 2, 8), 40);
+        CountingReplica replica = new CountingReplica(40, 4);
+        for (int i = 0; i < 6; i++) {
+            planner.add(sequence(2, 50));
+        }
+        List<Integer> sizes = new ArrayList<>();
+        for (int i = 0; i < 30; i++) {
+            planner.plan()
+                    .ifPresentOrElse(
+                            batch -> {
+                                sizes.add(batch.entries().size());
+                                replica.execute(batch);
+                            },
+                            () -> retire(planner, replica));
+        }
+
+        assertThat(sizes).hasSizeGreaterThan(10);
+        assertThat(sizes.subList(1, sizes.size())).containsOnly(3);
+    }
+
+    @Test
+    void givesTheTokensOfTheModelWhateverTheBatchAndTheChunks() {
+        for (StepLimits limits : List.of(
+                ONE_IN_FLIGHT,
+                new StepLimits(5, 3, 2, 3, 1, 2),
+                new StepLimits(64, 7, 4, 9, 3, 8),
+                new StepLimits(1, 1, 1, 1, 4, 2))) {
+            drawn.clear();
+            StepPlanner planner = planner(limits, 60);
+            CountingReplica replica = new CountingReplica(60, 4);
+            List<Sequence> sequences = IntStream.range(0, 9)
+                    .mapToObj(i -> sequence(1 + 5 * i, 1 + i % 4 * 3))
+                    .toList();
+            sequences.forEach(planner::add);
+
+            runToTheEnd(planner, replica);
+
+            sequences.forEach(sequence -> assertThat(drawn.get(sequence.id()))
+                    .isEqualTo(CountingReplica.completion(sequence.submission(), 0)));
+            assertThat(planner.pool().free()).isEqualTo(60);
+            assertThat(planner.preemptions()).isZero();
+        }
+    }
+
+    @Test
+    void putsTheYoungestBackWhenBlocksRunOutAndStillGivesTheSameTokens() {
+        StepPlanner planner = planner(new StepLimits(32, 8, 8, 8, 2, 8), 12);
+        CountingReplica replica = new CountingReplica(12, 4);
+        List<Sequence> sequences =
+                IntStream.range(0, 5).mapToObj(i -> sequence(3, 40)).toList();
+        sequences.forEach(planner::add);
+
+        runToTheEnd(planner, replica);
+
+        assertThat(planner.preemptions()).isPositive();
+        sequences.forEach(sequence ->
+                assertThat(drawn.get(sequence.id())).isEqualTo(CountingReplica.completion(sequence.submission(), 0)));
+        assertThat(planner.pool().free()).isEqualTo(12);
+    }
+
+    @Test
+    void neverPutsTheOldestBack() {
+        StepPlanner planner = planner(ONE_IN_FLIGHT, 12);
+        CountingReplica replica = new CountingReplica(12, 4);
+        Sequence oldest = sequence(3, 45);
+        planner.add(oldest);
+        for (int i = 0; i < 4; i++) {
+            planner.add(sequence(3, 45));
+        }
+
+        while (planner.sequences().contains(oldest)) {
+            StepBatch batch = planner.plan().orElseThrow();
+            assertThat(batch.entries().stream().map(StepEntry::sequence)).contains(oldest.id());
+            replica.execute(batch);
+            retire(planner, replica);
+        }
+
+        assertThat(planner.preemptions()).isPositive();
+    }
+
+    @Test
+    void startsNoYoungerSequenceBeforeAnOlderOneThatWaitsForBlocks() {
+        StepPlanner planner = planner(ONE_IN_FLIGHT, 8);
+        CountingReplica replica = new CountingReplica(8, 4);
+        planner.add(sequence(12, 8));
+        Sequence large = sequence(24, 8);
+        Sequence small = sequence(1, 8);
+        planner.add(large);
+        planner.add(small);
+
+        replica.execute(planner.plan().orElseThrow());
+        retire(planner, replica);
+        StepBatch second = planner.plan().orElseThrow();
+
+        assertThat(second.entries()).hasSize(1);
+        assertThat(large.holdsBlocks()).isFalse();
+        assertThat(small.holdsBlocks()).isFalse();
+    }
+
+    @Test
+    void freesTheBlocksOfACancelledSequenceWhenItsStepRetires() {
+        StepPlanner planner = planner(ONE_IN_FLIGHT, 8);
+        CountingReplica replica = new CountingReplica(8, 4);
+        Sequence sequence = sequence(9, 8);
+        Sequence other = sequence(2, 8);
+        planner.add(sequence);
+        planner.add(other);
+        replica.execute(planner.plan().orElseThrow());
+
+        planner.remove(sequence);
+        planner.checkIntegrity();
+        assertThat(planner.pool().free()).isEqualTo(4);
+        List<StepPlanner.Progress> progress = retire(planner, replica);
+
+        assertThat(progress).extracting(StepPlanner.Progress::sequence).containsExactly(other);
+        assertThat(planner.pool().free()).isEqualTo(7);
+        assertThat(planner.plan().orElseThrow().released()).containsExactly(sequence.id());
+    }
+
+    @Test
+    void wantsRowsOfEveryPromptPositionWithinTheRowsOfAStep() {
+        Returns rows = new Returns(Set.of(Want.Kind.ROW), Set.of());
+        StepPlanner planner = planner(new StepLimits(32, 16, 8, 8, 2, 3), 8);
+        CountingReplica replica = new CountingReplica(8, 4);
+        planner.add(sequence(7, 2, rows));
+        List<Integer> positions = new ArrayList<>();
+        List<Integer> chunks = new ArrayList<>();
+        while (!planner.sequences().isEmpty()) {
+            planner.plan().ifPresent(batch -> {
+                chunks.addAll(tokensOf(batch));
+                replica.execute(batch);
+            });
+            retire(planner, replica)
+                    .forEach(progress -> progress.answers().stream()
+                            .filter(answer -> answer instanceof StepResult.Row)
+                            .forEach(answer -> positions.add(answer.position())));
+        }
+
+        assertThat(chunks).containsExactly(3, 3, 1, 1);
+        assertThat(positions).containsExactly(0, 1, 2, 3, 4, 5, 6);
+    }
+
+    @Test
+    void endsASequenceThatDrawsNothingWhenItsLastPromptTokenIsAnswered() {
+        Returns hidden = new Returns(Set.of(), Set.of(Want.Kind.HIDDEN));
+        StepPlanner planner = planner(new StepLimits(4, 4, 8, 8, 1, 3), 8);
+        CountingReplica replica = new CountingReplica(8, 4);
+        planner.add(sequence(7, 0, hidden));
+        List<StepResult.Answer> answers = new ArrayList<>();
+
+        while (!planner.sequences().isEmpty()) {
+            replica.execute(planner.plan().orElseThrow());
+            retire(planner, replica).forEach(progress -> answers.addAll(progress.answers()));
+        }
+
+        assertThat(answers)
+                .singleElement()
+                .isInstanceOfSatisfying(
+                        StepResult.Hidden.class,
+                        answer -> assertThat(answer.position()).isEqualTo(6));
+        assertThat(planner.pool().free()).isEqualTo(8);
+    }
+
+    @Test
+    void endsAFailedSequenceAloneAndSaysWhy() {
+        StepPlanner planner = planner(ONE_IN_FLIGHT, 8);
+        CountingReplica replica = new CountingReplica(8, 4);
+        Sequence failing = sequence(3, 8);
+        Sequence healthy = sequence(3, 8);
+        planner.add(failing);
+        planner.add(healthy);
+        replica.poison(failing.id());
+
+        replica.execute(planner.plan().orElseThrow());
+        List<StepPlanner.Progress> progress = retire(planner, replica);
+
+        assertThat(progress)
+                .filteredOn(part -> part.failure() != null)
+                .singleElement()
+                .satisfies(part -> {
+                    assertThat(part.sequence()).isEqualTo(failing);
+                    assertThat(part.failure()).isEqualTo("a logit is not finite");
+                });
+        assertThat(planner.sequences()).containsExactly(healthy);
+        assertThat(planner.pool().held()).isEqualTo(1);
+    }
+
+    @Test
+    void failsASequenceWhoseWantsAreNotAnsweredInsteadOfWaitingForEver() {
+        StepPlanner planner = planner(ONE_IN_FLIGHT, 8);
+        planner.add(sequence(3, 8));
+        assertThat(planner.plan()).isPresent();
+
+        List<StepPlanner.Progress> progress = planner.retire(new StepResult(EPOCH, 1, List.of(), List.of(), List.of()));
+
+        assertThat(progress.getFirst().failure())
+                .isEqualTo("step 1 of epoch e3.9 answered [], expected [Want[offset=2, kind=TOKEN]] from position 0");
+        assertThat(planner.pool().free()).isEqualTo(8);
+    }
+
+    @Test
+    void retiresStepsInOrderWhenAResultComesEarly() {
+        StepPlanner planner = planner(new StepLimits(32, 4, 8, 8, 2, 8), 8);
+        CountingReplica replica = new CountingReplica(8, 4);
+        Sequence sequence = sequence(8, 1);
+        planner.add(sequence);
+        replica.execute(planner.plan().orElseThrow());
+        replica.execute(planner.plan().orElseThrow());
+        StepResult first = replica.next();
+        StepResult second = replica.next();
+
+        assertThat(planner.retire(second)).isEmpty();
+        assertThat(planner.sequences()).containsExactly(sequence);
+        List<StepPlanner.Progress> progress = planner.retire(first);
+
+        assertThat(progress).hasSize(2);
+        assertThat(planner.sequences()).isEmpty();
+        assertThat(planner.pool().free()).isEqualTo(8);
+    }
+
+    @Test
+    void doesNotExpectARepeatedOrAForeignResult() {
+        StepPlanner planner = planner(ONE_IN_FLIGHT, 8);
+        CountingReplica replica = new CountingReplica(8, 4);
+        planner.add(sequence(3, 8));
+        replica.execute(planner.plan().orElseThrow());
+        StepResult result = replica.next();
+        StepResult foreign = new StepResult(EPOCH.next(1), result.step(), result.answers(), List.of(), List.of());
+
+        assertThat(planner.expects(foreign)).isFalse();
+        assertThat(planner.expects(result)).isTrue();
+        planner.retire(result);
+        assertThat(planner.expects(result)).isFalse();
+        assertThatThrownBy(() -> planner.retire(result))
+                .hasMessage("result of epoch=e3.9 step=1, expected epoch=e3.9 steps=[]");
+    }
+}
