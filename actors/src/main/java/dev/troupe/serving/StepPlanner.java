@@ -127,8 +127,9 @@ final class StepPlanner {
         if (draft.entries.isEmpty()) {
             return Optional.empty();
         }
+        long retired = flights.isEmpty() ? lastStep : flights.firstKey() - 1;
         lastStep++;
-        StepBatch batch = new StepBatch(epoch, lastStep, draft.entries, released);
+        StepBatch batch = new StepBatch(epoch, lastStep, draft.entries, released, retired);
         released.clear();
         flights.put(lastStep, new Flight(batch, draft.taken));
         return Optional.of(batch);
