@@ -49,6 +49,12 @@ public final class Floats {
         return new Floats(to - from, columns, Arrays.copyOfRange(values, from * columns, to * columns));
     }
 
+    /** One row as a copy, {@code [columns]}. */
+    public float[] row(int row) {
+        Objects.checkIndex(row, rows);
+        return Arrays.copyOfRange(values, row * columns, (row + 1) * columns);
+    }
+
     /** Copies all values, row after row, to {@code target}, which must be as long. */
     public void copyTo(MemorySegment target) {
         if (target.byteSize() != 4L * values.length) {

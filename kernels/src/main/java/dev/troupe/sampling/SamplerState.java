@@ -1,0 +1,96 @@
+package dev.troupe.sampling;
+
+import dev.troupe.tensor.Ints;
+import java.util.BitSet;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * What sampling remembers of one sequence: a fold over its tokens, so that a rank that learns of the sequence late has
+ * the same state as one that saw every token come. Owned by one thread.
+ */
+public final class SamplerState {
+    private final SamplingParameters parameters;
+    private final int promptLength;
+    private final boolean counts;
+    private final BitSet seen = new BitSet();
+    private final Map<Integer, Integer> completion = new HashMap<>();
+    private int length;
+
+    /**
+     * The state before the first token.
+     *
+     * @param promptLength how many of the first tokens are prompt
+     */
+    public SamplerState(SamplingParameters parameters, int promptLength) {
+        if (promptLength < 0) {
+            throw new IllegalArgumentException("promptLength=%d".formatted(promptLength));
+        }
+        this.parameters = parameters;
+        this.promptLength = promptLength;
+        this.counts = parameters.hasPenalties();
+    }
+
+    /** The next token of the sequence. */
+    public void append(int token) {
+        if (token < 0) {
+            throw new IllegalArgumentException("token=%d at position %d".formatted(token, length));
+        }
+        if (counts) {
+            seen.set(token);
+            if (length >= promptLength) {
+                completion.merge(token, 1, Integer::sum);
+            }
+        }
+        length++;
+    }
+
+    /** The next tokens of the sequence. */
+    public void append(Ints tokens) {
+        for (int i = 0; i < tokens.size(); i++) {
+            append(tokens.get(i));
+        }
+    }
+
+    /** Tokens so far: the position that the next one takes. */
+    public int length() {
+        return length;
+    }
+
+    /** How the sequence's tokens are drawn. */
+    public SamplingParameters parameters() {
+        return parameters;
+    }
+
+    boolean adjusts() {
+        return (counts && length > 0) || !parameters.logitBias().isEmpty();
+    }
+
+    /**
+     * Adjusts logits of ids from {@code firstId} in place: repetition, frequency, presence penalty, then the bias.
+     *
+     * <p>{@code z > 0 ? z / repetition : z · repetition}; {@code fma(−frequency, count, z)}; {@code z − presence};
+     * {@code z + bias}.
+     */
+    void adjust(int firstId, float[] logits) {
+        int end = firstId + logits.length;
+        float repetition = parameters.repetitionPenalty();
+        if (repetition != 1) {
+            for (int id = seen.nextSetBit(firstId); id >= 0 && id < end; id = seen.nextSetBit(id + 1)) {
+                float z = logits[id - firstId];
+                logits[id - firstId] = z > 0 ? z / repetition : z * repetition;
+            }
+        }
+        completion.forEach((id, count) -> {
+            if (id >= firstId && id < end) {
+                float z = Math.fma(-parameters.frequencyPenalty(), count, logits[id - firstId]);
+                logits[id - firstId] = z - parameters.presencePenalty();
+            }
+        });
+        parameters.logitBias().forEach((id, bias) -> {
+            if (id >= firstId && id < end) {
+                logits[id - firstId] += bias;
+            }
+        });
+    }
+}
