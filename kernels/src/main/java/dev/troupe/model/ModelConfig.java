@@ -49,6 +49,8 @@ public record ModelConfig(
         @Nullable Integer bosToken,
         List<Integer> eosTokens) {
 
+    private static final long WIDEST = 1 << 28;
+
     public ModelConfig {
         windowLayers = List.copyOf(windowLayers);
         eosTokens = List.copyOf(eosTokens);
@@ -66,6 +68,11 @@ public record ModelConfig(
         }
         if (headDim % 2 != 0) {
             throw new IllegalArgumentException("head_dim=%d is odd; the rotation needs pairs".formatted(headDim));
+        }
+        long widest = Math.max((heads + 2L * kvHeads) * headDim, 2L * intermediateSize);
+        if (Math.max(widest, Math.max(hiddenSize, vocabularySize)) > WIDEST) {
+            throw new IllegalArgumentException(
+                    "a matrix has %d rows or columns, expected at most %d".formatted(widest, WIDEST));
         }
         if (windowLayers.size() != layers) {
             throw new IllegalArgumentException(

@@ -36,5 +36,11 @@ public record RopeConfig(double theta, Scaling scaling) {
             double betaSlow,
             double attentionFactor,
             boolean truncate)
-            implements Scaling {}
+            implements Scaling {
+
+        /** Growth of cosine and sine: {@code 0.1 · mscale · ln(factor) + 1}, or 1 for a factor up to 1. */
+        public static double magnitude(double factor, double mscale) {
+            return factor <= 1 ? 1 : 0.1 * mscale * StrictMath.log(factor) + 1;
+        }
+    }
 }

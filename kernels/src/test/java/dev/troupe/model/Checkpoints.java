@@ -5,21 +5,21 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Assumptions;
 
 /** Where the checkpoints of the tests lie. */
-final class Checkpoints {
+public final class Checkpoints {
     private Checkpoints() {}
 
     /** One of the small random checkpoints among the test resources. */
-    static Path golden(String name) {
+    public static Path golden(String name) {
         return root().resolve("kernels/src/test/resources/golden").resolve(name);
     }
 
     /** The model that comes with Troupe. */
-    static Path tales() {
+    public static Path tales() {
         return root().resolve("runtime/src/main/models/tales");
     }
 
     /** Third-party data beside the repository; skips the test where there is none. */
-    static Path shared(String name) {
+    public static Path shared(String name) {
         Path path = root().resolve("../shared/data").resolve(name).normalize();
         Assumptions.assumeTrue(Files.exists(path), () -> "needs third-party data at " + path);
         return path;

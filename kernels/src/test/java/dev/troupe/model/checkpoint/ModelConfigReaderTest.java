@@ -1,8 +1,11 @@
-package dev.troupe.model;
+package dev.troupe.model.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import dev.troupe.model.Checkpoints;
+import dev.troupe.model.ModelConfig;
+import dev.troupe.model.RopeConfig;
 import dev.troupe.weights.WeightFormatException;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,6 +1,7 @@
-package dev.troupe.model;
+package dev.troupe.model.decoder;
 
 import dev.troupe.kernel.RopeTable;
+import dev.troupe.model.RopeConfig;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
@@ -95,11 +96,6 @@ public final class RopeTables {
         if (!(scaling instanceof RopeConfig.Yarn yarn)) {
             return 1;
         }
-        return yarn.attentionFactor() != 0 ? yarn.attentionFactor() : yarnScale(yarn.factor(), 1);
-    }
-
-    /** YaRN's growth of the attention's temperature: {@code 0.1 · mscale · ln(factor) + 1}, or 1 for a factor up to 1. */
-    static double yarnScale(double factor, double mscale) {
-        return factor <= 1 ? 1 : 0.1 * mscale * StrictMath.log(factor) + 1;
+        return yarn.attentionFactor() != 0 ? yarn.attentionFactor() : RopeConfig.Yarn.magnitude(yarn.factor(), 1);
     }
 }

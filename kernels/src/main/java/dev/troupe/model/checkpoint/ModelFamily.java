@@ -1,4 +1,4 @@
-package dev.troupe.model;
+package dev.troupe.model.checkpoint;
 
 import java.util.Arrays;
 import java.util.Optional;

@@ -1,5 +1,6 @@
-package dev.troupe.model;
+package dev.troupe.model.checkpoint;
 
+import dev.troupe.model.RopeConfig;
 import dev.troupe.weights.WeightFormatException;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -96,7 +97,7 @@ final class RopeConfigReader {
         double mscale = keys.number("mscale").orElse(0);
         double allDimensions = keys.number("mscale_all_dim").orElse(0);
         if (given.isEmpty() && mscale != 0 && allDimensions != 0) {
-            return RopeTables.yarnScale(factor, mscale) / RopeTables.yarnScale(factor, allDimensions);
+            return RopeConfig.Yarn.magnitude(factor, mscale) / RopeConfig.Yarn.magnitude(factor, allDimensions);
         }
         return given.orElse(0);
     }

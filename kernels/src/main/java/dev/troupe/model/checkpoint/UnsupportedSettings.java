@@ -1,4 +1,4 @@
-package dev.troupe.model;
+package dev.troupe.model.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.troupe.weights.WeightFormatException;

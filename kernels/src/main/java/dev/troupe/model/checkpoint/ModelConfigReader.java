@@ -1,6 +1,7 @@
-package dev.troupe.model;
+package dev.troupe.model.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.troupe.model.ModelConfig;
 import dev.troupe.weights.StrictJson;
 import dev.troupe.weights.WeightFormatException;
 import java.io.IOException;

@@ -1,9 +1,10 @@
-package dev.troupe.model;
+package dev.troupe.model.decoder;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.troupe.kernel.RopeTable;
+import dev.troupe.model.RopeConfig;
 import java.lang.foreign.Arena;
 import org.junit.jupiter.api.Test;
 

@@ -1,0 +1,104 @@
+package dev.troupe.model.decoder;
+
+import dev.troupe.kernel.PackedMatrix;
+import dev.troupe.model.ModelConfig;
+import dev.troupe.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One rank's packed weights: read-only, so several shards (those of successive epochs on one node) may compute with the
+ * same ones. Counts its holders and frees the memory when the last one closes it.
+ */
+public final class ShardWeights implements AutoCloseable {
+    private final ModelConfig config;
+    private final ShardSlice slice;
+    private final Arena arena;
+    private final @Nullable Tensor embedding;
+    private final List<LayerWeights> layers;
+    private final @Nullable Tensor finalNorm;
+    private final @Nullable PackedMatrix head;
+    private int holders = 1;
+
+    /**
+     * @param arena owns the memory of all but the embedding
+     * @param embedding {@code [vocabulary, hidden]} as it lies in the file, on the first stage
+     * @param finalNorm {@code [1, hidden]} on the last stage
+     * @param head {@code [vocabularyRows, hidden]} on the last stage, or null if the rank has no rows
+     */
+    ShardWeights(
+            ModelConfig config,
+            ShardSlice slice,
+            Arena arena,
+            @Nullable Tensor embedding,
+            List<LayerWeights> layers,
+            @Nullable Tensor finalNorm,
+            @Nullable PackedMatrix head) {
+        this.config = config;
+        this.slice = slice;
+        this.arena = arena;
+        this.embedding = embedding;
+        this.layers = List.copyOf(layers);
+        this.finalNorm = finalNorm;
+        this.head = head;
+    }
+
+    public ModelConfig config() {
+        return config;
+    }
+
+    public ShardSlice slice() {
+        return slice;
+    }
+
+    @Nullable
+    Tensor embedding() {
+        return embedding;
+    }
+
+    /** Layers of the stage, counted from its first. */
+    List<LayerWeights> layers() {
+        return layers;
+    }
+
+    @Nullable
+    Tensor finalNorm() {
+        return finalNorm;
+    }
+
+    @Nullable
+    PackedMatrix head() {
+        return head;
+    }
+
+    /** Bytes of weights that computing one token reads, logits included. */
+    public long bytesPerToken() {
+        long bytes = layers.stream().mapToLong(LayerWeights::byteSize).sum();
+        return head == null ? bytes : bytes + head.byteSize();
+    }
+
+    /**
+     * Another holder, who must close it too.
+     *
+     * @throws IllegalStateException if the memory is freed already
+     */
+    public synchronized ShardWeights share() {
+        if (holders == 0) {
+            throw new IllegalStateException("the weights of %s are closed".formatted(slice));
+        }
+        holders++;
+        return this;
+    }
+
+    @Override
+    public synchronized void close() {
+        if (holders == 0) {
+            throw new IllegalStateException("the weights of %s were closed more often than shared".formatted(slice));
+        }
+        holders--;
+        if (holders == 0) {
+            arena.close();
+        }
+    }
+}
