@@ -1,0 +1,237 @@
+package dev.troupe.stage;
+
+import dev.troupe.kvstore.KvType;
+import dev.troupe.model.Partition;
+import dev.troupe.model.ShardCompute;
+import dev.troupe.tensor.Floats;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.function.BiFunction;
+
+/**
+ * All ranks of all stages as plain runners, and a network between them that has no order: every message is delivered
+ * when chance says so, some in pieces, some twice, some again from another epoch.
+ */
+final class SimulatedReplica {
+    static final Epoch EPOCH = new Epoch(3, 7);
+
+    private final Random random;
+    private final Partition partition;
+    private final List<List<StepRunner>> runners = new ArrayList<>();
+    private final List<StepRunner> notJoined = new ArrayList<>();
+    private final List<Runnable> network = new ArrayList<>();
+    private final List<StepResult> results = new ArrayList<>();
+    private final List<String> refused = new ArrayList<>();
+    private boolean faults = true;
+
+    /** @param computes by stage and rank */
+    SimulatedReplica(
+            Random random,
+            Partition partition,
+            int blocks,
+            int blockSize,
+            BiFunction<Integer, Integer, ShardCompute> computes) {
+        this.random = random;
+        this.partition = partition;
+        ReplicaPlan plan = new ReplicaPlan("counting", 0, "", "", partition, List.of(), KvType.F32, blockSize, blocks);
+        for (int stage = 0; stage < partition.stages().size(); stage++) {
+            List<StepRunner> ranks = new ArrayList<>();
+            for (int rank = 0; rank < partition.stages().get(stage).ranks().size(); rank++) {
+                ShardProgress progress = new ShardProgress(new ShardId(EPOCH, stage, rank), System::nanoTime);
+                StepRunner runner = new StepRunner(
+                        plan, computes.apply(stage, rank), Backlog.Limits.DEFAULT, new Output(stage), progress);
+                ranks.add(runner);
+                notJoined.add(runner);
+            }
+            runners.add(ranks);
+        }
+    }
+
+    /** No more repeated, split or stale messages. */
+    SimulatedReplica withoutFaults() {
+        faults = false;
+        return this;
+    }
+
+    /** Sends a step to the first stage. */
+    void execute(StepBatch batch) {
+        for (StepRunner runner : runners.getFirst()) {
+            network.add(() -> runner.execute(batch));
+            if (faults && chance(10)) {
+                network.add(() -> runner.execute(batch));
+            }
+            if (faults && chance(10)) {
+                network.add(() -> runner.execute(new StepBatch(
+                        other(batch.epoch()), batch.step(), batch.entries(), batch.released(), batch.retired())));
+            }
+        }
+    }
+
+    /** Results so far, in the order in which they left; the caller takes them out. */
+    List<StepResult> results() {
+        return results;
+    }
+
+    List<String> refused() {
+        return refused;
+    }
+
+    List<StepRunner> all() {
+        return runners.stream().flatMap(List::stream).toList();
+    }
+
+    StepRunner runner(int stage, int rank) {
+        return runners.get(stage).get(rank);
+    }
+
+    /** Does one thing that can be done, drawn by chance; false when there is none. */
+    boolean tick() {
+        List<StepRunner> working = all().stream().filter(StepRunner::hasWork).toList();
+        int choices = network.size() + working.size() + notJoined.size();
+        if (choices == 0) {
+            return false;
+        }
+        int choice = random.nextInt(choices);
+        if (choice < network.size()) {
+            Runnable delivery = network.get(choice);
+            network.set(choice, network.getLast());
+            network.removeLast();
+            delivery.run();
+        } else if (choice < network.size() + working.size()) {
+            working.get(choice - network.size()).advance();
+        } else {
+            notJoined.remove(choice - network.size() - working.size()).join();
+        }
+        return true;
+    }
+
+    /** Joins all ranks at once. */
+    void join() {
+        notJoined.forEach(StepRunner::join);
+        notJoined.clear();
+    }
+
+    private boolean chance(int percent) {
+        return random.nextInt(100) < percent;
+    }
+
+    private Epoch other(Epoch epoch) {
+        return chance(50) ? new Epoch(epoch.round() - 1, epoch.issuer()) : new Epoch(epoch.round(), epoch.issuer() + 1);
+    }
+
+    private void post(StepRunner to, TensorMessage message) {
+        for (TensorMessage piece : faults && chance(30) ? split(message) : List.of(message)) {
+            network.add(() -> to.deliver(piece));
+            if (faults && chance(10)) {
+                network.add(() -> to.deliver(piece));
+            }
+        }
+        if (faults && chance(5)) {
+            TensorMessage stale = stale(message);
+            network.add(() -> to.deliver(stale));
+        }
+    }
+
+    private List<TensorMessage> split(TensorMessage message) {
+        return switch (message) {
+            case Partial p
+            when p.values().rows() > 1 -> {
+                int at = 1 + random.nextInt(p.values().rows() - 1);
+                yield List.of(rows(p, 0, at), rows(p, at, p.values().rows()));
+            }
+            case HandOff h
+            when h.values().rows() > 1 -> {
+                int at = 1 + random.nextInt(h.values().rows() - 1);
+                yield List.of(rows(h, 0, at), rows(h, at, h.values().rows()));
+            }
+            default -> List.of(message);
+        };
+    }
+
+    private static Partial rows(Partial p, int from, int to) {
+        Floats piece = p.values().slice(from, to);
+        return new Partial(
+                p.epoch(),
+                p.step(),
+                p.exchange(),
+                p.fromRank(),
+                p.fromGroup(),
+                p.toGroup(),
+                p.firstRow() + from,
+                piece);
+    }
+
+    private static HandOff rows(HandOff h, int from, int to) {
+        return new HandOff(
+                h.batch(),
+                h.failedTokens(),
+                h.work(),
+                h.firstRow() + from,
+                h.values().slice(from, to));
+    }
+
+    private TensorMessage stale(TensorMessage message) {
+        Epoch epoch = other(message.epoch());
+        return switch (message) {
+            case Partial p ->
+                new Partial(
+                        epoch,
+                        p.step(),
+                        p.exchange(),
+                        p.fromRank(),
+                        p.fromGroup(),
+                        p.toGroup(),
+                        p.firstRow(),
+                        new Floats(
+                                p.values().rows(),
+                                p.values().columns(),
+                                new float[p.values().rows() * p.values().columns()]));
+            case HandOff h -> {
+                StepBatch b = h.batch();
+                yield new HandOff(
+                        new StepBatch(epoch, b.step(), b.entries(), b.released(), b.retired()),
+                        h.failedTokens(),
+                        h.work(),
+                        h.firstRow(),
+                        h.values());
+            }
+            case Candidates c ->
+                new Candidates(epoch, c.step(), c.fromRank(), c.round(), c.answers(), c.failedTokens());
+            case CandidateRequest r -> new CandidateRequest(epoch, r.step(), r.round(), r.wants(), r.limits());
+        };
+    }
+
+    private final class Output implements StepOutput {
+        private final int stage;
+
+        Output(int stage) {
+            this.stage = stage;
+        }
+
+        @Override
+        public void toPeer(int rank, TensorMessage message) {
+            post(runner(stage, rank), message);
+        }
+
+        @Override
+        public void toNextStage(int rank, HandOff handOff) {
+            post(runner(stage + 1, rank), handOff);
+        }
+
+        @Override
+        public void result(StepResult result) {
+            results.add(result);
+        }
+
+        @Override
+        public void refused(String reason) {
+            refused.add(reason);
+        }
+    }
+
+    /** Stages of the partition. */
+    int stages() {
+        return partition.stages().size();
+    }
+}
