@@ -89,14 +89,43 @@ public final class Golden {
 
     /** Largest distance of {@code actual}, which has a row for every input id, in standard deviations of the answers. */
     public double distance(Floats actual) {
-        double largest = 0;
+        return distance(rows(actual));
+    }
+
+    /** The same for doubles. */
+    public double distance(double[][] actual) {
+        double[][] rows = new double[positions.length][];
         for (int i = 0; i < positions.length; i++) {
-            for (int id = 0; id < logits[i].length; id++) {
-                double difference = Math.abs(actual.get(positions[i], id) - logits[i][id]);
+            rows[i] = actual[positions[i]];
+        }
+        return distance(logits, rows);
+    }
+
+    /** Largest distance of {@code actual} from {@code expected}, in standard deviations of the latter. */
+    public static double distance(double[][] expected, Floats actual) {
+        return distance(expected, rows(actual));
+    }
+
+    /** The same for doubles; not a number where {@code actual} is none. */
+    public static double distance(double[][] expected, double[][] actual) {
+        double largest = 0;
+        for (int i = 0; i < expected.length; i++) {
+            for (int id = 0; id < expected[i].length; id++) {
+                double difference = Math.abs(actual[i][id] - expected[i][id]);
                 largest = Double.isNaN(difference) ? Double.NaN : Math.max(largest, difference);
             }
         }
-        return largest / deviation(logits);
+        return largest / deviation(expected);
+    }
+
+    private static double[][] rows(Floats values) {
+        double[][] rows = new double[values.rows()][values.columns()];
+        for (int r = 0; r < values.rows(); r++) {
+            for (int c = 0; c < values.columns(); c++) {
+                rows[r][c] = values.get(r, c);
+            }
+        }
+        return rows;
     }
 
     private static double deviation(double[][] rows) {

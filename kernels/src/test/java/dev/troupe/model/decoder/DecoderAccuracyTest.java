@@ -1,0 +1,115 @@
+package dev.troupe.model.decoder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.troupe.kernel.reference.ReferenceKernels;
+import dev.troupe.kvstore.KvType;
+import dev.troupe.model.Checkpoints;
+import dev.troupe.model.Golden;
+import dev.troupe.model.ModelConfig;
+import dev.troupe.model.Partition;
+import dev.troupe.model.RopeConfig;
+import dev.troupe.model.checkpoint.Checkpoint;
+import dev.troupe.model.checkpoint.SyntheticModel;
+import dev.troupe.tensor.DType;
+import dev.troupe.tensor.Floats;
+import java.io.IOException;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Accuracy where no golden exists, against a double-precision model whose own accuracy a golden confirms. */
+class DecoderAccuracyTest {
+    private static final double BOUND = 1e-4;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"llama", "llama32-tied-f16", "mistral", "qwen2", "qwen3-yarn"})
+    void comparesWithADoubleModelThatAgreesWithTheGoldens(String name) throws IOException {
+        Golden golden = Golden.read(Checkpoints.golden(name));
+        try (Checkpoint checkpoint = Checkpoint.open(Checkpoints.golden(name))) {
+            double[][] logits = new DoubleModel(checkpoint).logits(golden.inputIds());
+
+            assertThat(golden.distance(logits)).isLessThan(1e-7);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(DType.class)
+    void computesASyntheticModelOfEachType(DType type) throws IOException {
+        try (Checkpoint checkpoint = SyntheticModel.named("tiny:" + type.label())) {
+            assertAccurate(checkpoint, 40);
+        }
+    }
+
+    static Stream<Arguments> unusualModels() {
+        RopeConfig plain = new RopeConfig(10_000, new RopeConfig.None());
+        List<Boolean> windows = List.of(true, false, true);
+        return Stream.of(
+                Arguments.of("all biases", config(8, 2, 16, 96, 0, List.of(false, false, false), plain, true, false)),
+                Arguments.of("windows in some layers", config(4, 4, 16, 64, 5, windows, plain, false, false)),
+                Arguments.of(
+                        "linear rope, head norms, biases",
+                        config(6, 2, 8, 160, 0, List.of(false, false, false), new RopeConfig(500, new RopeConfig.Linear(3)), true, true)),
+                Arguments.of("one kv head", config(8, 1, 32, 96, 3, windows, plain, false, true)),
+                Arguments.of("more chunks than blocks", config(8, 8, 8, 64, 0, List.of(false, false, false), plain, false, false)),
+                Arguments.of("odd sizes", config(6, 3, 10, 84, 0, List.of(false, false, false), plain, true, false)));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("unusualModels")
+    void computesUnusualModels(String what, ModelConfig config) throws IOException {
+        for (DType type : List.of(DType.F32, DType.F16)) {
+            try (Checkpoint checkpoint = SyntheticModel.random(config, type, what, 5)) {
+                assertAccurate(checkpoint, 24);
+            }
+        }
+    }
+
+    private static ModelConfig config(
+            int heads,
+            int kvHeads,
+            int headDim,
+            int intermediateSize,
+            int window,
+            List<Boolean> windowLayers,
+            RopeConfig rope,
+            boolean biases,
+            boolean headNorm) {
+        return new ModelConfig(
+                "llama", 3, 48, intermediateSize, heads, kvHeads, headDim, 300, 128, 1e-6f, rope, window, windowLayers,
+                headNorm, biases, biases, biases, headNorm, null, List.of());
+    }
+
+    private static void assertAccurate(Checkpoint checkpoint, int length) throws IOException {
+        int[] ids = new Random(3).ints(length, 0, checkpoint.config().vocabularySize()).toArray();
+        double[][] expected = new DoubleModel(checkpoint).logits(ids);
+
+        try (LocalModel model = LocalModel.load(
+                checkpoint,
+                Partition.even(checkpoint.config(), 1, 1),
+                ReferenceKernels::new,
+                new KvSettings(KvType.F32, 16, 4),
+                LoadProgress.NONE)) {
+            Floats actual = model.logits(ids, 16);
+
+            assertThat(Golden.distance(expected, actual)).isLessThan(BOUND);
+        }
+    }
+
+    @Test
+    void seesARoundingThatIsLeftOut() throws IOException {
+        try (Checkpoint rounded = SyntheticModel.named("tiny:q8_0")) {
+            int[] ids = new Random(3).ints(10, 0, 640).toArray();
+            double[][] expected = new DoubleModel(rounded).logits(ids);
+            double[][] exact = new DoubleModel(rounded, false).logits(ids);
+
+            assertThat(Golden.distance(expected, exact)).isGreaterThan(50 * BOUND);
+        }
+    }
+}
