@@ -55,9 +55,20 @@ class DecoderAccuracyTest {
                 Arguments.of("windows in some layers", config(4, 4, 16, 64, 5, windows, plain, false, false)),
                 Arguments.of(
                         "linear rope, head norms, biases",
-                        config(6, 2, 8, 160, 0, List.of(false, false, false), new RopeConfig(500, new RopeConfig.Linear(3)), true, true)),
+                        config(
+                                6,
+                                2,
+                                8,
+                                160,
+                                0,
+                                List.of(false, false, false),
+                                new RopeConfig(500, new RopeConfig.Linear(3)),
+                                true,
+                                true)),
                 Arguments.of("one kv head", config(8, 1, 32, 96, 3, windows, plain, false, true)),
-                Arguments.of("more chunks than blocks", config(8, 8, 8, 64, 0, List.of(false, false, false), plain, false, false)),
+                Arguments.of(
+                        "more chunks than blocks",
+                        config(8, 8, 8, 64, 0, List.of(false, false, false), plain, false, false)),
                 Arguments.of("odd sizes", config(6, 3, 10, 84, 0, List.of(false, false, false), plain, true, false)));
     }
 
@@ -82,12 +93,32 @@ class DecoderAccuracyTest {
             boolean biases,
             boolean headNorm) {
         return new ModelConfig(
-                "llama", 3, 48, intermediateSize, heads, kvHeads, headDim, 300, 128, 1e-6f, rope, window, windowLayers,
-                headNorm, biases, biases, biases, headNorm, null, List.of());
+                "llama",
+                3,
+                48,
+                intermediateSize,
+                heads,
+                kvHeads,
+                headDim,
+                300,
+                128,
+                1e-6f,
+                rope,
+                window,
+                windowLayers,
+                headNorm,
+                biases,
+                biases,
+                biases,
+                headNorm,
+                null,
+                List.of());
     }
 
     private static void assertAccurate(Checkpoint checkpoint, int length) throws IOException {
-        int[] ids = new Random(3).ints(length, 0, checkpoint.config().vocabularySize()).toArray();
+        int[] ids = new Random(3)
+                .ints(length, 0, checkpoint.config().vocabularySize())
+                .toArray();
         double[][] expected = new DoubleModel(checkpoint).logits(ids);
 
         try (LocalModel model = LocalModel.load(
