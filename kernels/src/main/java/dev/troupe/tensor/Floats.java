@@ -2,6 +2,7 @@ package dev.troupe.tensor;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Objects;
 
@@ -10,6 +11,8 @@ import java.util.Objects;
  * makes one hands its array over and never writes to it again, so it may pass by reference inside a JVM.
  */
 public final class Floats {
+    private static final ValueLayout.OfFloat WIRE = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
     private final int rows;
     private final int columns;
     private final float[] values;
@@ -62,6 +65,36 @@ public final class Floats {
                     "%d values do not fit %d bytes".formatted(values.length, target.byteSize()));
         }
         MemorySegment.copy(values, 0, target, ValueLayout.JAVA_FLOAT_UNALIGNED, 0, values.length);
+    }
+
+    /**
+     * Copies rows {@code [from, to)} to {@code target} as little-endian bytes, the order of the wire.
+     *
+     * @throws IllegalArgumentException if {@code target} is not exactly as long
+     */
+    public void copyRowsTo(int from, int to, MemorySegment target) {
+        Objects.checkFromToIndex(from, to, rows);
+        int count = (to - from) * columns;
+        if (target.byteSize() != 4L * count) {
+            throw new IllegalArgumentException("%d values do not fit %d bytes".formatted(count, target.byteSize()));
+        }
+        MemorySegment.copy(values, from * columns, target, WIRE, 0, count);
+    }
+
+    /**
+     * Rows from little-endian bytes.
+     *
+     * @throws IllegalArgumentException if {@code source} does not hold exactly {@code rows * columns} values
+     */
+    public static Floats copyOf(int rows, int columns, MemorySegment source) {
+        long count = (long) rows * columns;
+        if (rows < 0 || columns < 0 || source.byteSize() != 4 * count) {
+            throw new IllegalArgumentException(
+                    "[%d, %d] takes %d bytes, got %d".formatted(rows, columns, 4 * count, source.byteSize()));
+        }
+        float[] values = new float[(int) count];
+        MemorySegment.copy(source, WIRE, 0, values, 0, values.length);
+        return new Floats(rows, columns, values);
     }
 
     /** All values, row after row, as a copy. */
