@@ -1,8 +1,9 @@
 package dev.troupe.wire.kryo;
 
+import org.apache.pekko.actor.ExtendedActorSystem;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorRefResolver;
-import org.apache.pekko.actor.typed.ActorSystem;
+import org.apache.pekko.actor.typed.javadsl.Adapter;
 
 /** How actor references become text and back. */
 public interface ActorRefs {
@@ -12,18 +13,22 @@ public interface ActorRefs {
     /** The actor at {@code path}; a dead one where there is none. */
     ActorRef<?> resolve(String path);
 
-    /** The references of {@code system}. */
-    static ActorRefs of(ActorSystem<?> system) {
-        ActorRefResolver resolver = ActorRefResolver.get(system);
+    /** The references of {@code system}, which may still be starting. */
+    static ActorRefs of(ExtendedActorSystem system) {
         return new ActorRefs() {
+            // An extension: looked up once by Pekko itself, and not before the first reference is there.
+            private ActorRefResolver resolver() {
+                return ActorRefResolver.get(Adapter.toTyped(system));
+            }
+
             @Override
             public String format(ActorRef<?> ref) {
-                return resolver.toSerializationFormat(ref);
+                return resolver().toSerializationFormat(ref);
             }
 
             @Override
             public ActorRef<?> resolve(String path) {
-                return resolver.resolveActorRef(path);
+                return resolver().resolveActorRef(path);
             }
         };
     }

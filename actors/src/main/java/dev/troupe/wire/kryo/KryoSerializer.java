@@ -5,11 +5,9 @@ import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.pekko.actor.ExtendedActorSystem;
 import org.apache.pekko.actor.typed.ActorSystem;
-import org.apache.pekko.actor.typed.javadsl.Adapter;
 import org.apache.pekko.serialization.ByteBufferSerializer;
 import org.apache.pekko.serialization.SerializationExtension;
 import org.apache.pekko.serialization.SerializerWithStringManifest;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,17 +23,15 @@ public final class KryoSerializer extends SerializerWithStringManifest implement
     private static final int IDENTIFIER = 7_391;
     private static final Logger LOG = LoggerFactory.getLogger(KryoSerializer.class);
 
-    private final ExtendedActorSystem system;
     private final String manifest;
-    private final WireTypes types;
+    private final WireCodec codec;
     private final AtomicLong otherVersions = new AtomicLong();
     private final AtomicLong malformed = new AtomicLong();
-    private volatile @Nullable WireCodec codec;
 
     /** Made by Pekko. */
     public KryoSerializer(ExtendedActorSystem system) {
-        this.system = system;
-        this.types = WireTypes.load();
+        WireTypes types = WireTypes.load();
+        this.codec = new WireCodec(types, ActorRefs.of(system));
         this.manifest = PROTOCOL_VERSION + "-" + types.schema();
     }
 
@@ -69,18 +65,7 @@ public final class KryoSerializer extends SerializerWithStringManifest implement
 
     /** The codec behind this serializer. */
     public WireCodec codec() {
-        WireCodec existing = codec;
-        return existing != null ? existing : makeCodec();
-    }
-
-    /** Late, because references can be resolved only when the system has started. */
-    private synchronized WireCodec makeCodec() {
-        WireCodec made = codec;
-        if (made == null) {
-            made = new WireCodec(types, ActorRefs.of(Adapter.toTyped(system)));
-            codec = made;
-        }
-        return made;
+        return codec;
     }
 
     @Override
@@ -95,12 +80,12 @@ public final class KryoSerializer extends SerializerWithStringManifest implement
 
     @Override
     public byte[] toBinary(Object message) {
-        return codec().encode(message);
+        return codec.encode(message);
     }
 
     @Override
     public void toBinary(Object message, ByteBuffer target) {
-        codec().encode(message, target);
+        codec.encode(message, target);
     }
 
     @Override
@@ -117,7 +102,7 @@ public final class KryoSerializer extends SerializerWithStringManifest implement
             throw counted(otherVersions, new NotSerializableException(reason));
         }
         try {
-            return codec().decode(source);
+            return codec.decode(source);
         } catch (NotSerializableException e) {
             throw counted(malformed, e);
         }
