@@ -1,7 +1,10 @@
 package dev.troupe.wire.kryo;
 
 import dev.troupe.model.Partition;
+import dev.troupe.sampling.RankCandidates;
 import dev.troupe.sampling.SamplingParameters;
+import dev.troupe.sampling.SpanSums;
+import dev.troupe.sampling.TopLogits;
 import dev.troupe.stage.StepEntry;
 import dev.troupe.stage.Want;
 import dev.troupe.tensor.Floats;
@@ -40,6 +43,12 @@ public final class RandomValues {
         // Types whose constructors check what chance would hardly meet.
         special.put(StepEntry.class, this::stepEntry);
         special.put(SamplingParameters.class, this::sampling);
+        special.put(RankCandidates.class, this::candidates);
+        special.put(SpanSums.class, () -> new SpanSums(random.nextInt(8), floats(1 + random.nextInt(3), 2)));
+        special.put(TopLogits.class, () -> {
+            Ints ids = (Ints) of(Ints.class);
+            return new TopLogits(ids, floats(1, ids.size()), (SpanSums) of(SpanSums.class));
+        });
         special.put(Partition.Rank.class, () -> {
             int group = random.nextInt(8);
             int row = random.nextInt(8) * Partition.VOCABULARY_SPAN;
@@ -64,6 +73,18 @@ public final class RandomValues {
                         .toArray()),
                 (Ints) of(Ints.class),
                 List.of(new Want(random.nextInt(tokens), (Want.Kind) of(Want.Kind.class))));
+    }
+
+    private RankCandidates candidates() {
+        Ints ids = Ints.of(1, 2 + random.nextInt(1000));
+        return new RankCandidates(
+                ids,
+                floats(1, 2),
+                floats(1, 2),
+                random.nextBoolean(),
+                random.nextBoolean() ? (SpanSums) of(SpanSums.class) : null,
+                random.nextBoolean() ? (TopLogits) of(TopLogits.class) : null,
+                random.nextBoolean());
     }
 
     private SamplingParameters sampling() {
