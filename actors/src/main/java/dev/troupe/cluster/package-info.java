@@ -1,4 +1,4 @@
-/** Who runs where: roles, slots, ballots, the node's guardian, placement. */
+/** One node's place in the cluster: everything below, put together. */
 @NullMarked
 package dev.troupe.cluster;
 

@@ -1,6 +1,12 @@
 package dev.troupe.wire.kryo;
 
+import dev.troupe.cluster.guardian.NodeInfo;
+import dev.troupe.cluster.guardian.RegisteredModel;
+import dev.troupe.cluster.identity.Incarnation;
+import dev.troupe.cluster.identity.NodeRole;
+import dev.troupe.cluster.identity.Slot;
 import dev.troupe.model.Partition;
+import dev.troupe.plan.DeviceProfile;
 import dev.troupe.sampling.RankCandidates;
 import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.sampling.SpanSums;
@@ -59,7 +65,26 @@ public final class RandomValues {
             return new Partition.Stage(
                     layer, layer + 1 + random.nextInt(8), List.of((Partition.Rank) of(Partition.Rank.class)));
         });
+        special.put(DeviceProfile.class, () -> new DeviceProfile(word(), random.nextInt(99), random.nextInt(99)));
+        special.put(Incarnation.class, () -> new Incarnation(word(), 1 + random.nextInt(65_535), random.nextLong()));
+        special.put(Slot.class, () -> new Slot((Incarnation) of(Incarnation.class), word()));
+        special.put(NodeInfo.class, this::nodeInfo);
         special.put(Partition.class, () -> new Partition(List.of((Partition.Stage) of(Partition.Stage.class))));
+    }
+
+    private String word() {
+        return "n" + random.nextInt(1000);
+    }
+
+    private NodeInfo nodeInfo() {
+        return new NodeInfo(
+                (Incarnation) of(Incarnation.class),
+                List.of(NodeRole.COMPUTE, NodeRole.CACHE),
+                List.of((DeviceProfile) of(DeviceProfile.class)),
+                word(),
+                word(),
+                List.of((RegisteredModel) of(RegisteredModel.class)),
+                List.of((Slot) of(Slot.class)));
     }
 
     private StepEntry stepEntry() {

@@ -26,7 +26,12 @@ class WireTypesTest {
     /** Sealed types that never leave a JVM, each with its reason: their permitted types need no id. */
     private static final Set<String> LOCAL = Set.of(
             // A scheduler asks the placer of its own node.
-            "dev.troupe.serving.Placement$Outcome");
+            "dev.troupe.serving.Placement$Outcome",
+            // A node speaks with its own resolver and watch; only reports go to other nodes.
+            "dev.troupe.cluster.slot.SlotResolver$Command",
+            "dev.troupe.cluster.watch.NodeWatch$Watch",
+            "dev.troupe.cluster.watch.NodeWatch$LaneLost",
+            "dev.troupe.cluster.watch.NodeWatch$Subscription");
 
     private static final List<String> PACKAGES = List.of("stage", "serving", "cluster", "plan", "kvcache");
 

@@ -1,0 +1,163 @@
+package dev.troupe.cluster;
+
+import dev.troupe.cluster.guardian.NodeGuardian;
+import dev.troupe.cluster.guardian.Promises;
+import dev.troupe.cluster.identity.EntityIds;
+import dev.troupe.cluster.identity.Incarnation;
+import dev.troupe.cluster.identity.NodeRole;
+import dev.troupe.cluster.placement.Placer;
+import dev.troupe.cluster.slot.EntityKind;
+import dev.troupe.cluster.slot.SlotHomes;
+import dev.troupe.cluster.slot.SlotResolver;
+import dev.troupe.cluster.slot.SlotSharding;
+import dev.troupe.cluster.watch.NodeWatch;
+import dev.troupe.cluster.watch.Suspects;
+import dev.troupe.serving.Placement;
+import dev.troupe.stage.PipelineStage;
+import dev.troupe.stage.ShardDirectory;
+import dev.troupe.stage.ShardRoster;
+import dev.troupe.stage.TensorShard;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.ActorSystem;
+import org.apache.pekko.actor.typed.Props;
+import org.apache.pekko.cluster.sharding.typed.javadsl.EntityTypeKey;
+import org.apache.pekko.cluster.typed.Cluster;
+
+/**
+ * One process's part in the cluster: its guardian, its regions and the homes they know, its watch over other nodes, and on
+ * a control node its placer. Everything that an entity of this node may need of the cluster is reached from here.
+ */
+public final class ClusterNode {
+    /** Ranks, in device slots. */
+    public static final EntityTypeKey<TensorShard.Command> SHARD =
+            EntityTypeKey.create(TensorShard.Command.class, "tensor-shard");
+
+    /** Pipeline stages, in control slots. */
+    public static final EntityTypeKey<PipelineStage.Command> STAGE =
+            EntityTypeKey.create(PipelineStage.Command.class, "pipeline-stage");
+
+    private static final Duration ANSWER_WITHIN = Duration.ofSeconds(1);
+
+    private final Incarnation self;
+    private final List<NodeRole> roles;
+    private final Promises promises = new Promises();
+    private final ShardRoster roster = new ShardRoster();
+    private final SlotHomes homes = new SlotHomes();
+    private final SlotSharding sharding;
+    private final ActorRef<NodeWatch.Command> watch;
+    private final ActorRef<Placement.Request> placer;
+
+    private ClusterNode(ActorSystem<?> system, NodeProfile profile) {
+        self = Incarnation.self(system);
+        roles = roles(system);
+        sharding = new SlotSharding(system, homes);
+        Suspects suspects = new Suspects();
+        watch = NodeWatch.start(system, new NodeWatch.Setup(self, suspects, ANSWER_WITHIN));
+        placer = system.systemActorOf(
+                Placer.create(new Placer.Setup(
+                        self, profile.models(), profile.times(), suspects, watch, id -> sharding.entity(STAGE, id))),
+                "troupe-placer",
+                Props.empty());
+    }
+
+    /**
+     * Starts a node's part in the cluster that {@code system} is a member of, or will be.
+     *
+     * @param kinds all entity kinds, given this node; the same on all nodes
+     */
+    public static Started start(
+            ActorSystem<?> system, NodeProfile profile, Function<ClusterNode, List<EntityKind<?>>> kinds) {
+        ClusterNode node = new ClusterNode(system, profile);
+        node.sharding.start(kinds.apply(node));
+        ActorRef<NodeGuardian.Command> guardian = NodeGuardian.start(
+                system,
+                new NodeGuardian.Setup(
+                        node.self,
+                        node.roles,
+                        profile.devices(),
+                        profile.lane(),
+                        profile.numerics(),
+                        profile.cards(),
+                        node.roster,
+                        node.promises,
+                        () -> node.homes.now().homes()));
+        return new Started(node, guardian, node.sharding.resolve());
+    }
+
+    /**
+     * A node that has started.
+     *
+     * @param guardian its guardian
+     * @param resolver who knows when the cluster is complete
+     */
+    public record Started(
+            ClusterNode node, ActorRef<NodeGuardian.Command> guardian, ActorRef<SlotResolver.Command> resolver) {}
+
+    private static List<NodeRole> roles(ActorSystem<?> system) {
+        Set<String> labels = Cluster.get(system).selfMember().getRoles();
+        List<NodeRole> roles = Arrays.stream(NodeRole.values())
+                .filter(role -> labels.contains(role.label()))
+                .toList();
+        if (roles.isEmpty()) {
+            throw new IllegalStateException(
+                    "this node has none of Troupe's roles; pekko.cluster.roles = %s, of these are needed: %s"
+                            .formatted(
+                                    labels,
+                                    Arrays.stream(NodeRole.values())
+                                            .map(NodeRole::label)
+                                            .collect(Collectors.joining(", "))));
+        }
+        return roles;
+    }
+
+    /** This process. */
+    public Incarnation self() {
+        return self;
+    }
+
+    /** What it offers. */
+    public List<NodeRole> roles() {
+        return roles;
+    }
+
+    /** The ballots it has promised. */
+    public Promises promises() {
+        return promises;
+    }
+
+    /** Where its shards say that they are here. */
+    public ShardRoster roster() {
+        return roster;
+    }
+
+    /** Members and the slots that may be used from here. */
+    public SlotHomes homes() {
+        return homes;
+    }
+
+    /** References to entities. */
+    public SlotSharding sharding() {
+        return sharding;
+    }
+
+    /** Who tells of lost nodes; the tensor lane tells it of lost peers. */
+    public ActorRef<NodeWatch.Command> watch() {
+        return watch;
+    }
+
+    /** Who gives schedulers of this node their epochs. */
+    public ActorRef<Placement.Request> placer() {
+        return placer;
+    }
+
+    /** How pipeline stages of this node reach ranks. */
+    public ShardDirectory shards() {
+        return (id, plan) -> sharding.entity(SHARD, EntityIds.shard(id, plan));
+    }
+}
