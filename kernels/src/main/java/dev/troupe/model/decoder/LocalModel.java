@@ -8,6 +8,7 @@ import dev.troupe.model.ShardStep;
 import dev.troupe.model.SubtreeSum;
 import dev.troupe.model.checkpoint.Checkpoint;
 import dev.troupe.tensor.Floats;
+import dev.troupe.weights.LoadProgress;
 import dev.troupe.weights.RowCheck;
 import dev.troupe.weights.WeightFormatException;
 import java.util.ArrayList;

@@ -6,6 +6,7 @@ import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.ReductionChunks;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
+import dev.troupe.weights.LoadProgress;
 import dev.troupe.weights.RowCheck;
 import dev.troupe.weights.WeightFormatException;
 import dev.troupe.weights.WeightSource;

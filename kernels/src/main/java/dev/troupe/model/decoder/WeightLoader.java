@@ -10,6 +10,7 @@ import dev.troupe.model.checkpoint.Checkpoint;
 import dev.troupe.model.checkpoint.DecoderTensors;
 import dev.troupe.model.decoder.TensorReader.Part;
 import dev.troupe.tensor.Tensor;
+import dev.troupe.weights.LoadProgress;
 import dev.troupe.weights.RowCheck;
 import dev.troupe.weights.WeightFormatException;
 import dev.troupe.weights.WeightSource;

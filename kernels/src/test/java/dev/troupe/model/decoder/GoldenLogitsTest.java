@@ -8,6 +8,7 @@ import dev.troupe.model.Checkpoints;
 import dev.troupe.model.Golden;
 import dev.troupe.model.Partition;
 import dev.troupe.model.checkpoint.Checkpoint;
+import dev.troupe.weights.LoadProgress;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;

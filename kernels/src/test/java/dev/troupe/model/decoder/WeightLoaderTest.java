@@ -1,0 +1,118 @@
+package dev.troupe.model.decoder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import dev.troupe.model.ModelConfig;
+import dev.troupe.model.Partition;
+import dev.troupe.model.checkpoint.Checkpoint;
+import dev.troupe.model.checkpoint.SyntheticModel;
+import dev.troupe.weights.LoadProgress;
+import dev.troupe.weights.RowCheck;
+import dev.troupe.weights.WeightFormatException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+
+class WeightLoaderTest {
+    @Test
+    void touchesOnlyTheRowsOfItsRank() throws IOException {
+        try (Checkpoint checkpoint = SyntheticModel.named("tiny:bf16")) {
+            Map<String, String> touched = new TreeMap<>();
+            RowCheck recording =
+                    (tensor, from, to) -> touched.put(tensor.name(), from + " to " + to + " of " + tensor.rows());
+
+            WeightLoader.load(checkpoint, slice(checkpoint, 2, 2, 1, 1), recording, LoadProgress.NONE)
+                    .close();
+
+            assertThat(touched.keySet())
+                    .allMatch(name -> name.startsWith("model.layers.2.")
+                            || name.startsWith("model.layers.3.")
+                            || name.equals("model.norm.weight")
+                            || name.equals("lm_head.weight"));
+            assertThat(touched)
+                    .containsEntry("model.layers.2.self_attn.q_proj.weight", "64 to 128 of 128")
+                    .containsEntry("model.layers.2.self_attn.k_proj.weight", "32 to 64 of 64")
+                    .containsEntry("model.layers.3.mlp.up_proj.weight", "64 to 160 of 160")
+                    .containsEntry("lm_head.weight", "512 to 640 of 640");
+        }
+    }
+
+    @Test
+    void reportsProgressUpToTheBytesOfItsSlice() throws IOException {
+        try (Checkpoint checkpoint = SyntheticModel.named("tiny:q8_0")) {
+            long all = 0;
+            for (int stage = 0; stage < 2; stage++) {
+                for (int rank = 0; rank < 3; rank++) {
+                    List<Long> done = new ArrayList<>();
+                    ShardSlice slice = slice(checkpoint, 2, 3, stage, rank);
+                    long expected = WeightLoader.bytes(checkpoint, slice);
+
+                    WeightLoader.load(checkpoint, slice, RowCheck.NONE, (bytes, total) -> {
+                                assertThat(total).isEqualTo(expected);
+                                done.add(bytes);
+                            })
+                            .close();
+
+                    assertThat(done).isSorted().hasSizeGreaterThan(7).last().isEqualTo(expected);
+                    all += expected;
+                }
+            }
+            ModelConfig config = checkpoint.config();
+            assertThat(all)
+                    .isEqualTo(
+                            WeightLoader.bytes(checkpoint, ShardSlice.of(config, Partition.even(config, 1, 1), 0, 0)));
+        }
+    }
+
+    @Test
+    void freesWeightsWhenTheLastHolderClosesThem() throws IOException {
+        try (Checkpoint checkpoint = SyntheticModel.named("tiny:f16")) {
+            ShardWeights weights =
+                    WeightLoader.load(checkpoint, slice(checkpoint, 1, 1, 0, 0), RowCheck.NONE, LoadProgress.NONE);
+            var memory = weights.layers().getFirst().qkv().memory();
+
+            weights.share().close();
+            assertThat(memory.scope().isAlive()).isTrue();
+            weights.close();
+
+            assertThat(memory.scope().isAlive()).isFalse();
+            assertThatIllegalStateException().isThrownBy(weights::share);
+            assertThatIllegalStateException().isThrownBy(weights::close);
+        }
+    }
+
+    @Test
+    void stopsAtTheFirstPieceThatDoesNotPass() throws IOException {
+        try (Checkpoint checkpoint = SyntheticModel.named("tiny:f32")) {
+            RowCheck suspicious = (tensor, from, to) -> {
+                if (tensor.name().endsWith("down_proj.weight")) {
+                    throw new WeightFormatException("seen " + tensor.name());
+                }
+            };
+
+            assertThatExceptionOfType(WeightFormatException.class)
+                    .isThrownBy(() ->
+                            WeightLoader.load(checkpoint, slice(checkpoint, 1, 1, 0, 0), suspicious, LoadProgress.NONE))
+                    .withMessage("seen model.layers.0.mlp.down_proj.weight");
+        }
+    }
+
+    @Test
+    void refusesARankThatThePartitionDoesNotHave() throws IOException {
+        try (Checkpoint checkpoint = SyntheticModel.named("tiny:f32")) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> slice(checkpoint, 2, 2, 1, 2))
+                    .withMessageContaining("no stage 1 rank 2");
+        }
+    }
+
+    private static ShardSlice slice(Checkpoint checkpoint, int stages, int ranks, int stage, int rank) {
+        return ShardSlice.of(checkpoint.config(), Partition.even(checkpoint.config(), stages, ranks), stage, rank);
+    }
+}
