@@ -1,12 +1,41 @@
 package dev.troupe.model;
 
+import dev.troupe.model.checkpoint.Checkpoint;
+import dev.troupe.model.checkpoint.SyntheticModel;
+import dev.troupe.tensor.DType;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 
 /** Where the checkpoints of the tests lie. */
 public final class Checkpoints {
     private Checkpoints() {}
+
+    /** Names for {@link #open}: golden checkpoints, the model that comes with Troupe, and a synthetic one of each type. */
+    public static Stream<String> names() {
+        return Stream.concat(
+                Stream.of(
+                        "tales",
+                        "llama",
+                        "llama31-bf16-sharded",
+                        "llama32-tied-f16",
+                        "mistral",
+                        "qwen2",
+                        "qwen3",
+                        "qwen3-yarn"),
+                Arrays.stream(DType.values()).map(type -> "tiny:" + type.label()));
+    }
+
+    /** Opens one of {@link #names()}. */
+    public static Checkpoint open(String name) throws IOException {
+        if (name.startsWith("tiny:")) {
+            return SyntheticModel.named(name);
+        }
+        return Checkpoint.open(name.equals("tales") ? tales() : golden(name));
+    }
 
     /** One of the small random checkpoints among the test resources. */
     public static Path golden(String name) {

@@ -9,8 +9,6 @@ import dev.troupe.model.Checkpoints;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.model.Partition;
 import dev.troupe.model.checkpoint.Checkpoint;
-import dev.troupe.model.checkpoint.SyntheticModel;
-import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Floats;
 import dev.troupe.weights.LoadProgress;
 import java.io.IOException;
@@ -20,7 +18,6 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -31,16 +28,10 @@ class SplitBitsTest {
     private static final KvSettings F16 = new KvSettings(KvType.F16, 16, 40);
     private static final KvSettings F32 = new KvSettings(KvType.F32, 32, 20);
 
-    static Stream<String> models() {
-        return Stream.concat(
-                Stream.of("tales", "llama", "llama31-bf16-sharded", "llama32-tied-f16", "mistral", "qwen2", "qwen3"),
-                Arrays.stream(DType.values()).map(type -> "tiny:" + type.label()));
-    }
-
     @ParameterizedTest
-    @MethodSource("models")
+    @MethodSource("dev.troupe.model.Checkpoints#names")
     void sameForEveryPartition(String name) throws IOException {
-        try (Checkpoint checkpoint = open(name)) {
+        try (Checkpoint checkpoint = Checkpoints.open(name)) {
             int[] ids = ids(checkpoint.config(), 37);
             Floats whole = logits(checkpoint, Partition.even(checkpoint.config(), 1, 1), F16, ids, 37);
 
@@ -78,9 +69,9 @@ class SplitBitsTest {
     }
 
     @ParameterizedTest
-    @MethodSource("models")
+    @MethodSource("dev.troupe.model.Checkpoints#names")
     void sameForEveryChunkOfThePrompt(String name) throws IOException {
-        try (Checkpoint checkpoint = open(name)) {
+        try (Checkpoint checkpoint = Checkpoints.open(name)) {
             int[] ids = ids(checkpoint.config(), 37);
             Partition split = Partition.even(checkpoint.config(), 1, 2);
             Floats whole = logits(checkpoint, split, F32, ids, ids.length);
@@ -96,7 +87,7 @@ class SplitBitsTest {
     @ParameterizedTest
     @ValueSource(strings = {"tiny:bf16", "tiny:q8_0"})
     void sameWhereAContextCrossesASpanOfAttention(String name) throws IOException {
-        try (Checkpoint checkpoint = open(name)) {
+        try (Checkpoint checkpoint = Checkpoints.open(name)) {
             int[] ids = ids(checkpoint.config(), 150);
             Floats whole = logits(checkpoint, Partition.even(checkpoint.config(), 1, 1), F16, ids, ids.length);
 
@@ -106,9 +97,9 @@ class SplitBitsTest {
     }
 
     @ParameterizedTest
-    @MethodSource("models")
+    @MethodSource("dev.troupe.model.Checkpoints#names")
     void sameAloneAndAmongEightSequences(String name) throws IOException {
-        try (Checkpoint checkpoint = open(name);
+        try (Checkpoint checkpoint = Checkpoints.open(name);
                 LocalModel model = load(checkpoint, Partition.even(checkpoint.config(), 2, 2), F16)) {
             List<int[]> prompts = IntStream.range(0, 8)
                     .mapToObj(s -> ids(checkpoint.config(), 3 + 4 * s))
@@ -177,19 +168,12 @@ class SplitBitsTest {
 
     @Test
     void differWhereTheCacheRoundsDifferently() throws IOException {
-        try (Checkpoint checkpoint = open("llama")) {
+        try (Checkpoint checkpoint = Checkpoints.open("llama")) {
             int[] ids = ids(checkpoint.config(), 20);
             Partition whole = Partition.even(checkpoint.config(), 1, 1);
 
             assertThat(logits(checkpoint, whole, F16, ids, 20)).isNotEqualTo(logits(checkpoint, whole, F32, ids, 20));
         }
-    }
-
-    private static Checkpoint open(String name) throws IOException {
-        if (name.startsWith("tiny:")) {
-            return SyntheticModel.named(name);
-        }
-        return Checkpoint.open(name.equals("tales") ? Checkpoints.tales() : Checkpoints.golden(name));
     }
 
     private static int[] ids(ModelConfig config, int length) {
