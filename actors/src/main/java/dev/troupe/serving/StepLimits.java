@@ -35,6 +35,13 @@ public record StepLimits(
         }
     }
 
+    /** These limits, with no more rows in a step than {@code bytes} hold, but at least one of each kind. */
+    StepLimits withRowsWithin(long bytes, int vocabularySize) {
+        long rows = Math.max(ROW_KINDS, bytes / ((long) Float.BYTES * vocabularySize));
+        return new StepLimits(tokensPerStep, prefillChunk, sequencesPerStep, runningSequences, stepsInFlight, (int)
+                Math.min(rows, rowsPerStep));
+    }
+
     /** Limits for a small machine: 256 tokens a step, so that a long prompt never stalls running streams for long. */
     public static StepLimits standard(int stepsInFlight) {
         return new StepLimits(256, 128, 64, 256, stepsInFlight, 16);

@@ -139,11 +139,14 @@ final class StepPlanner {
     record Progress(
             Sequence sequence,
             List<StepResult.Answer> answers,
-            @Nullable String failure) {
+            @Nullable GenerationFailure failure) {
         Progress {
             answers = List.copyOf(answers);
         }
     }
+
+    /** A step that is over, and what it gave the sequences that still live. */
+    record Retired(StepBatch batch, StepResult result, List<Progress> progress) {}
 
     /** Whether a result belongs to a step in flight and is not there yet. */
     boolean expects(StepResult result) {
@@ -151,34 +154,41 @@ final class StepPlanner {
         return result.epoch().equals(epoch) && flight != null && flight.result == null;
     }
 
+    /** Whether the result of a step of this planner is waited for. */
+    boolean isInFlight(StepBatch batch) {
+        return batch.epoch().equals(epoch) && flights.containsKey(batch.step());
+    }
+
     /**
      * Notes a result, then retires steps in their order as far as results are there.
      *
-     * @return what they gave the sequences that still live; finished and failed ones have been removed
+     * @return the retired steps; finished and failed sequences have been removed
      * @throws IllegalStateException if the result is not expected
      */
-    List<Progress> retire(StepResult result) {
+    List<Retired> retire(StepResult result) {
         Flight noted = flights.get(result.step());
         if (noted == null || !expects(result)) {
             throw new IllegalStateException("result of epoch=%s step=%d, expected epoch=%s steps=%s"
                     .formatted(result.epoch(), result.step(), epoch, flights.keySet()));
         }
         noted.result = result;
-        List<Progress> progress = new ArrayList<>();
+        List<Retired> retired = new ArrayList<>();
         while (!flights.isEmpty()) {
             Flight oldest = flights.firstEntry().getValue();
-            StepResult retired = oldest.result;
-            if (retired == null) {
+            StepResult itsResult = oldest.result;
+            if (itsResult == null) {
                 break;
             }
             flights.remove(oldest.batch.step());
+            List<Progress> progress = new ArrayList<>();
             for (int i = 0; i < oldest.sequences.size(); i++) {
-                apply(oldest.sequences.get(i), oldest.batch.entries().get(i), retired)
+                apply(oldest.sequences.get(i), oldest.batch.entries().get(i), itsResult)
                         .ifPresent(progress::add);
             }
             pool.retire(oldest.batch.step());
+            retired.add(new Retired(oldest.batch, itsResult, progress));
         }
-        return progress;
+        return retired;
     }
 
     private Optional<Progress> apply(Sequence sequence, StepEntry entry, StepResult result) {
@@ -189,7 +199,7 @@ final class StepPlanner {
         List<StepResult.Answer> answers = result.answers().stream()
                 .filter(answer -> answer.sequence() == sequence.id())
                 .toList();
-        @Nullable String failure = failure(entry, answers, result);
+        @Nullable GenerationFailure failure = failure(entry, answers, result);
         if (failure != null) {
             remove(sequence);
             return Optional.of(new Progress(sequence, List.of(), failure));
@@ -205,10 +215,11 @@ final class StepPlanner {
         return Optional.of(new Progress(sequence, answers, null));
     }
 
-    private static @Nullable String failure(StepEntry entry, List<StepResult.Answer> answers, StepResult result) {
+    private static @Nullable GenerationFailure failure(
+            StepEntry entry, List<StepResult.Answer> answers, StepResult result) {
         for (StepResult.Failure failure : result.failures()) {
             if (failure.sequence() == entry.sequence()) {
-                return failure.reason();
+                return new GenerationFailure(GenerationFailure.Kind.NOT_FINITE, failure.reason());
             }
         }
         boolean complete = answers.size() == entry.wants().size();
@@ -218,8 +229,11 @@ final class StepPlanner {
         }
         return complete
                 ? null
-                : "step %d of epoch %s answered %s, expected %s from position %d"
-                        .formatted(result.step(), result.epoch(), answers, entry.wants(), entry.firstPosition());
+                : new GenerationFailure(
+                        GenerationFailure.Kind.DEFECT,
+                        "step %d of epoch %s answered %s, expected %s from position %d"
+                                .formatted(
+                                        result.step(), result.epoch(), answers, entry.wants(), entry.firstPosition()));
     }
 
     /**

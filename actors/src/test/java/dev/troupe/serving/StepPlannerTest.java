@@ -58,7 +58,7 @@ class StepPlannerTest {
     }
 
     private List<StepPlanner.Progress> retire(StepPlanner planner, CountingReplica replica) {
-        List<StepPlanner.Progress> progress = planner.retire(replica.next());
+        List<StepPlanner.Progress> progress = progress(planner, replica.next());
         for (StepPlanner.Progress part : progress) {
             for (StepResult.Answer answer : part.answers()) {
                 if (answer instanceof StepResult.Token token) {
@@ -69,6 +69,12 @@ class StepPlannerTest {
         }
         planner.checkIntegrity();
         return progress;
+    }
+
+    private static List<StepPlanner.Progress> progress(StepPlanner planner, StepResult result) {
+        return planner.retire(result).stream()
+                .flatMap(step -> step.progress().stream())
+                .toList();
     }
 
     private void runToTheEnd(StepPlanner planner, CountingReplica replica) {
@@ -343,7 +349,9 @@ class StepPlannerTest {
                 .singleElement()
                 .satisfies(part -> {
                     assertThat(part.sequence()).isEqualTo(failing);
-                    assertThat(part.failure()).isEqualTo("a logit is not finite");
+                    assertThat(part.failure())
+                            .isEqualTo(
+                                    new GenerationFailure(GenerationFailure.Kind.NOT_FINITE, "a logit is not finite"));
                 });
         assertThat(planner.sequences()).containsExactly(healthy);
         assertThat(planner.pool().held()).isEqualTo(1);
@@ -355,10 +363,13 @@ class StepPlannerTest {
         planner.add(sequence(3, 8));
         assertThat(planner.plan()).isPresent();
 
-        List<StepPlanner.Progress> progress = planner.retire(new StepResult(EPOCH, 1, List.of(), List.of(), List.of()));
+        List<StepPlanner.Progress> progress =
+                progress(planner, new StepResult(EPOCH, 1, List.of(), List.of(), List.of()));
 
         assertThat(progress.getFirst().failure())
-                .isEqualTo("step 1 of epoch e3.9 answered [], expected [Want[offset=2, kind=TOKEN]] from position 0");
+                .isEqualTo(new GenerationFailure(
+                        GenerationFailure.Kind.DEFECT,
+                        "step 1 of epoch e3.9 answered [], expected [Want[offset=2, kind=TOKEN]] from position 0"));
         assertThat(planner.pool().free()).isEqualTo(8);
     }
 
@@ -375,7 +386,7 @@ class StepPlannerTest {
 
         assertThat(planner.retire(second)).isEmpty();
         assertThat(planner.sequences()).containsExactly(sequence);
-        List<StepPlanner.Progress> progress = planner.retire(first);
+        List<StepPlanner.Progress> progress = progress(planner, first);
 
         assertThat(progress).hasSize(2);
         assertThat(planner.sequences()).isEmpty();

@@ -8,7 +8,7 @@ import java.util.List;
  * Activation blocks of 32 start at the chunk's start and end at its end; weight blocks of 32 lie on the file's grid.
  */
 public final class ColumnPieces {
-    private static final int BLOCK = 32;
+    private static final int BLOCK = NumericsId.BLOCK;
 
     private final int columns;
     private final int[] starts;

@@ -5,8 +5,8 @@ package dev.troupe.kernel;
  * rule 3): G KV groups of U chunks each, ascending. Bounds are columns of the whole matrix.
  */
 public final class ReductionChunks {
-    private static final int BLOCK = 32;
-    private static final int LEAST_CHUNKS = 8;
+    private static final int BLOCK = NumericsId.BLOCK;
+    private static final int LEAST_CHUNKS = NumericsId.LEAST_CHUNKS;
 
     private final int groups;
     private final int subChunks;

@@ -1,6 +1,7 @@
 package dev.troupe.kernel.reference;
 
 import dev.troupe.kernel.ExactMath;
+import dev.troupe.kernel.NumericsId;
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.tensor.Tensor;
@@ -10,8 +11,7 @@ import java.nio.ByteOrder;
 
 /** Attention of one query head of one token over the paged cache, span by span (NUMERICS rule 6). */
 final class ReferenceAttention {
-    /** Positions of a span, counted from position 0. */
-    static final int SPAN = 128;
+    private static final int SPAN = NumericsId.SPAN;
 
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);

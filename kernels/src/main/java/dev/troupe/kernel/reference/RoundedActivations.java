@@ -1,6 +1,7 @@
 package dev.troupe.kernel.reference;
 
 import dev.troupe.kernel.ExactMath;
+import dev.troupe.kernel.NumericsId;
 
 /**
  * Activations rounded per block of 32 columns for block-quantised weights (NUMERICS rule 2):
@@ -11,7 +12,7 @@ import dev.troupe.kernel.ExactMath;
  */
 @SuppressWarnings("ArrayRecordComponent") // never leaves this package
 record RoundedActivations(float[] values, float[] scales) {
-    private static final int BLOCK = 32;
+    private static final int BLOCK = NumericsId.BLOCK;
 
     static RoundedActivations of(float[] x) {
         float[] values = new float[x.length];

@@ -7,13 +7,14 @@ import static dev.troupe.kernel.vector.Lanes.LE;
 import static jdk.incubator.vector.VectorOperators.MAX;
 
 import dev.troupe.kernel.ExactMath;
+import dev.troupe.kernel.NumericsId;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /** Rounding of activations per block of 32 columns for block-quantised weights (NUMERICS rule 2). */
 final class ActivationRounding {
     private static final VectorSpecies<Float> F = Lanes.F;
-    private static final int BLOCK = 32;
+    private static final int BLOCK = NumericsId.BLOCK;
 
     private ActivationRounding() {}
 

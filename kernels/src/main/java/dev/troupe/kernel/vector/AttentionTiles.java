@@ -5,6 +5,7 @@ import static dev.troupe.kernel.vector.Lanes.FLOAT;
 import static dev.troupe.kernel.vector.Lanes.L;
 import static dev.troupe.kernel.vector.Lanes.LE;
 
+import dev.troupe.kernel.NumericsId;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -14,7 +15,7 @@ import jdk.incubator.vector.VectorSpecies;
  */
 final class AttentionTiles {
     /** Tokens of a span. */
-    static final int SPAN = 128;
+    static final int SPAN = NumericsId.SPAN;
 
     private static final VectorSpecies<Float> F = Lanes.F;
 

@@ -19,8 +19,6 @@ import jdk.incubator.vector.VectorSpecies;
  * into the groups that are walked together: four groups at 512 bits, two at 256, one at 128.
  */
 final class Lanes {
-    static final String PROPERTY = "troupe.vector-bits";
-
     static final int BITS = bits();
 
     static final VectorSpecies<Float> F = FloatVector.SPECIES_512.withShape(VectorShape.forBitSize(BITS));
@@ -63,17 +61,7 @@ final class Lanes {
     private Lanes() {}
 
     private static int bits() {
-        String forced = System.getProperty(PROPERTY);
-        if (forced == null) {
-            return Math.clamp(FloatVector.SPECIES_PREFERRED.vectorBitSize(), 128, 512);
-        }
-        return switch (forced.strip()) {
-            case "128" -> 128;
-            case "256" -> 256;
-            case "512" -> 512;
-            default ->
-                throw new IllegalArgumentException(
-                        "%s=%s does not work; these do: 128, 256, 512".formatted(PROPERTY, forced));
-        };
+        int forced = VectorWidth.forced();
+        return forced == 0 ? Math.clamp(FloatVector.SPECIES_PREFERRED.vectorBitSize(), 128, 512) : forced;
     }
 }

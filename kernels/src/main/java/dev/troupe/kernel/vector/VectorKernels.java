@@ -8,6 +8,7 @@ import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.tensor.Tensor;
 import java.util.BitSet;
+import jdk.incubator.vector.FloatVector;
 import org.jspecify.annotations.Nullable;
 
 /** The operations on CPU cores through the Vector API, with threads of their own. */
@@ -42,6 +43,11 @@ public final class VectorKernels implements Kernels {
     /** The width in use, in bits: the machine's preferred one up to 512, or {@code troupe.vector-bits}. */
     public static int vectorBits() {
         return Lanes.BITS;
+    }
+
+    /** The width that this machine prefers, in bits. */
+    public static int preferredBits() {
+        return FloatVector.SPECIES_PREFERRED.vectorBitSize();
     }
 
     @Override

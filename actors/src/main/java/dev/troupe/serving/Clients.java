@@ -1,0 +1,207 @@
+package dev.troupe.serving;
+
+import dev.troupe.stage.Epoch;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Predicate;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The generations that a scheduler works for, in the order of their arrival: takes them in, tells them what steps gave,
+ * and lets go of them. Part of the scheduler's actor.
+ */
+final class Clients {
+    /** One generation and its sequences that have not ended. */
+    private record Client(Submission submission, ActorRef<Scheduler.Update> replyTo, List<Sequence> sequences) {
+        GenerationId id() {
+            return submission.id();
+        }
+
+        /** Whether any rank has been asked to compute a part of it. */
+        boolean hasStarted() {
+            return sequences.stream().anyMatch(sequence -> sequence.lastStep() > 0);
+        }
+    }
+
+    private final ActorContext<Scheduler.Command> context;
+    private final SchedulerSettings settings;
+    private final LinkedHashMap<GenerationId, Client> clients = new LinkedHashMap<>();
+    private long sequenceIds;
+    private @Nullable EpochSteps steps;
+
+    Clients(ActorContext<Scheduler.Command> context, SchedulerSettings settings) {
+        this.context = context;
+        this.settings = settings;
+    }
+
+    int size() {
+        return clients.size();
+    }
+
+    /** From now on these steps compute what is here and what comes; what they can never compute ends. */
+    void serveBy(EpochSteps fresh) {
+        steps = fresh;
+        List.copyOf(clients.values()).forEach(client -> admit(fresh, client));
+    }
+
+    /** Nothing is computed any more; what ranks had begun ends. */
+    void lose(String reason) {
+        steps = null;
+        fail(Client::hasStarted, GenerationFailure.Kind.LOST, reason);
+    }
+
+    /** Nothing can be computed now: ends all. */
+    void failAll(String reason) {
+        fail(client -> true, GenerationFailure.Kind.UNAVAILABLE, reason);
+    }
+
+    private void fail(Predicate<Client> which, GenerationFailure.Kind kind, String reason) {
+        List.copyOf(clients.values()).stream()
+                .filter(which)
+                .forEach(client -> fail(client, new GenerationFailure(kind, reason)));
+    }
+
+    private void fail(Client client, GenerationFailure failure) {
+        end(client);
+        client.replyTo().tell(new Scheduler.Failed(client.id(), failure));
+    }
+
+    private void end(Client client) {
+        EpochSteps current = steps;
+        if (current != null) {
+            client.sequences().forEach(current.planner()::remove);
+        }
+        clients.remove(client.id());
+        if (clients.values().stream().noneMatch(other -> other.replyTo().equals(client.replyTo()))) {
+            context.unwatch(client.replyTo());
+        }
+    }
+
+    /** Takes a generation in; one that is here already is left as it is. */
+    void submit(Submission submission, ActorRef<Scheduler.Update> replyTo) {
+        GenerationId id = submission.id();
+        if (!clients.containsKey(id)) {
+            if (clients.size() >= settings.maxGenerations()) {
+                String reason =
+                        "%d generations run or wait, which is the limit; try again later".formatted(clients.size());
+                refuse(id, replyTo, GenerationFailure.Kind.OVERLOADED, reason);
+                return;
+            }
+            Client client = new Client(submission, replyTo, sequences(submission));
+            clients.put(id, client);
+            context.watchWith(replyTo, new Scheduler.Gone(replyTo));
+            if (steps != null && !admit(steps, client)) {
+                return;
+            }
+        }
+        replyTo.tell(new Scheduler.Accepted(id, context.getSelf()));
+    }
+
+    private List<Sequence> sequences(Submission submission) {
+        List<Sequence> sequences = new ArrayList<>();
+        for (Submission.Choice choice : submission.choices()) {
+            sequences.add(new Sequence(++sequenceIds, submission, choice));
+        }
+        return sequences;
+    }
+
+    private boolean admit(EpochSteps current, Client client) {
+        Optional<String> refusal = current.refusal(client.submission());
+        refusal.ifPresentOrElse(
+                reason -> fail(client, new GenerationFailure(GenerationFailure.Kind.INVALID, reason)),
+                () -> client.sequences().forEach(current.planner()::add));
+        return refusal.isEmpty();
+    }
+
+    private static void refuse(
+            GenerationId id, ActorRef<Scheduler.Update> replyTo, GenerationFailure.Kind kind, String reason) {
+        replyTo.tell(new Scheduler.Failed(id, new GenerationFailure(kind, reason)));
+    }
+
+    /** Says whether a generation is here. */
+    void probe(GenerationId id, ActorRef<Scheduler.Update> replyTo) {
+        if (clients.containsKey(id)) {
+            replyTo.tell(new Scheduler.Accepted(id, context.getSelf()));
+            return;
+        }
+        String reason = "the scheduler of model %s does not know the generation: it has been started anew since"
+                .formatted(settings.model());
+        refuse(id, replyTo, GenerationFailure.Kind.LOST, reason);
+    }
+
+    /** Lets go of a generation. */
+    void cancel(GenerationId id) {
+        Client client = clients.get(id);
+        if (client != null) {
+            end(client);
+        }
+    }
+
+    /** Lets go of all generations of one that has ended. */
+    void cancel(ActorRef<Scheduler.Update> replyTo) {
+        List.copyOf(clients.values()).stream()
+                .filter(client -> client.replyTo().equals(replyTo))
+                .forEach(this::end);
+    }
+
+    /** Lets go of one choice. */
+    void endChoice(GenerationId id, int choice) {
+        Client client = clients.get(id);
+        if (client == null) {
+            return;
+        }
+        List<Sequence> ended = client.sequences().stream()
+                .filter(sequence -> sequence.choice() == choice)
+                .toList();
+        EpochSteps current = steps;
+        if (current != null) {
+            ended.forEach(current.planner()::remove);
+        }
+        client.sequences().removeAll(ended);
+        if (client.sequences().isEmpty()) {
+            end(client);
+        }
+    }
+
+    /** Tells every generation in one message what steps gave it; lets go of those that have ended. */
+    void deliver(Epoch epoch, List<StepPlanner.Progress> progress) {
+        Set<GenerationId> touched = new LinkedHashSet<>();
+        progress.forEach(part -> touched.add(part.sequence().submission().id()));
+        for (GenerationId id : touched) {
+            Client client = clients.get(id);
+            if (client != null) {
+                List<StepPlanner.Progress> own = progress.stream()
+                        .filter(part -> part.sequence().submission().id().equals(id))
+                        .toList();
+                deliver(epoch, client, own);
+            }
+        }
+    }
+
+    private void deliver(Epoch epoch, Client client, List<StepPlanner.Progress> progress) {
+        List<Output> outputs = new ArrayList<>();
+        @Nullable GenerationFailure failure = null;
+        for (StepPlanner.Progress part : progress) {
+            part.answers()
+                    .forEach(answer -> outputs.add(Output.of(part.sequence().choice(), answer)));
+            if (part.sequence().isFinished()) {
+                client.sequences().remove(part.sequence());
+            }
+            failure = part.failure() != null ? part.failure() : failure;
+        }
+        if (!outputs.isEmpty()) {
+            client.replyTo().tell(new Scheduler.Advanced(client.id(), epoch, outputs));
+        }
+        if (failure != null) {
+            fail(client, failure);
+        } else if (client.sequences().isEmpty()) {
+            end(client);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+package dev.troupe.serving;
+
+import dev.troupe.kvcache.KvBlockPool;
+import dev.troupe.stage.Epoch;
+import dev.troupe.stage.ReplicaPlan;
+import dev.troupe.stage.StageWork;
+import dev.troupe.stage.StepBatch;
+import dev.troupe.stage.StepResult;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.LongSupplier;
+
+/**
+ * The steps of one epoch from planned to retired, with their cost and how long to wait for them. Owned by one thread.
+ */
+final class EpochSteps {
+    /** A step's result with its rows fits a message between nodes, whose limit is 256 KiB. */
+    private static final int RESULT_BYTES = 192 << 10;
+
+    private final StepPlanner planner;
+    private final Admission admission;
+    private final StepPatience patience;
+    private final LongSupplier nanoTime;
+    private final TreeMap<Integer, StageWork> work = new TreeMap<>();
+
+    /** Since when the replica works on the oldest step in flight, in nanoseconds of the clock. */
+    private long busySince;
+
+    private long steps;
+    private long tokens;
+    private long completionTokens;
+
+    EpochSteps(Epoch epoch, ReplicaPlan plan, SchedulerSettings settings, LongSupplier nanoTime) {
+        KvBlockPool pool = new KvBlockPool(plan.kvBlocks(), plan.kvBlockSize());
+        StepLimits limits = settings.limits().withRowsWithin(RESULT_BYTES, Admission.vocabulary(plan));
+        this.planner = new StepPlanner(epoch, limits, pool);
+        this.admission = new Admission(settings, plan, pool);
+        this.patience =
+                new StepPatience(settings.waits().firstStep(), settings.waits().leastStep());
+        this.nanoTime = nanoTime;
+    }
+
+    StepPlanner planner() {
+        return planner;
+    }
+
+    /** Why a generation can never be computed, with the numbers; empty if it can. */
+    Optional<String> refusal(Submission submission) {
+        return admission.refusal(submission);
+    }
+
+    /**
+     * All steps that can be sent now.
+     *
+     * @throws IllegalStateException if there are sequences but no step could ever be planned again
+     */
+    List<StepBatch> plan() {
+        if (planner.oldestInFlight().isEmpty()) {
+            busySince = nanoTime.getAsLong();
+        }
+        List<StepBatch> batches = new ArrayList<>();
+        for (Optional<StepBatch> next = planner.plan(); next.isPresent(); next = planner.plan()) {
+            batches.add(next.get());
+        }
+        if (planner.oldestInFlight().isEmpty() && !planner.sequences().isEmpty()) {
+            throw new IllegalStateException("nothing is in flight and no step can be planned for %s with %s"
+                    .formatted(planner.sequences(), planner.pool()));
+        }
+        return batches;
+    }
+
+    /** How long to wait for the oldest step in flight. */
+    Duration patience(StepBatch oldest) {
+        return patience.of(oldest.tokens());
+    }
+
+    /** Notes an expected result and retires what it completes. */
+    List<StepPlanner.Progress> retire(StepResult result) {
+        List<StepPlanner.Retired> retired = planner.retire(result);
+        List<StepPlanner.Progress> progress = new ArrayList<>();
+        long now = nanoTime.getAsLong();
+        for (StepPlanner.Retired step : retired) {
+            steps++;
+            tokens += step.batch().tokens();
+            step.result().work().forEach(part -> work.merge(part.stage(), part, EpochSteps::sum));
+            progress.addAll(step.progress());
+        }
+        if (!retired.isEmpty()) {
+            int size = retired.stream().mapToInt(step -> step.batch().tokens()).sum();
+            patience.measured(now - busySince, size);
+            busySince = now;
+        }
+        completionTokens += progress.stream()
+                .flatMap(part -> part.answers().stream())
+                .filter(answer -> answer instanceof StepResult.Token)
+                .count();
+        return progress;
+    }
+
+    private static StageWork sum(StageWork a, StageWork b) {
+        return new StageWork(
+                a.stage(),
+                a.computeNanos() + b.computeNanos(),
+                a.waitNanos() + b.waitNanos(),
+                a.bytesSent() + b.bytesSent());
+    }
+
+    /** Steps retired. */
+    long steps() {
+        return steps;
+    }
+
+    /** Tokens computed by them. */
+    long tokens() {
+        return tokens;
+    }
+
+    /** Tokens drawn by them. */
+    long completionTokens() {
+        return completionTokens;
+    }
+
+    /** What they cost every stage, summed. */
+    List<StageWork> work() {
+        return List.copyOf(work.values());
+    }
+}

@@ -1,0 +1,351 @@
+package dev.troupe.serving;
+
+import dev.troupe.stage.Epoch;
+import dev.troupe.stage.Peer;
+import dev.troupe.stage.StageEvent;
+import dev.troupe.stage.StepBatch;
+import dev.troupe.stage.StepResult;
+import dev.troupe.stage.TensorShard;
+import java.time.Duration;
+import java.util.List;
+import java.util.function.Function;
+import java.util.function.LongSupplier;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.PostStop;
+import org.apache.pekko.actor.typed.RecipientRef;
+import org.apache.pekko.actor.typed.Signal;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The actor that serves one model replica: gets an epoch, forms its stages, then turns generations into steps. It keeps
+ * nothing that generations and guardians could not tell a new one.
+ *
+ * <p>When an epoch is lost (a rank, a node, a step without a result in time), every generation that ranks had begun to
+ * compute ends with an error that says what was lost, those still waiting go on waiting, and a new epoch is sought.
+ */
+public final class Scheduler {
+    /** What a scheduler understands. */
+    public sealed interface Command {}
+
+    /** What others ask of it, in any state. */
+    sealed interface Request extends Command {}
+
+    /** What it has asked for itself. */
+    sealed interface Internal extends Command {}
+
+    /** Compute a generation. Answered by {@link Accepted}, and in time by what it gives or why it failed. */
+    public record Submit(Submission submission, ActorRef<Update> replyTo) implements Request {}
+
+    /** Nobody wants the generation any more: its blocks are free when its steps in flight have retired. */
+    public record Cancel(GenerationId id) implements Request {}
+
+    /** One choice of the generation is complete, whatever its finish rule says. */
+    public record EndChoice(GenerationId id, int choice) implements Request {}
+
+    /** Are you there, and do you know this generation? Answered by {@link Accepted}, or {@link Failed} if not. */
+    public record Probe(GenerationId id, ActorRef<Update> replyTo) implements Request {}
+
+    /**
+     * A node can no longer be reached.
+     *
+     * @param incarnation {@code host:port#uid}
+     * @param reason how that was seen
+     */
+    public record NodeLost(String incarnation, String reason) implements Request {}
+
+    /** What have you done so far? */
+    public record GetStats(ActorRef<SchedulerStats> replyTo) implements Request {}
+
+    /** End all generations and stages and stop. Also the stop message of its cluster shard. */
+    public enum Stop implements Request {
+        INSTANCE
+    }
+
+    /** Whoever wanted something computed has ended. */
+    record Gone(ActorRef<Update> replyTo) implements Request {}
+
+    private record PlacementAnswered(Placement.Outcome outcome) implements Internal {}
+
+    private record PlacementDue() implements Internal {}
+
+    private record FormingOverdue(Epoch epoch) implements Internal {}
+
+    private record StageReported(StageEvent event) implements Internal {}
+
+    private record StepDone(StepResult result) implements Internal {}
+
+    private record StepOverdue(StepBatch batch, Duration waited) implements Internal {}
+
+    /** What a scheduler tells a generation. */
+    public sealed interface Update {
+        /** Whose. */
+        GenerationId id();
+    }
+
+    /** The scheduler knows the generation and can be watched. */
+    public record Accepted(GenerationId id, ActorRef<Command> scheduler) implements Update {}
+
+    /** A step has given something. */
+    public record Advanced(GenerationId id, Epoch epoch, List<Output> outputs) implements Update {
+        public Advanced {
+            outputs = List.copyOf(outputs);
+        }
+    }
+
+    /** The generation has ended without all of its tokens. */
+    public record Failed(GenerationId id, GenerationFailure failure) implements Update {}
+
+    private static final String TIMER = "wait";
+
+    private final ActorContext<Command> context;
+    private final TimerScheduler<Command> timers;
+    private final SchedulerSettings settings;
+    private final RecipientRef<Placement.Request> placement;
+    private final LongSupplier nanoTime;
+    private final ActorRef<StageEvent> stageEvents;
+    private final ActorRef<StepResult> results;
+
+    private final Clients clients;
+    private final Tally tally = new Tally();
+    private Epoch highest = Epoch.NONE;
+    private @Nullable Formation formation;
+    private @Nullable EpochSteps steps;
+    /** The step in flight that the timer stands for; 0 for none. */
+    private long awaited;
+
+    private Scheduler(
+            ActorContext<Command> context,
+            TimerScheduler<Command> timers,
+            SchedulerSettings settings,
+            RecipientRef<Placement.Request> placement,
+            LongSupplier nanoTime) {
+        this.context = context;
+        this.timers = timers;
+        this.settings = settings;
+        this.placement = placement;
+        this.nanoTime = nanoTime;
+        this.clients = new Clients(context, settings);
+        this.stageEvents = context.messageAdapter(StageEvent.class, StageReported::new);
+        this.results = context.messageAdapter(StepResult.class, StepDone::new);
+    }
+
+    /**
+     * The behaviour of a scheduler.
+     *
+     * @param placement gives epochs
+     * @param nanoTime a monotonic clock, in nanoseconds
+     */
+    public static Behavior<Command> create(
+            SchedulerSettings settings, RecipientRef<Placement.Request> placement, LongSupplier nanoTime) {
+        return Behaviors.setup(context -> Behaviors.withTimers(
+                timers -> new Scheduler(context, timers, settings, placement, nanoTime).seekEpoch()));
+    }
+
+    private Behavior<Command> seekEpoch() {
+        context.ask(
+                Placement.Outcome.class,
+                placement,
+                settings.waits().placement(),
+                (ActorRef<Placement.Outcome> replyTo) -> new Placement.Request(
+                        settings.model(),
+                        settings.replica(),
+                        settings.pipelineParallel(),
+                        settings.tensorParallel(),
+                        highest,
+                        replyTo),
+                (outcome, failure) -> new PlacementAnswered(
+                        outcome != null
+                                ? outcome
+                                : new Placement.NotPlaced("no answer about placement within "
+                                        + seconds(settings.waits().placement()))));
+        return behavior(this::placing);
+    }
+
+    private Behavior<Command> behavior(Function<Command, Behavior<Command>> state) {
+        return Behaviors.receive((_, command) -> state.apply(command), (_, signal) -> onSignal(signal));
+    }
+
+    private Behavior<Command> placing(Command command) {
+        return switch (command) {
+            case Request request -> onRequest(request);
+            case PlacementAnswered(Placement.Placed placed) -> form(placed);
+            case PlacementAnswered(Placement.NotPlaced refused) -> {
+                context.getLog().warn("model {} has no replica: {}", settings.model(), refused.reason());
+                clients.failAll(refused.reason());
+                timers.startSingleTimer(
+                        TIMER, new PlacementDue(), settings.waits().retry());
+                yield Behaviors.same();
+            }
+            case PlacementDue() -> seekEpoch();
+            case StepDone(StepResult _) -> dropResult();
+            case FormingOverdue _, StageReported _, StepOverdue _ -> Behaviors.same();
+        };
+    }
+
+    private Behavior<Command> forming(Command command) {
+        Formation current = required(formation, "formation");
+        return switch (command) {
+            case Request request -> onRequest(request);
+            case StageReported(StageEvent event) when !event.epoch().equals(current.epoch()) -> Behaviors.same();
+            case StageReported(StageEvent.Formed event) -> {
+                current.noteFormed(event, results);
+                yield Behaviors.same();
+            }
+            case StageReported(StageEvent.Ready event) -> {
+                current.noteReady(event);
+                yield current.isReady() ? serve(current) : Behaviors.same();
+            }
+            case StageReported(StageEvent.Lost lost) -> loseEpoch(lost.reason());
+            case FormingOverdue(Epoch epoch)
+            when epoch.equals(current.epoch()) ->
+                loseEpoch("the replica was not ready within %s; %s"
+                        .formatted(seconds(settings.waits().forming()), current.whoHostsWhat()));
+            case StepDone(StepResult _) -> dropResult();
+            case FormingOverdue _, StepOverdue _, PlacementAnswered _, PlacementDue _ -> Behaviors.same();
+        };
+    }
+
+    private Behavior<Command> serving(Command command) {
+        Formation current = required(formation, "formation");
+        EpochSteps running = required(steps, "steps");
+        return switch (command) {
+            case Request request -> onRequest(request);
+            case StepDone(StepResult result) -> running.planner().expects(result) ? onResult(result) : dropResult();
+            case StageReported(StageEvent.Lost lost)
+            when lost.epoch().equals(current.epoch()) -> loseEpoch(lost.reason());
+            case StepOverdue overdue
+            when running.planner().isInFlight(overdue.batch()) ->
+                loseEpoch("step %d of epoch %s (%d tokens) gave no result within %s; %s"
+                        .formatted(
+                                overdue.batch().step(),
+                                overdue.batch().epoch(),
+                                overdue.batch().tokens(),
+                                seconds(overdue.waited()),
+                                current.whoHostsWhat()));
+            case StepOverdue _, StageReported _, FormingOverdue _, PlacementAnswered _, PlacementDue _ ->
+                Behaviors.same();
+        };
+    }
+
+    private static String seconds(Duration duration) {
+        return duration.toMillis() / 1000.0 + " s";
+    }
+
+    private static <T> T required(@Nullable T value, String name) {
+        if (value == null) {
+            throw new IllegalStateException("no " + name + " in a state that has one");
+        }
+        return value;
+    }
+
+    private Behavior<Command> onRequest(Request request) {
+        switch (request) {
+            case Submit(Submission submission, ActorRef<Update> replyTo) -> clients.submit(submission, replyTo);
+            case Cancel(GenerationId id) -> clients.cancel(id);
+            case Gone(ActorRef<Update> replyTo) -> clients.cancel(replyTo);
+            case EndChoice(GenerationId id, int choice) -> clients.endChoice(id, choice);
+            case Probe(GenerationId id, ActorRef<Update> replyTo) -> clients.probe(id, replyTo);
+            case GetStats(ActorRef<SchedulerStats> replyTo) ->
+                replyTo.tell(tally.stats(highest, clients.size(), steps));
+            case NodeLost(String incarnation, String reason) -> {
+                List<String> hosted = formation == null ? List.of() : formation.hostedBy(incarnation);
+                if (!hosted.isEmpty()) {
+                    return loseEpoch("node %s was lost (%s); it hosted %s"
+                            .formatted(incarnation, reason, String.join(", ", hosted)));
+                }
+            }
+            case Stop.INSTANCE -> {
+                return Behaviors.stopped();
+            }
+        }
+        pump();
+        return Behaviors.same();
+    }
+
+    private Behavior<Command> form(Placement.Placed placed) {
+        if (placed.epoch().compareTo(highest) <= 0) {
+            throw new IllegalStateException(
+                    "placement gave epoch %s, expected one above %s".formatted(placed.epoch(), highest));
+        }
+        highest = placed.epoch();
+        Formation next = new Formation(placed.epoch(), placed.plan(), placed.stages());
+        formation = next;
+        next.form(stageEvents);
+        timers.startSingleTimer(
+                TIMER, new FormingOverdue(next.epoch()), settings.waits().forming());
+        return behavior(this::forming);
+    }
+
+    private Behavior<Command> serve(Formation ready) {
+        timers.cancel(TIMER);
+        EpochSteps fresh = new EpochSteps(ready.epoch(), ready.plan(), settings, nanoTime);
+        steps = fresh;
+        context.getLog().info("model {} is served in epoch {}", settings.model(), ready.epoch());
+        clients.serveBy(fresh);
+        pump();
+        return behavior(this::serving);
+    }
+
+    /** Sends all steps that can be sent, and waits for the oldest in flight. */
+    private void pump() {
+        EpochSteps current = steps;
+        if (current == null) {
+            return;
+        }
+        List<Peer> entrance = required(formation, "formation").entrance();
+        for (StepBatch batch : current.plan()) {
+            entrance.forEach(peer -> peer.ref().tell(new TensorShard.Execute(batch)));
+        }
+        StepBatch oldest = current.planner().oldestInFlight().orElse(null);
+        if (oldest == null) {
+            timers.cancel(TIMER);
+        } else if (oldest.step() != awaited) {
+            Duration patience = current.patience(oldest);
+            timers.startSingleTimer(TIMER, new StepOverdue(oldest, patience), patience);
+        }
+        awaited = oldest == null ? 0 : oldest.step();
+    }
+
+    private Behavior<Command> onResult(StepResult result) {
+        clients.deliver(result.epoch(), required(steps, "steps").retire(result));
+        pump();
+        return Behaviors.same();
+    }
+
+    private Behavior<Command> dropResult() {
+        tally.dropped();
+        return Behaviors.same();
+    }
+
+    private Behavior<Command> loseEpoch(String reason) {
+        required(formation, "formation").stop();
+        context.getLog().warn("model {} lost epoch {}: {}", settings.model(), highest, reason);
+        EpochSteps lost = steps;
+        formation = null;
+        steps = null;
+        awaited = 0;
+        tally.lost(lost);
+        clients.lose(reason);
+        timers.cancel(TIMER);
+        if (lost == null || lost.steps() == 0) {
+            clients.failAll(reason);
+            timers.startSingleTimer(TIMER, new PlacementDue(), settings.waits().retry());
+            return behavior(this::placing);
+        }
+        return seekEpoch();
+    }
+
+    private Behavior<Command> onSignal(Signal signal) {
+        if (signal instanceof PostStop) {
+            clients.failAll("the scheduler of model %s has stopped".formatted(settings.model()));
+            if (formation != null) {
+                formation.stop();
+            }
+        }
+        return Behaviors.same();
+    }
+}

@@ -1,0 +1,45 @@
+package dev.troupe.serving;
+
+import dev.troupe.stage.Epoch;
+import dev.troupe.stage.StageWork;
+import java.util.List;
+
+/**
+ * What a scheduler has done and has to do, for reports.
+ *
+ * @param epoch the current one, or the last
+ * @param serving whether steps can be planned
+ * @param epochsLost epochs that ended by a loss
+ * @param generations known, running and waiting
+ * @param runningSequences sequences that hold KV blocks
+ * @param waitingSequences sequences that wait for them
+ * @param steps retired, in all epochs
+ * @param tokens computed by them
+ * @param completionTokens drawn by them
+ * @param preemptions sequences put back because blocks ran out
+ * @param staleResults results dropped: of other epochs, or repeated
+ * @param blocks KV blocks in all
+ * @param freeBlocks KV blocks that can be allocated
+ * @param retiringBlocks KV blocks that wait for a step to retire
+ * @param work what the steps of this epoch cost every stage, summed, by stage
+ */
+public record SchedulerStats(
+        Epoch epoch,
+        boolean serving,
+        long epochsLost,
+        int generations,
+        int runningSequences,
+        int waitingSequences,
+        long steps,
+        long tokens,
+        long completionTokens,
+        long preemptions,
+        long staleResults,
+        int blocks,
+        int freeBlocks,
+        int retiringBlocks,
+        List<StageWork> work) {
+    public SchedulerStats {
+        work = List.copyOf(work);
+    }
+}

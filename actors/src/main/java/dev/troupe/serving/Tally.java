@@ -1,0 +1,75 @@
+package dev.troupe.serving;
+
+import dev.troupe.stage.Epoch;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** What a scheduler has counted over all its epochs. Owned by one thread. */
+final class Tally {
+    private long epochsLost;
+    private long staleResults;
+    private long steps;
+    private long tokens;
+    private long completionTokens;
+    private long preemptions;
+
+    /** A result was dropped. */
+    void dropped() {
+        staleResults++;
+    }
+
+    /** An epoch was lost; its steps, if it had come to any, count on. */
+    void lost(@Nullable EpochSteps lost) {
+        epochsLost++;
+        if (lost != null) {
+            steps += lost.steps();
+            tokens += lost.tokens();
+            completionTokens += lost.completionTokens();
+            preemptions += lost.planner().preemptions();
+        }
+    }
+
+    /**
+     * All counts.
+     *
+     * @param epoch the current or last one
+     * @param current the current one's steps, or null if it does not serve
+     */
+    SchedulerStats stats(Epoch epoch, int generations, @Nullable EpochSteps current) {
+        if (current == null) {
+            return new SchedulerStats(
+                    epoch,
+                    false,
+                    epochsLost,
+                    generations,
+                    0,
+                    generations,
+                    steps,
+                    tokens,
+                    completionTokens,
+                    preemptions,
+                    staleResults,
+                    0,
+                    0,
+                    0,
+                    List.of());
+        }
+        StepPlanner planner = current.planner();
+        return new SchedulerStats(
+                epoch,
+                true,
+                epochsLost,
+                generations,
+                planner.sequences().size() - planner.waiting(),
+                planner.waiting(),
+                steps + current.steps(),
+                tokens + current.tokens(),
+                completionTokens + current.completionTokens(),
+                preemptions + planner.preemptions(),
+                staleResults,
+                planner.pool().total(),
+                planner.pool().free(),
+                planner.pool().retiring(),
+                current.work());
+    }
+}

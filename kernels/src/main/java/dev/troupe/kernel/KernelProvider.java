@@ -1,0 +1,137 @@
+package dev.troupe.kernel;
+
+import dev.troupe.kernel.reference.ReferenceKernels;
+import dev.troupe.kernel.vector.VectorKernels;
+import dev.troupe.kernel.vector.VectorWidth;
+import dev.troupe.kernel.vector.WorkerPool;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The choice of the kernels that run on this machine, and one sentence that says what was chosen and why nothing better.
+ * Every shard gets kernels of its own from {@link #create}.
+ */
+public final class KernelProvider {
+    /** What a user may ask for. */
+    public enum Choice {
+        /** The best that runs here. */
+        AUTO,
+        /** The Vector API, or an error that says why not. */
+        VECTOR,
+        /** Plain loops on one thread. */
+        REFERENCE;
+
+        /**
+         * The choice of this name, in any case.
+         *
+         * @throws IllegalArgumentException with the names that work
+         */
+        public static Choice of(String name) {
+            for (Choice choice : values()) {
+                if (choice.label().equals(name.strip().toLowerCase(Locale.ROOT))) {
+                    return choice;
+                }
+            }
+            throw new IllegalArgumentException("kernels = %s does not work; these do: %s"
+                    .formatted(name, Arrays.stream(values()).map(Choice::label).collect(Collectors.joining(", "))));
+        }
+
+        /** Lower-case name as users write it. */
+        public String label() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    private final boolean vector;
+    private final int threads;
+    private final String reason;
+
+    private KernelProvider(boolean vector, int threads, String reason) {
+        this.vector = vector;
+        this.threads = threads;
+        this.reason = reason;
+    }
+
+    /**
+     * Decides.
+     *
+     * @param threads of one shard, its own included; more than there are cores are not used
+     * @throws IllegalArgumentException if there is not even one thread, or for a forced vector width that does not exist
+     * @throws IllegalStateException if the Vector API was asked for and cannot run here
+     */
+    public static KernelProvider choose(Choice choice, int threads) {
+        boolean module = ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
+        int preferred = module ? VectorKernels.preferredBits() : 0;
+        boolean compiled = !System.getProperty("java.vm.info", "").contains("interpreted mode");
+        return choose(choice, threads, new Machine(module, preferred, compiled, ByteOrder.nativeOrder()));
+    }
+
+    /** What decides about the Vector API. */
+    record Machine(boolean module, int preferredBits, boolean compiled, ByteOrder order) {}
+
+    static KernelProvider choose(Choice choice, int threads, Machine machine) {
+        if (threads < 1) {
+            throw new IllegalArgumentException("threads = %d, expected at least 1".formatted(threads));
+        }
+        if (choice == Choice.REFERENCE) {
+            return new KernelProvider(false, 1, "plain loops on 1 thread, as configured");
+        }
+        String refusal = refusal(machine);
+        if (refusal == null) {
+            int cores = Runtime.getRuntime().availableProcessors();
+            int used = Math.min(threads, cores);
+            return new KernelProvider(true, used, vectorReason(threads, used, machine.preferredBits()));
+        }
+        if (choice == Choice.VECTOR) {
+            throw new IllegalStateException(
+                    "kernels = vector cannot run here: %s; kernels = auto or reference works".formatted(refusal));
+        }
+        return new KernelProvider(false, 1, "plain loops on 1 thread, because " + refusal);
+    }
+
+    private static @Nullable String refusal(Machine machine) {
+        if (!machine.module()) {
+            return "the JVM was started without --add-modules jdk.incubator.vector";
+        }
+        if (machine.order() != ByteOrder.LITTLE_ENDIAN) {
+            return "this machine is big-endian and weights are stored little-endian";
+        }
+        if (!machine.compiled()) {
+            return "the JVM only interprets, which makes vectors slower than plain loops";
+        }
+        if (machine.preferredBits() < 128) {
+            return "this machine's vectors have %d bits and the kernels need 128".formatted(machine.preferredBits());
+        }
+        return null;
+    }
+
+    private static String vectorReason(int threads, int used, int preferred) {
+        int forced = VectorWidth.forced();
+        int bits = forced == 0 ? Math.min(512, preferred) : forced;
+        StringBuilder reason = new StringBuilder(
+                "Vector API with %d bits on %d %s".formatted(bits, used, used == 1 ? "thread" : "threads"));
+        if (forced != 0) {
+            reason.append(", as %s says".formatted(VectorWidth.PROPERTY));
+        }
+        if (bits > preferred) {
+            reason.append(" (slow: this machine has %d)".formatted(preferred));
+        }
+        if (used < threads) {
+            reason.append(", not %d, because there are no more cores".formatted(threads));
+        }
+        return reason.toString();
+    }
+
+    /** One sentence for people. */
+    public String reason() {
+        return reason;
+    }
+
+    /** New kernels with threads of their own; the caller closes them. */
+    public Kernels create() {
+        return vector ? new VectorKernels(WorkerPool.ofAtMost(threads)) : new ReferenceKernels();
+    }
+}
