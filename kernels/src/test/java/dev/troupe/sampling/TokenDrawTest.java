@@ -37,7 +37,7 @@ class TokenDrawTest {
                 TokenDraw.Outcome drawn = random.nextBoolean() ? split.draw() : split.draw(1 + random.nextInt(8));
 
                 assertThat(drawn)
-                        .as("seed %d, %s, vocabulary %d cut at %s", seed, parameters, logits.length, List.of(bounds))
+                        .as("seed %d, %s, vocabulary %d cut at %s", seed, parameters, logits.length, Arrays.toString(bounds))
                         .isEqualTo(expected);
                 asked += split.asked();
             }
@@ -159,6 +159,22 @@ class TokenDrawTest {
                 ranks(logits, SamplingParameters.greedy(), 0, 256, 512, 600).draw();
 
         assertThat(drawn).isEqualTo(new TokenDraw.Token(100, 7f, Float.NaN, List.of()));
+    }
+
+    @Test
+    void givesATieThatRoundingMadeToTheLowestId() {
+        SamplingParameters parameters = new SamplingParameters(1, 0, 1, 0, 1, 0, 0, Map.of(), 7, -1);
+        float[] logits = new float[256];
+        logits[82] = 0x1p28f;
+        logits[200] = 0x1p28f + 32f;
+        Noise noise = new Noise(7, 0, 6390);
+        assertThat(logits[82] + noise.of(82)).as("a rare noise above 16").isEqualTo(logits[200] + noise.of(200));
+
+        int[] tokens = new int[6390];
+        TokenDraw.Outcome drawn =
+                new RanksOfAVocabulary(logits, new int[] {0, 256}, tokens, 0, parameters, 0).draw();
+
+        assertThat(drawn).isEqualTo(new TokenDraw.Token(82, 0x1p28f, Float.NaN, List.of()));
     }
 
     @Test
