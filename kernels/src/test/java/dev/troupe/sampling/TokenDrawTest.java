@@ -37,7 +37,9 @@ class TokenDrawTest {
                 TokenDraw.Outcome drawn = random.nextBoolean() ? split.draw() : split.draw(1 + random.nextInt(8));
 
                 assertThat(drawn)
-                        .as("seed %d, %s, vocabulary %d cut at %s", seed, parameters, logits.length, Arrays.toString(bounds))
+                        .as(
+                                "seed %d, %s, vocabulary %d cut at %s",
+                                seed, parameters, logits.length, Arrays.toString(bounds))
                         .isEqualTo(expected);
                 asked += split.asked();
             }
@@ -171,8 +173,7 @@ class TokenDrawTest {
         assertThat(logits[82] + noise.of(82)).as("a rare noise above 16").isEqualTo(logits[200] + noise.of(200));
 
         int[] tokens = new int[6390];
-        TokenDraw.Outcome drawn =
-                new RanksOfAVocabulary(logits, new int[] {0, 256}, tokens, 0, parameters, 0).draw();
+        TokenDraw.Outcome drawn = new RanksOfAVocabulary(logits, new int[] {0, 256}, tokens, 0, parameters, 0).draw();
 
         assertThat(drawn).isEqualTo(new TokenDraw.Token(82, 0x1p28f, Float.NaN, List.of()));
     }
