@@ -30,4 +30,18 @@ public record ReplicaPlan(
     public ReplicaPlan {
         slots = slots.stream().map(List::copyOf).toList();
     }
+
+    /** What a rank holds, for people: {@code layers 4 to 7, KV groups 0 to 1}. */
+    public String share(int stage, int rank) {
+        Partition.Stage layers = partition.stages().get(stage);
+        Partition.Rank groups = layers.ranks().get(rank);
+        return "layers %d to %d, KV groups %d to %d"
+                .formatted(layers.fromLayer(), layers.toLayer() - 1, groups.fromGroup(), groups.toGroup() - 1);
+    }
+
+    /** A rank with its slot and its share, for people. */
+    public String describe(int stage, int rank) {
+        return "stage %d rank %d on %s (%s)"
+                .formatted(stage, rank, slots.get(stage).get(rank), share(stage, rank));
+    }
 }

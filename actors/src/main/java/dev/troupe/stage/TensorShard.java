@@ -1,14 +1,46 @@
 package dev.troupe.stage;
 
+import dev.troupe.model.ShardCompute;
 import java.util.List;
+import java.util.concurrent.Executor;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.DispatcherSelector;
+import org.apache.pekko.actor.typed.PostStop;
+import org.apache.pekko.actor.typed.Props;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.jspecify.annotations.Nullable;
 
-/** The actor of one tensor-parallel rank of one pipeline stage in one epoch. */
+/**
+ * The actor of one tensor-parallel rank of one pipeline stage in one epoch. It is the compute thread: it runs on its own
+ * dispatcher ({@link #props()}) and does one unit of work between messages, so that it hears what comes while it is busy.
+ */
 public final class TensorShard {
-    private TensorShard() {}
+    private static final String DISPATCHER = "troupe.shard-dispatcher";
 
-    /** What a shard understands. */
-    public sealed interface Command permits TensorMessage, Prepare, Join, Execute, Stop {}
+    private final ActorContext<Command> context;
+    private final ShardHost host;
+    private final PendingLoad load = new PendingLoad();
+    private final PeerOutput output;
+
+    private @Nullable Prepare prepared;
+    private ShardRoster.@Nullable Resident resident;
+    private @Nullable StepRunner runner;
+    private @Nullable Join joined;
+    private boolean advancePending;
+
+    private TensorShard(ActorContext<Command> context, ShardHost host) {
+        this.context = context;
+        this.host = host;
+        this.output = new PeerOutput(host.road(), context.getLog());
+    }
+
+    /** What a shard understands; private ones never leave it. */
+    public sealed interface Command
+            permits TensorMessage, Prepare, Join, Execute, Stop, Loaded, NotLoaded, Advance, StageEnded {}
 
     /**
      * Load your share. Answered by {@link PipelineStage.Preparing} at once and later by {@link PipelineStage.Prepared},
@@ -46,5 +78,254 @@ public final class TensorShard {
     /** End: free everything and stop. Also the stop message of its cluster shard. */
     public enum Stop implements Command {
         INSTANCE
+    }
+
+    private enum Loaded implements Command {
+        INSTANCE
+    }
+
+    private record NotLoaded(String reason) implements Command {}
+
+    private enum Advance implements Command {
+        INSTANCE
+    }
+
+    private enum StageEnded implements Command {
+        INSTANCE
+    }
+
+    /** What a shard must be spawned with: its own thread. */
+    public static Props props() {
+        return DispatcherSelector.fromConfig(DISPATCHER);
+    }
+
+    /** A shard on {@code host}'s slot that waits to be told what to load. */
+    public static Behavior<Command> create(ShardHost host) {
+        return Behaviors.setup(context -> new TensorShard(context, host).unprepared());
+    }
+
+    private Behavior<Command> unprepared() {
+        return receive(command -> switch (command) {
+            case Prepare prepare -> prepare(prepare);
+            case Stop _, StageEnded _ -> Behaviors.stopped();
+            case TensorMessage _, Join _, Execute _, Loaded _, NotLoaded _, Advance _ -> drop(command);
+        });
+    }
+
+    private Behavior<Command> loading() {
+        return receive(command -> switch (command) {
+            case Loaded _ -> start();
+            case NotLoaded failed -> refuse(failed.reason());
+            case Stop _, StageEnded _ -> Behaviors.stopped();
+            case TensorMessage _, Prepare _, Join _, Execute _, Advance _ -> drop(command);
+        });
+    }
+
+    private Behavior<Command> running() {
+        return receive(command -> switch (command) {
+            case Join join -> join(join);
+            case Execute execute -> work(steps -> steps.execute(execute.batch()));
+            case TensorMessage message -> work(steps -> steps.deliver(message));
+            case Advance _ -> {
+                advancePending = false;
+                yield work(steps -> {});
+            }
+            case Stop _, StageEnded _ -> Behaviors.stopped();
+            case Prepare _, Loaded _, NotLoaded _ -> drop(command);
+        });
+    }
+
+    private Behavior<Command> receive(Function<Command, Behavior<Command>> handler) {
+        return Behaviors.receive(Command.class)
+                .onAnyMessage(handler::apply)
+                .onSignal(PostStop.class, stopped -> {
+                    free();
+                    return Behaviors.same();
+                })
+                .build();
+    }
+
+    private Behavior<Command> drop(Command message) {
+        context.getLog()
+                .debug("{} has no use for {} now", this, message.getClass().getSimpleName());
+        return Behaviors.same();
+    }
+
+    private Behavior<Command> prepare(Prepare prepare) {
+        prepared = prepare;
+        ShardId id = prepare.id();
+        if (!prepare.slot().equals(host.slot())) {
+            return refuse("the plan wants it on slot %s and it runs on %s".formatted(prepare.slot(), host.slot()));
+        }
+        ShardProgress progress = new ShardProgress(id, System::nanoTime);
+        resident = new ShardRoster.Resident(host.slot(), progress, context.getSelf());
+        host.roster().add(resident);
+        context.watchWith(prepare.replyTo(), StageEnded.INSTANCE);
+        prepare.replyTo().tell(new PipelineStage.Preparing(peer(id)));
+        Executor blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
+        ActorRef<Command> self = context.getSelf();
+        blocking.execute(() -> load(prepare, self));
+        return loading();
+    }
+
+    /** On a thread for blocking work; touches no state of the actor but what is thread-safe. */
+    private void load(Prepare prepare, ActorRef<Command> self) {
+        try {
+            ShardCompute compute = host.loader().load(prepare.id(), prepare.plan());
+            if (load.offer(compute)) {
+                self.tell(Loaded.INSTANCE);
+            } else {
+                compute.close();
+            }
+        } catch (Throwable failure) {
+            self.tell(new NotLoaded(reason(failure)));
+            rethrowFatal(failure);
+        }
+    }
+
+    private Peer peer(ShardId id) {
+        return new Peer(id, host.lane(), context.getSelf());
+    }
+
+    private Behavior<Command> refuse(String reason) {
+        Prepare prepare = prepared();
+        prepare.replyTo().tell(new PipelineStage.NotPrepared(prepare.id(), reason));
+        return Behaviors.stopped();
+    }
+
+    private Behavior<Command> start() {
+        Prepare prepare = prepared();
+        ShardCompute compute = load.take();
+        try {
+            runner = new StepRunner(
+                    prepare.plan(),
+                    compute,
+                    Backlog.Limits.DEFAULT,
+                    output,
+                    resident().progress());
+        } catch (RuntimeException failure) {
+            compute.close();
+            return refuse(reason(failure));
+        }
+        host.registry().register(prepare.id(), context.getSelf());
+        prepare.replyTo().tell(new PipelineStage.Prepared(peer(prepare.id())));
+        return running();
+    }
+
+    private Behavior<Command> join(Join join) {
+        ShardId id = prepared().id();
+        if (!join.epoch().equals(id.epoch())) {
+            return drop(join);
+        }
+        if (joined != null) {
+            return joined.equals(join) ? confirm(join) : lose("it has joined and is told to join other peers");
+        }
+        String problem = problem(join);
+        if (problem != null) {
+            return lose(problem);
+        }
+        joined = join;
+        output.join(join);
+        runner().join();
+        confirm(join);
+        return work(steps -> {});
+    }
+
+    private Behavior<Command> confirm(Join join) {
+        join.replyTo().tell(new PipelineStage.Joined(prepared().id()));
+        return Behaviors.same();
+    }
+
+    private @Nullable String problem(Join join) {
+        ShardId id = prepared().id();
+        var stages = prepared().plan().partition().stages();
+        int ranks = stages.get(id.stage()).ranks().size();
+        int next = id.stage() + 1 < stages.size()
+                ? stages.get(id.stage() + 1).ranks().size()
+                : 0;
+        if (join.ranks().size() != ranks || join.nextStage().size() != next) {
+            return "it is told to join %d ranks and %d of the next stage; the plan has %d and %d"
+                    .formatted(join.ranks().size(), join.nextStage().size(), ranks, next);
+        }
+        Peer own = join.ranks().get(id.rank());
+        return own.equals(peer(id)) ? null : "it is told to join as %s and is %s".formatted(own, peer(id));
+    }
+
+    /** Notes something, then does at most one unit of work. */
+    private Behavior<Command> work(Consumer<StepRunner> note) {
+        StepRunner steps = runner();
+        try {
+            note.accept(steps);
+            if (!advancePending && steps.advance() && steps.hasWork()) {
+                advancePending = true;
+                context.getSelf().tell(Advance.INSTANCE);
+            }
+            return Behaviors.same();
+        } catch (Throwable failure) {
+            context.getLog().error("{} has failed", this, failure);
+            lose("its computation failed: " + reason(failure));
+            rethrowFatal(failure);
+            return Behaviors.stopped();
+        }
+    }
+
+    private Behavior<Command> lose(String reason) {
+        Prepare prepare = prepared();
+        prepare.replyTo().tell(new PipelineStage.RankLost(prepare.id(), "%s: %s".formatted(this, reason)));
+        return Behaviors.stopped();
+    }
+
+    private static String reason(Throwable failure) {
+        String message = failure.getMessage();
+        return message == null ? failure.getClass().getSimpleName() : message;
+    }
+
+    private static void rethrowFatal(Throwable failure) {
+        if (failure instanceof VirtualMachineError fatal) {
+            throw fatal;
+        }
+    }
+
+    private void free() {
+        load.abandon();
+        ShardRoster.Resident here = resident;
+        if (here != null) {
+            host.registry().unregister(here.id());
+            host.roster().remove(here);
+            here.progress()
+                    .publish(
+                            ShardProgress.Activity.ENDED, here.progress().last().step(), 0);
+        }
+        if (runner != null) {
+            runner.close();
+        }
+    }
+
+    private Prepare prepared() {
+        if (prepared == null) {
+            throw new IllegalStateException("not prepared");
+        }
+        return prepared;
+    }
+
+    private ShardRoster.Resident resident() {
+        if (resident == null) {
+            throw new IllegalStateException("not prepared");
+        }
+        return resident;
+    }
+
+    private StepRunner runner() {
+        if (runner == null) {
+            throw new IllegalStateException("not loaded");
+        }
+        return runner;
+    }
+
+    @Override
+    public String toString() {
+        return prepared == null
+                ? "a shard on " + host.slot()
+                : prepared.plan().describe(prepared.id().stage(), prepared.id().rank());
     }
 }

@@ -136,7 +136,9 @@ final class CountingShard implements ShardCompute {
                 for (int g = 0; g < owned; g++) {
                     for (int p = 0; p <= batch.position(t); p++) {
                         int key = keys[layer][g][slot(t, p)];
-                        require(key != NOT_WRITTEN, "position " + p);
+                        if (key == NOT_WRITTEN) {
+                            throw new IllegalStateException("nobody has written the key of position " + p);
+                        }
                         sums[g][t] = (sums[g][t] + (long) key * (p + 1)) % CountingModel.PRIME;
                     }
                 }

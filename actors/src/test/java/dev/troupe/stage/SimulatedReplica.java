@@ -19,6 +19,7 @@ final class SimulatedReplica {
     private final Random random;
     private final Partition partition;
     private final List<List<StepRunner>> runners = new ArrayList<>();
+    private final List<StepRunner> all = new ArrayList<>();
     private final List<StepRunner> notJoined = new ArrayList<>();
     private final List<Runnable> network = new ArrayList<>();
     private final List<StepResult> results = new ArrayList<>();
@@ -42,10 +43,11 @@ final class SimulatedReplica {
                 StepRunner runner = new StepRunner(
                         plan, computes.apply(stage, rank), Backlog.Limits.DEFAULT, new Output(stage), progress);
                 ranks.add(runner);
-                notJoined.add(runner);
+                all.add(runner);
             }
             runners.add(ranks);
         }
+        notJoined.addAll(all);
     }
 
     /** No more repeated, split or stale messages. */
@@ -78,7 +80,7 @@ final class SimulatedReplica {
     }
 
     List<StepRunner> all() {
-        return runners.stream().flatMap(List::stream).toList();
+        return all;
     }
 
     StepRunner runner(int stage, int rank) {
@@ -87,7 +89,12 @@ final class SimulatedReplica {
 
     /** Does one thing that can be done, drawn by chance; false when there is none. */
     boolean tick() {
-        List<StepRunner> working = all().stream().filter(StepRunner::hasWork).toList();
+        List<StepRunner> working = new ArrayList<>();
+        for (StepRunner runner : all) {
+            if (runner.hasWork()) {
+                working.add(runner);
+            }
+        }
         int choices = network.size() + working.size() + notJoined.size();
         if (choices == 0) {
             return false;
@@ -104,6 +111,14 @@ final class SimulatedReplica {
             notJoined.remove(choice - network.size() - working.size()).join();
         }
         return true;
+    }
+
+    /** Delivers and does all that there is. */
+    void drain() {
+        boolean more = true;
+        while (more) {
+            more = tick();
+        }
     }
 
     /** Joins all ranks at once. */

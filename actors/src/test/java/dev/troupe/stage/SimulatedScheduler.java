@@ -24,7 +24,7 @@ final class SimulatedScheduler {
     private static final int NO_DRAFT = -1;
 
     private final Random random;
-    private final CountingOracle oracle;
+    private final Oracle oracle;
     private final SimulatedReplica replica;
     private final int blockSize;
     private final Deque<Integer> freeBlocks = new ArrayDeque<>();
@@ -45,12 +45,7 @@ final class SimulatedScheduler {
     int draftsRejected;
 
     SimulatedScheduler(
-            Random random,
-            CountingOracle oracle,
-            SimulatedReplica replica,
-            int blocks,
-            int blockSize,
-            int microBatches) {
+            Random random, Oracle oracle, SimulatedReplica replica, int blocks, int blockSize, int microBatches) {
         this.random = random;
         this.oracle = oracle;
         this.replica = replica;
@@ -87,6 +82,11 @@ final class SimulatedScheduler {
 
     void submit(SequenceStart prompt, int length) {
         waiting.add(new Plan(prompt, length));
+    }
+
+    /** Messages of rank 0 that asked for more candidates. */
+    long roundsOfCandidates(int ranks) {
+        return ranks == 1 ? 0 : replica.runner(replica.stages() - 1, 0).counts().candidatesSent();
     }
 
     boolean done() {
@@ -177,7 +177,7 @@ final class SimulatedScheduler {
         int next = plan.drawn() < plan.expected.size()
                 ? plan.expected.get(plan.drawn()).token()
                 : NO_DRAFT;
-        boolean right = next >= 0 && next != CountingModel.OVERFLOWING_TOKEN && random.nextBoolean();
+        boolean right = next >= 0 && !oracle.fails(next) && random.nextBoolean();
         return right ? next : 100 + random.nextInt(100);
     }
 
@@ -226,7 +226,7 @@ final class SimulatedScheduler {
     }
 
     private void fail(Plan plan, StepResult.Failure failure) {
-        assertThat(plan.tokens.stream().anyMatch(id -> id == CountingModel.OVERFLOWING_TOKEN))
+        assertThat(plan.tokens.stream().anyMatch(oracle::fails))
                 .as("%s of %s", failure, plan.tokens)
                 .isTrue();
         if (!plan.gone) {
