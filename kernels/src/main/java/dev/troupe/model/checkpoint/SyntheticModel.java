@@ -110,8 +110,9 @@ public final class SyntheticModel {
         }
         boolean residual = expected.name().endsWith(DecoderTensors.ATTENTION_OUT + ".weight")
                 || expected.name().endsWith(DecoderTensors.DOWN + ".weight");
+        // Small against what the layers add, or a tied model would only repeat its last token.
         double deviation = expected.name().equals(DecoderTensors.EMBEDDING)
-                ? 1
+                ? 0.02
                 : 1 / Math.sqrt(expected.shape().getLast() * (residual ? 2.0 * layers : 1));
         float spread = (float) (Math.sqrt(3) * deviation);
         return SyntheticWeights.Recipe.of(expected.name(), type, expected.shape(), 0, spread);

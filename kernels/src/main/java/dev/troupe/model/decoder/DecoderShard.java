@@ -9,7 +9,6 @@ import dev.troupe.model.ModelConfig;
 import dev.troupe.model.ShardCompute;
 import dev.troupe.model.ShardStep;
 import dev.troupe.tensor.Floats;
-import java.lang.foreign.Arena;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -28,7 +27,7 @@ public final class DecoderShard implements ShardCompute {
     private final ShardWeights weights;
     private final Kernels kernels;
     private final KvStore store;
-    private final Arena arena = Arena.ofShared();
+    private final int positions;
     private final RopeTable rope;
     private final List<SumTree.Node> nodes;
     private final TreeSum treeSum;
@@ -40,6 +39,7 @@ public final class DecoderShard implements ShardCompute {
      * @param weights taken over: closed with the shard
      * @param kernels taken over: closed with the shard
      * @param kv size of the store; sequences can be as long as it and the model's positions allow
+     * @throws IllegalArgumentException if the block size does not work; weights and kernels are then still the caller's
      */
     public DecoderShard(ShardWeights weights, Kernels kernels, KvSettings kv) {
         this.config = weights.config();
@@ -48,8 +48,8 @@ public final class DecoderShard implements ShardCompute {
         this.kernels = kernels;
         this.store =
                 new KvStore(kv.type(), slice.layers(), slice.groups(), config.headDim(), kv.blockSize(), kv.blocks());
-        int positions = Math.min(config.maxPositions(), kv.tokens());
-        this.rope = RopeTables.build(config.rope(), config.headDim(), positions, arena);
+        this.positions = Math.min(config.maxPositions(), kv.tokens());
+        this.rope = weights.rope(positions);
         this.nodes = SumTree.maximalNodes(config.kvHeads(), slice.fromGroup(), slice.toGroup());
         this.treeSum = new TreeSum(kernels, config.kvHeads(), nodes);
         this.workspace = new Workspace(config, slice, SMALLEST_CAPACITY);
@@ -95,7 +95,6 @@ public final class DecoderShard implements ShardCompute {
         if (closed) {
             throw new IllegalStateException("the shard of %s is closed".formatted(slice));
         }
-        int positions = rope.cosines().rows();
         for (int t = 0; t < batch.tokens(); t++) {
             if (batch.id(t) < 0 || batch.id(t) >= config.vocabularySize()) {
                 throw new IllegalArgumentException(
@@ -208,7 +207,6 @@ public final class DecoderShard implements ShardCompute {
         idle.clear();
         workspace.close();
         store.close();
-        arena.close();
         weights.close();
     }
 }

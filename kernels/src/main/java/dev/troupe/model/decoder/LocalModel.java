@@ -45,20 +45,28 @@ public final class LocalModel implements AutoCloseable {
             Checkpoint checkpoint, Partition partition, Supplier<Kernels> kernels, KvSettings kv, LoadProgress progress)
             throws WeightFormatException {
         List<List<ShardCompute>> stages = new ArrayList<>();
-        for (int s = 0; s < partition.stages().size(); s++) {
-            List<ShardCompute> ranks = new ArrayList<>();
-            for (int r = 0; r < partition.stages().get(s).ranks().size(); r++) {
-                ShardSlice slice = ShardSlice.of(checkpoint.config(), partition, s, r);
-                ShardWeights weights = WeightLoader.load(checkpoint, slice, RowCheck.NONE, progress);
-                ranks.add(new DecoderShard(weights, kernels.get(), kv));
-            }
-            stages.add(ranks);
-        }
-        return new LocalModel(
+        LocalModel model = new LocalModel(
                 stages,
                 checkpoint.config().vocabularySize(),
                 checkpoint.config().maxPositions(),
                 kv);
+        boolean loaded = false;
+        try {
+            for (int s = 0; s < partition.stages().size(); s++) {
+                stages.add(new ArrayList<>());
+                for (int r = 0; r < partition.stages().get(s).ranks().size(); r++) {
+                    ShardSlice slice = ShardSlice.of(checkpoint.config(), partition, s, r);
+                    ShardWeights weights = WeightLoader.load(checkpoint, slice, RowCheck.NONE, progress);
+                    stages.getLast().add(new DecoderShard(weights, kernels.get(), kv));
+                }
+            }
+            loaded = true;
+            return model;
+        } finally {
+            if (!loaded) {
+                model.close();
+            }
+        }
     }
 
     /**

@@ -1,6 +1,7 @@
 package dev.troupe.model.decoder;
 
 import dev.troupe.kernel.PackedMatrix;
+import dev.troupe.kernel.RopeTable;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -19,6 +20,7 @@ public final class ShardWeights implements AutoCloseable {
     private final List<LayerWeights> layers;
     private final @Nullable Tensor finalNorm;
     private final @Nullable PackedMatrix head;
+    private @Nullable RopeTable rope;
     private int holders = 1;
 
     /**
@@ -70,6 +72,19 @@ public final class ShardWeights implements AutoCloseable {
     @Nullable
     PackedMatrix head() {
         return head;
+    }
+
+    /**
+     * The rotation of positions 0 to {@code positions} − 1 at least. Kept, because computing it for a long context takes
+     * longer than a new epoch should wait.
+     */
+    synchronized RopeTable rope(int positions) {
+        RopeTable known = rope;
+        if (known == null || known.cosines().rows() < positions) {
+            known = RopeTables.build(config.rope(), config.headDim(), positions, arena);
+            rope = known;
+        }
+        return known;
     }
 
     /** Bytes of weights that computing one token reads, logits included. */
