@@ -154,21 +154,22 @@ final class Sequence {
                 Ints.of(Arrays.copyOf(tokens, known)), promptLength(), submission.sampling(), choice.index());
     }
 
+    /** Rows come before the token, so that a choice's end is the last that is heard of it. */
     private List<Want.Kind> kinds(int position) {
         if (position < answered) {
             return List.of();
         }
         List<Want.Kind> kinds = new ArrayList<>();
         boolean draws = position == known - 1;
-        if (draws && submission.finish().maxTokens() > 0) {
-            kinds.add(Want.Kind.TOKEN);
-        }
         Set<Want.Kind> prompt = position < promptLength() ? submission.returns().prompt() : Set.of();
         Set<Want.Kind> completion = draws ? submission.returns().completion() : Set.of();
         for (Want.Kind kind : List.of(Want.Kind.ROW, Want.Kind.HIDDEN)) {
             if (prompt.contains(kind) || completion.contains(kind)) {
                 kinds.add(kind);
             }
+        }
+        if (draws && submission.finish().maxTokens() > 0) {
+            kinds.add(Want.Kind.TOKEN);
         }
         return kinds;
     }

@@ -22,8 +22,9 @@ import java.util.Set;
  * A replica without arithmetic: its next token depends on every earlier token as read back through the KV blocks, so a
  * wrong block table, position, chunk or choice shows in the tokens. It checks what the planner promises of a batch.
  */
-final class CountingReplica {
-    static final int VOCABULARY = 101;
+public final class CountingReplica {
+    /** Token ids. */
+    public static final int VOCABULARY = 101;
 
     /** What ranks remember of a sequence. */
     private static final class Memory {
@@ -66,7 +67,7 @@ final class CountingReplica {
     }
 
     /** The completion of a request by a model that nothing disturbs. */
-    static List<Integer> completion(Submission submission, int choice) {
+    public static List<Integer> completion(Submission submission, int choice) {
         List<Integer> tokens =
                 new ArrayList<>(submission.prompt().stream().boxed().toList());
         List<Integer> completion = new ArrayList<>();

@@ -1,0 +1,428 @@
+package dev.troupe.generation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.troupe.serving.FinishReason;
+import dev.troupe.serving.GenerationFailure;
+import dev.troupe.serving.GenerationId;
+import dev.troupe.serving.Output;
+import dev.troupe.serving.Router;
+import dev.troupe.serving.Scheduler;
+import dev.troupe.stage.Epoch;
+import dev.troupe.tensor.Ints;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.LongConsumer;
+import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
+import org.apache.pekko.actor.testkit.typed.javadsl.ManualTime;
+import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class GenerationTest {
+    private static final GenerationId ID = new GenerationId("g1", "test");
+    private static final Epoch EPOCH = new Epoch(2, 1);
+    private static final Generation.Settings SETTINGS =
+            new Generation.Settings(Duration.ofSeconds(8), Duration.ofSeconds(20), 3);
+    private static final GenerationRequest REQUEST =
+            GenerationRequest.of("m", Ints.of(1, 2)).maxTokens(5).traceId("t").build();
+
+    private final ActorTestKit kit = ActorTestKit.create(ManualTime.config());
+    private final ManualTime time = ManualTime.get(kit.system());
+    private final TestProbe<Scheduler.Command> scheduler = kit.createTestProbe();
+    private final TestProbe<GenerationEvent> subscriber = kit.createTestProbe();
+    private final TestProbe<Generation.Started> started = kit.createTestProbe();
+
+    @AfterEach
+    void shutDown() {
+        kit.shutdownTestKit();
+    }
+
+    private ActorRef<Generation.Command> generation(TokenLog.Factory logs) {
+        return kit.spawn(Generation.create(ID, Router.single("m", scheduler.getRef()), logs, SETTINGS));
+    }
+
+    private ActorRef<Scheduler.Update> start(ActorRef<Generation.Command> generation, GenerationRequest request) {
+        generation.tell(new Generation.Start(request, started.getRef()));
+        started.expectMessage(new Generation.Started(ID, generation));
+        return scheduler.expectMessageClass(Scheduler.Submit.class).replyTo();
+    }
+
+    private void subscribe(ActorRef<Generation.Command> generation, long subscription, long from, int demand) {
+        generation.tell(new Generation.Subscribe(subscription, from, demand, subscriber.getRef()));
+    }
+
+    private static Scheduler.Advanced advanced(Epoch epoch, Output... outputs) {
+        return new Scheduler.Advanced(ID, epoch, List.of(outputs));
+    }
+
+    private static Output token(int position, int token) {
+        return new Output.Token(0, position, token, 0, Float.NaN, List.of());
+    }
+
+    private static LogEntry logged(int position, int token) {
+        return new LogEntry.Computed(EPOCH, token(position, token));
+    }
+
+    private static GenerationEvent entries(long first, LogEntry... entries) {
+        return new GenerationEvent.Entries(ID, first, List.of(entries));
+    }
+
+    private Generation.Status status(ActorRef<Generation.Command> generation) {
+        TestProbe<Generation.Status> probe = kit.createTestProbe();
+        generation.tell(new Generation.GetStatus(probe.getRef()));
+        return probe.receiveMessage();
+    }
+
+    private GenerationFailure expectFailure() {
+        GenerationEvent event = subscriber.receiveMessage();
+        while (event instanceof GenerationEvent.Entries) {
+            event = subscriber.receiveMessage();
+        }
+        assertThat(event).isInstanceOf(GenerationEvent.Failed.class);
+        return ((GenerationEvent.Failed) event).failure();
+    }
+
+    @Test
+    void tellsWhatIsLoggedAndEndsWithItsSubscriber() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+        ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
+        subscribe(generation, 1, 0, 9);
+        for (int i = 0; i < 5; i++) {
+            updates.tell(advanced(EPOCH, token(2 + i, 10 + i)));
+        }
+
+        for (int i = 0; i < 4; i++) {
+            subscriber.expectMessage(entries(i, logged(2 + i, 10 + i)));
+        }
+        subscriber.expectMessage(entries(4, logged(6, 14), new LogEntry.Finished(0, 5, FinishReason.LENGTH)));
+        subscriber.expectMessage(new GenerationEvent.Ended(ID, 2, 5));
+        subscriber.expectTerminated(generation);
+    }
+
+    @Test
+    void sendsNoMoreEventsThanAreDemandedAndThenAsMuchAsIsThere() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+        ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
+        subscribe(generation, 1, 0, 1);
+        for (int i = 0; i < 4; i++) {
+            updates.tell(advanced(EPOCH, token(2 + i, 10 + i)));
+        }
+        subscriber.expectMessage(entries(0, logged(2, 10)));
+        assertThat(status(generation).entries()).isEqualTo(4);
+        subscriber.expectNoMessage(Duration.ZERO);
+
+        generation.tell(new Generation.Demand(77, 5));
+        generation.tell(new Generation.Demand(1, 1));
+
+        subscriber.expectMessage(entries(1, logged(3, 11), logged(4, 12), logged(5, 13)));
+        updates.tell(advanced(EPOCH, token(6, 14)));
+        assertThat(status(generation).finished()).isTrue();
+        subscriber.expectNoMessage(Duration.ZERO);
+    }
+
+    @Test
+    void resumesByPositionForTheNewestSubscriber() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+        ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
+        subscribe(generation, 1, 0, 9);
+        updates.tell(advanced(EPOCH, token(2, 10), token(3, 11)));
+        subscriber.expectMessage(entries(0, logged(2, 10), logged(3, 11)));
+        TestProbe<GenerationEvent> second = kit.createTestProbe();
+
+        generation.tell(new Generation.Subscribe(2, 1, 9, second.getRef()));
+
+        second.expectMessage(entries(1, logged(3, 11)));
+        assertThat(expectFailure().kind()).isEqualTo(GenerationFailure.Kind.SUPERSEDED);
+        generation.tell(new Generation.Unsubscribe(1));
+        updates.tell(advanced(EPOCH, token(4, 12)));
+        second.expectMessage(entries(2, logged(4, 12)));
+    }
+
+    @Test
+    void livesOnWithoutASubscriberForAsLongAsTheRequestSays() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+        GenerationRequest lingering = GenerationRequest.of("m", Ints.of(1, 2))
+                .maxTokens(1)
+                .linger(Duration.ofSeconds(60))
+                .build();
+        ActorRef<Scheduler.Update> updates = start(generation, lingering);
+        subscribe(generation, 1, 0, 9);
+        generation.tell(new Generation.Unsubscribe(1));
+        updates.tell(advanced(EPOCH, token(2, 10)));
+        assertThat(status(generation).finished()).isTrue();
+
+        time.timePasses(Duration.ofSeconds(59));
+        subscribe(generation, 2, 0, 9);
+
+        subscriber.expectMessage(entries(0, logged(2, 10), new LogEntry.Finished(0, 1, FinishReason.LENGTH)));
+        subscriber.expectMessage(new GenerationEvent.Ended(ID, 2, 1));
+        time.timePasses(Duration.ofSeconds(59));
+        assertThat(status(generation).finished()).isTrue();
+        time.timePasses(Duration.ofSeconds(1));
+        subscriber.expectTerminated(generation);
+    }
+
+    @Test
+    void isCancelledWhenItsSubscriberEnds() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+        start(generation, REQUEST);
+        subscribe(generation, 1, 0, 9);
+
+        subscriber.stop();
+
+        scheduler.expectMessage(new Scheduler.Cancel(ID));
+        scheduler.expectTerminated(generation);
+    }
+
+    @Test
+    void isCancelledWhenNobodySubscribesInTime() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+        ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
+        for (int i = 0; i < 10; i++) {
+            time.timePasses(Duration.ofSeconds(2));
+            updates.tell(new Scheduler.Accepted(ID, scheduler.getRef()));
+        }
+
+        Scheduler.Command command = scheduler.receiveMessage();
+        while (command instanceof Scheduler.Probe) {
+            command = scheduler.receiveMessage();
+        }
+        assertThat(command).isEqualTo(new Scheduler.Cancel(ID));
+        scheduler.expectTerminated(generation);
+    }
+
+    @Test
+    void saysSoWhenItIsCancelled() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+        ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
+        updates.tell(advanced(EPOCH, token(2, 10)));
+        subscribe(generation, 1, 0, 9);
+
+        generation.tell(Generation.Cancel.INSTANCE);
+
+        scheduler.expectMessage(new Scheduler.Cancel(ID));
+        assertThat(subscriber.receiveMessage()).isEqualTo(entries(0, logged(2, 10)));
+        subscriber.expectMessage(entries(1, new LogEntry.Finished(0, 1, FinishReason.CANCELLED)));
+        subscriber.expectMessage(new GenerationEvent.Ended(ID, 2, 1));
+    }
+
+    @Test
+    void endsAChoiceWhereItsConsumerFoundAStop() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+        ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
+        updates.tell(advanced(EPOCH, token(2, 10), token(3, 11), token(4, 12)));
+
+        generation.tell(new Generation.End(0, 2));
+        updates.tell(advanced(EPOCH, token(5, 13)));
+        subscribe(generation, 1, 3, 9);
+
+        scheduler.expectMessage(new Scheduler.EndChoice(ID, 0));
+        subscriber.expectMessage(entries(3, new LogEntry.Finished(0, 2, FinishReason.STOP)));
+        subscriber.expectMessage(new GenerationEvent.Ended(ID, 2, 3));
+    }
+
+    @Test
+    void dropsAndCountsWhatComesFromAnEarlierEpochOrTwice() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+        ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
+        updates.tell(advanced(EPOCH, token(2, 10)));
+
+        updates.tell(advanced(new Epoch(1, 9), token(3, 66)));
+        updates.tell(advanced(EPOCH, token(2, 10)));
+        updates.tell(advanced(EPOCH.next(4), token(2, 10), token(3, 11)));
+        updates.tell(advanced(EPOCH, token(4, 66)));
+        subscribe(generation, 1, 1, 9);
+
+        subscriber.expectMessage(entries(1, new LogEntry.Computed(EPOCH.next(4), token(3, 11))));
+        assertThat(status(generation)).isEqualTo(new Generation.Status(ID, EPOCH.next(4), 2, false, 2, 2));
+    }
+
+    @Test
+    void failsLoudlyWhenAPositionIsLeftOut() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+        ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
+        subscribe(generation, 1, 0, 9);
+
+        updates.tell(advanced(EPOCH, token(2, 10), token(4, 12)));
+
+        subscriber.expectMessage(entries(0, logged(2, 10), new LogEntry.Finished(0, 1, FinishReason.ERROR)));
+        assertThat(expectFailure())
+                .isEqualTo(new GenerationFailure(
+                        GenerationFailure.Kind.DEFECT, "choice 0 got the token of position 4, expected position 3"));
+        scheduler.expectMessage(new Scheduler.Cancel(ID));
+    }
+
+    @Test
+    void passesOnWhyItsSchedulerFailedIt() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+        ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
+        subscribe(generation, 1, 0, 9);
+        GenerationFailure lost = new GenerationFailure(GenerationFailure.Kind.LOST, "node x hosted stage 1 rank 0");
+
+        updates.tell(new Scheduler.Failed(ID, lost));
+
+        assertThat(expectFailure()).isEqualTo(lost);
+        subscriber.expectTerminated(generation);
+    }
+
+    @Test
+    void failsWhenItsSchedulerDoesNotAnswerForTooLong() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+        ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
+        subscribe(generation, 1, 0, 9);
+        for (int i = 0; i < 6; i++) {
+            time.timePasses(Duration.ofSeconds(2));
+            Scheduler.Probe probe = scheduler.expectMessageClass(Scheduler.Probe.class);
+            probe.replyTo().tell(new Scheduler.Accepted(ID, scheduler.getRef()));
+            status(generation);
+        }
+        updates.tell(advanced(EPOCH, token(2, 10)));
+        status(generation);
+
+        time.timePasses(Duration.ofSeconds(6));
+        subscriber.expectMessage(entries(0, logged(2, 10)));
+        subscriber.expectNoMessage(Duration.ZERO);
+        time.timePasses(Duration.ofSeconds(2));
+
+        assertThat(expectFailure())
+                .isEqualTo(
+                        new GenerationFailure(
+                                GenerationFailure.Kind.LOST,
+                                "its scheduler has not answered for 8.0 s; the generation had 1 completion tokens in epoch e2.1"));
+    }
+
+    @Test
+    void failsAtOnceWhenItsSchedulerEnds() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+        ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
+        subscribe(generation, 1, 0, 9);
+        updates.tell(new Scheduler.Accepted(ID, scheduler.getRef()));
+        status(generation);
+
+        scheduler.stop();
+
+        assertThat(expectFailure())
+                .isEqualTo(new GenerationFailure(
+                        GenerationFailure.Kind.LOST,
+                        "its scheduler has ended; the generation had 0 completion tokens in epoch e0.0"));
+    }
+
+    @Test
+    void failsAtItsDeadlineAndDoesNotWaitForASubscriberThatTakesNothing() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+        GenerationRequest hasty = GenerationRequest.of("m", Ints.of(1, 2))
+                .deadline(Duration.ofSeconds(1))
+                .build();
+        start(generation, hasty);
+        subscribe(generation, 1, 0, 0);
+        status(generation);
+
+        time.timePasses(Duration.ofSeconds(1));
+
+        scheduler.expectMessage(new Scheduler.Cancel(ID));
+        assertThat(status(generation).finished()).isTrue();
+        time.timePasses(SETTINGS.firstSubscriber());
+        subscriber.expectTerminated(generation);
+    }
+
+    @Test
+    void refusesAModelThatNobodyServes() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+        generation.tell(
+                new Generation.Start(GenerationRequest.of("other", Ints.of(1)).build(), started.getRef()));
+        subscribe(generation, 1, 0, 9);
+
+        assertThat(expectFailure())
+                .isEqualTo(new GenerationFailure(
+                        GenerationFailure.Kind.INVALID, "nobody serves model other; ask for one that is registered"));
+    }
+
+    @Test
+    void saysThatItIsGoneWhenItNeverBegan() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+
+        subscribe(generation, 1, 0, 9);
+
+        assertThat(expectFailure())
+                .isEqualTo(
+                        new GenerationFailure(
+                                GenerationFailure.Kind.GONE,
+                                "generation g1@test is not here: it has ended some time ago, or its node has been started anew"));
+        subscriber.expectTerminated(generation);
+    }
+
+    @Test
+    void refusesToResumeBeyondTheLogAndGoesOn() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+        ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
+        subscribe(generation, 1, 0, 9);
+        TestProbe<GenerationEvent> lost = kit.createTestProbe();
+
+        generation.tell(new Generation.Subscribe(2, 3, 1, lost.getRef()));
+
+        assertThat(lost.expectMessageClass(GenerationEvent.Failed.class).failure())
+                .isEqualTo(new GenerationFailure(
+                        GenerationFailure.Kind.INVALID,
+                        "asked for entry 3 of the log of generation g1@test, expected 0 to 0"));
+        updates.tell(advanced(EPOCH, token(2, 10)));
+        subscriber.expectMessage(entries(0, logged(2, 10)));
+    }
+
+    /** A log whose entries are durable only when the test says so. */
+    private static final class SlowLog implements TokenLog {
+        private final List<LogEntry> entries = new ArrayList<>();
+        private final AtomicLong durable = new AtomicLong();
+
+        @Override
+        public synchronized void append(LogEntry entry) {
+            entries.add(entry);
+        }
+
+        @Override
+        public synchronized long size() {
+            return entries.size();
+        }
+
+        @Override
+        public long durable() {
+            return durable.get();
+        }
+
+        @Override
+        public synchronized List<LogEntry> read(long from, int most) {
+            return List.copyOf(entries.subList((int) from, (int) Math.min(entries.size(), from + most)));
+        }
+    }
+
+    @Test
+    void showsNothingThatIsNotDurable() {
+        SlowLog log = new SlowLog();
+        AtomicReference<LongConsumer> durable = new AtomicReference<>(entries -> {});
+        ActorRef<Generation.Command> generation = generation((id, callback) -> {
+            durable.set(callback);
+            return log;
+        });
+        ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
+        subscribe(generation, 1, 0, 9);
+        for (int i = 0; i < 5; i++) {
+            updates.tell(advanced(EPOCH, token(2 + i, 10 + i)));
+        }
+        assertThat(status(generation).entries()).isEqualTo(6);
+        subscriber.expectNoMessage(Duration.ZERO);
+
+        log.durable.set(2);
+        durable.get().accept(2);
+        subscriber.expectMessage(entries(0, logged(2, 10), logged(3, 11)));
+        log.durable.set(6);
+        durable.get().accept(6);
+
+        subscriber.expectMessage(entries(2, logged(4, 12), logged(5, 13), logged(6, 14)));
+        subscriber.expectMessage(entries(5, new LogEntry.Finished(0, 5, FinishReason.LENGTH)));
+        subscriber.expectMessage(new GenerationEvent.Ended(ID, 2, 5));
+    }
+}
