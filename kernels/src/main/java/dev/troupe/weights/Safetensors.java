@@ -131,16 +131,11 @@ public final class Safetensors implements WeightSource {
     @Override
     public MemorySegment rows(WeightTensor tensor, long fromRow, long toRow, Arena arena) {
         Objects.checkFromToIndex(fromRow, toRow, tensor.rows());
-        return bytes(tensor).asSlice(fromRow * tensor.rowBytes(), (toRow - fromRow) * tensor.rowBytes());
-    }
-
-    @Override
-    public MemorySegment bytes(WeightTensor tensor) {
         SafetensorsFile file = files.get(tensor.name());
         if (file == null || !tensor.equals(tensors.get(tensor.name()))) {
             throw new IllegalArgumentException("%s is no tensor of %s".formatted(tensor, path));
         }
-        return file.bytes(tensor.name());
+        return file.bytes(tensor.name()).asSlice(fromRow * tensor.rowBytes(), (toRow - fromRow) * tensor.rowBytes());
     }
 
     @Override

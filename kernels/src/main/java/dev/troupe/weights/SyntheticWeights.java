@@ -7,9 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Collection;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -31,8 +29,6 @@ public final class SyntheticWeights implements WeightSource {
     private final String description;
     private final long seed;
     private final SortedMap<String, Recipe> recipes = new TreeMap<>();
-    private final Map<String, MemorySegment> whole = new HashMap<>();
-    private final Arena arena = Arena.ofShared();
 
     /**
      * How the elements of a tensor are made.
@@ -86,11 +82,6 @@ public final class SyntheticWeights implements WeightSource {
         MemorySegment rows = target.allocate((toRow - fromRow) * tensor.rowBytes(), 64);
         fill(rows, recipe, fromRow * tensor.rowBytes());
         return rows;
-    }
-
-    @Override
-    public synchronized MemorySegment bytes(WeightTensor tensor) {
-        return whole.computeIfAbsent(tensor.name(), name -> rows(tensor, 0, tensor.rows(), arena));
     }
 
     private Recipe recipe(WeightTensor tensor) {
@@ -156,7 +147,5 @@ public final class SyntheticWeights implements WeightSource {
     }
 
     @Override
-    public void close() {
-        arena.close();
-    }
+    public void close() {}
 }

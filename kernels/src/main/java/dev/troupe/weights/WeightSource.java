@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Where weights come from: a table of tensors and, for each, its bytes row after row. Safe for use by several threads.
  *
- * <p>Close it after the last shard that was loaded from it: the first stage reads its embedding rows from here.
+ * <p>What {@link #rows} gives stays valid as long as something refers to it and the arena is open, also after
+ * {@link #close()}: a shard that was loaded does not depend on the source any more.
  */
 public interface WeightSource extends AutoCloseable {
 
@@ -47,8 +48,10 @@ public interface WeightSource extends AutoCloseable {
      */
     MemorySegment rows(WeightTensor tensor, long fromRow, long toRow, Arena arena);
 
-    /** All bytes of a tensor, valid until {@link #close()}. */
-    MemorySegment bytes(WeightTensor tensor);
+    /** All rows, as {@link #rows} gives them. */
+    default MemorySegment bytes(WeightTensor tensor, Arena arena) {
+        return rows(tensor, 0, tensor.rows(), arena);
+    }
 
     @Override
     void close();

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -393,7 +394,7 @@ class HostileWeightFilesTest {
             }
             Files.write(file, bad);
             try (Safetensors weights = Safetensors.open(file)) {
-                weights.tensors().forEach(weights::bytes);
+                weights.tensors().forEach(tensor -> weights.bytes(tensor, Arena.global()));
             } catch (WeightFormatException e) {
                 refused++;
             }

@@ -22,7 +22,7 @@ class SyntheticWeightsTest {
         try (SyntheticWeights weights = source(7, type);
                 Arena arena = Arena.ofConfined()) {
             WeightTensor tensor = weights.tensors().iterator().next();
-            MemorySegment all = weights.bytes(tensor);
+            MemorySegment all = weights.bytes(tensor, arena);
 
             MemorySegment last = weights.rows(tensor, 90, 100, arena);
             MemorySegment middle = weights.rows(tensor, 3, 4, arena);
@@ -45,7 +45,8 @@ class SyntheticWeightsTest {
                                 SyntheticWeights.Recipe.of("a", DType.F32, List.of(8L), 0, 1),
                                 SyntheticWeights.Recipe.of("b", DType.F32, List.of(8L), 0, 1)))) {
             assertThat(floats(one)).isNotEqualTo(floats(two));
-            assertThat(pair.bytes(pair.tensors().iterator().next()).mismatch(pair.bytes(pair.require("b"))))
+            assertThat(pair.bytes(pair.tensors().iterator().next(), Arena.ofAuto())
+                            .mismatch(pair.bytes(pair.require("b"), Arena.ofAuto())))
                     .isNotEqualTo(-1);
         }
     }
@@ -84,6 +85,7 @@ class SyntheticWeightsTest {
     }
 
     private static float[] floats(SyntheticWeights weights) {
-        return weights.bytes(weights.tensors().iterator().next()).toArray(ValueLayout.JAVA_FLOAT);
+        return weights.bytes(weights.tensors().iterator().next(), Arena.ofAuto())
+                .toArray(ValueLayout.JAVA_FLOAT);
     }
 }

@@ -24,7 +24,7 @@ public final class ShardWeights implements AutoCloseable {
     private int holders = 1;
 
     /**
-     * @param arena owns the memory of all but the embedding
+     * @param arena owns the memory of all that is not mapped
      * @param embedding {@code [vocabulary, hidden]} as it lies in the file, on the first stage
      * @param finalNorm {@code [1, hidden]} on the last stage
      * @param head {@code [vocabularyRows, hidden]} on the last stage, or null if the rank has no rows

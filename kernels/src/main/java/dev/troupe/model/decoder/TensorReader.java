@@ -96,11 +96,11 @@ final class TensorReader {
         return vector;
     }
 
-    /** A whole matrix as it lies in the source, which keeps owning the memory. */
+    /** A whole matrix as it lies in the source: mapped from a file, not copied. */
     Tensor whole(String name) throws WeightFormatException {
         WeightTensor tensor = source.require(name);
         check.check(tensor, 0, tensor.rows());
-        return tensor(tensor, Math.toIntExact(tensor.rows()), source.bytes(tensor));
+        return tensor(tensor, Math.toIntExact(tensor.rows()), source.bytes(tensor, arena));
     }
 
     private Tensor read(Part part, Arena scratch) throws WeightFormatException {

@@ -18,7 +18,7 @@ final class ChangedWeights implements WeightSource {
     ChangedWeights(WeightSource base, String name, Consumer<MemorySegment> change) {
         this.base = base;
         this.name = name;
-        MemorySegment original = base.bytes(Objects.requireNonNull(base.find(name)));
+        MemorySegment original = base.bytes(Objects.requireNonNull(base.find(name)), Arena.ofAuto());
         this.changed = Arena.ofAuto().allocate(original.byteSize(), 64).copyFrom(original);
         change.accept(changed);
     }
@@ -43,11 +43,6 @@ final class ChangedWeights implements WeightSource {
         return tensor.name().equals(name)
                 ? changed.asSlice(fromRow * tensor.rowBytes(), (toRow - fromRow) * tensor.rowBytes())
                 : base.rows(tensor, fromRow, toRow, arena);
-    }
-
-    @Override
-    public MemorySegment bytes(WeightTensor tensor) {
-        return tensor.name().equals(name) ? changed : base.bytes(tensor);
     }
 
     @Override

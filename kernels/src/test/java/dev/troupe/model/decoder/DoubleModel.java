@@ -229,7 +229,7 @@ final class DoubleModel {
             return known;
         }
         WeightTensor tensor = checkpoint.weights().require(name);
-        MemorySegment bytes = checkpoint.weights().bytes(tensor);
+        MemorySegment bytes = checkpoint.weights().bytes(tensor, Arena.ofAuto());
         int columns = Math.toIntExact(tensor.shape().getLast());
         double[][] rows = new double[Math.toIntExact(tensor.rows())][columns];
         for (int r = 0; r < rows.length; r++) {

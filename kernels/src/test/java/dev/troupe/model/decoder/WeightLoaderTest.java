@@ -5,8 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import dev.troupe.kernel.TokenBatch;
+import dev.troupe.kernel.reference.ReferenceKernels;
+import dev.troupe.kvstore.KvType;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.model.Partition;
+import dev.troupe.model.ShardStep;
 import dev.troupe.model.checkpoint.Checkpoint;
 import dev.troupe.model.checkpoint.SyntheticModel;
 import dev.troupe.weights.LoadProgress;
@@ -84,6 +88,23 @@ class WeightLoaderTest {
             assertThat(memory.scope().isAlive()).isFalse();
             assertThatIllegalStateException().isThrownBy(weights::share);
             assertThatIllegalStateException().isThrownBy(weights::close);
+        }
+    }
+
+    @Test
+    void leavesAShardThatComputesWhenItsCheckpointIsClosed() throws IOException {
+        DecoderShard shard;
+        try (Checkpoint checkpoint = SyntheticModel.named("tiny:f16")) {
+            shard = new DecoderShard(
+                    WeightLoader.load(checkpoint, slice(checkpoint, 1, 1, 0, 0), RowCheck.NONE, LoadProgress.NONE),
+                    new ReferenceKernels(),
+                    new KvSettings(KvType.F16, 16, 1));
+        }
+        TokenBatch batch = new TokenBatch(new int[] {1, 2}, new int[] {0, 1}, new int[2], new int[][] {{0}});
+
+        try (shard;
+                ShardStep step = shard.begin(batch, null)) {
+            assertThat(step.compute()).isEmpty();
         }
     }
 
