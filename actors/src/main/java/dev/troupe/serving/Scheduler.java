@@ -250,7 +250,8 @@ public final class Scheduler {
             case EndChoice(GenerationId id, int choice) -> clients.endChoice(id, choice);
             case Probe(GenerationId id, ActorRef<Update> replyTo) -> clients.probe(id, replyTo);
             case GetStats(ActorRef<SchedulerStats> replyTo) ->
-                replyTo.tell(tally.stats(highest, clients.size(), steps));
+                replyTo.tell(tally.stats(
+                        highest, clients.size(), steps, formation == null ? null : formation.plan()));
             case NodeLost(String incarnation, String reason) -> {
                 List<String> hosted = formation == null ? List.of() : formation.hostedBy(incarnation);
                 if (!hosted.isEmpty()) {

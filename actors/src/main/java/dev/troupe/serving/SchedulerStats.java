@@ -1,8 +1,10 @@
 package dev.troupe.serving;
 
 import dev.troupe.stage.Epoch;
+import dev.troupe.stage.ReplicaPlan;
 import dev.troupe.stage.StageWork;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a scheduler has done and has to do, for reports.
@@ -21,6 +23,7 @@ import java.util.List;
  * @param blocks KV blocks in all
  * @param freeBlocks KV blocks that can be allocated
  * @param retiringBlocks KV blocks that wait for a step to retire
+ * @param plan who hosts what in this epoch, or null while it does not serve
  * @param work what the steps of this epoch cost every stage, summed, by stage
  */
 public record SchedulerStats(
@@ -38,6 +41,7 @@ public record SchedulerStats(
         int blocks,
         int freeBlocks,
         int retiringBlocks,
+        @Nullable ReplicaPlan plan,
         List<StageWork> work) {
     public SchedulerStats {
         work = List.copyOf(work);

@@ -1,6 +1,7 @@
 package dev.troupe.serving;
 
 import dev.troupe.stage.Epoch;
+import dev.troupe.stage.ReplicaPlan;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -34,8 +35,10 @@ final class Tally {
      *
      * @param epoch the current or last one
      * @param current the current one's steps, or null if it does not serve
+     * @param plan the current one's plan, or null if there is none
      */
-    SchedulerStats stats(Epoch epoch, int generations, @Nullable EpochSteps current) {
+    SchedulerStats stats(
+            Epoch epoch, int generations, @Nullable EpochSteps current, @Nullable ReplicaPlan plan) {
         if (current == null) {
             return new SchedulerStats(
                     epoch,
@@ -52,6 +55,7 @@ final class Tally {
                     0,
                     0,
                     0,
+                    null,
                     List.of());
         }
         StepPlanner planner = current.planner();
@@ -70,6 +74,7 @@ final class Tally {
                 planner.pool().total(),
                 planner.pool().free(),
                 planner.pool().retiring(),
+                plan,
                 current.work());
     }
 }

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.Set;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.jspecify.annotations.Nullable;
 
@@ -60,6 +61,9 @@ final class ComponentSerializers {
         if (raw == List.class) {
             return new ListSerializer(argument(type, 0, where));
         }
+        if (raw == Set.class) {
+            return new SetSerializer(argument(type, 0, where));
+        }
         if (raw == Map.class) {
             return new MapSerializer(argument(type, 0, where), argument(type, 1, where));
         }
@@ -73,7 +77,7 @@ final class ComponentSerializers {
             return new Exactly(raw);
         }
         throw new IllegalArgumentException(
-                "%s of type %s cannot travel: register the type, or use one of: records, enums, sealed interfaces, ActorRef, List, Map, Optional, String, Duration, Instant, UUID, Ints, Floats, boolean, int, long, float, double"
+                "%s of type %s cannot travel: register the type, or use one of: records, enums, sealed interfaces, ActorRef, List, Set, Map, Optional, String, Duration, Instant, UUID, Ints, Floats, boolean, int, long, float, double"
                         .formatted(where, raw.getName()));
     }
 
@@ -157,6 +161,30 @@ final class ComponentSerializers {
             }
             Class<?> actual = found.getType();
             return kryo.readObject(input, actual, found.getSerializer());
+        }
+    }
+
+    /** A set as a list; twice the same element is malformed. */
+    private static final class SetSerializer extends ImmutableSerializer<Object> {
+        private final ListSerializer elements;
+
+        SetSerializer(Serializer<Object> element) {
+            this.elements = new ListSerializer(element);
+        }
+
+        @Override
+        public void write(Kryo kryo, Output output, Object value) {
+            elements.write(kryo, output, List.copyOf((Set<?>) value));
+        }
+
+        @Override
+        public Object read(Kryo kryo, Input input, Class<?> type) {
+            List<?> list = (List<?>) elements.read(kryo, input, type);
+            Set<?> set = Set.copyOf(list);
+            if (set.size() != list.size()) {
+                throw new KryoException("a set of %d elements has only %d different ones".formatted(list.size(), set.size()));
+            }
+            return set;
         }
     }
 

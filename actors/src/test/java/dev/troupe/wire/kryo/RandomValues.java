@@ -11,6 +11,7 @@ import dev.troupe.sampling.RankCandidates;
 import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.sampling.SpanSums;
 import dev.troupe.sampling.TopLogits;
+import dev.troupe.serving.Returns;
 import dev.troupe.stage.StepEntry;
 import dev.troupe.stage.Want;
 import dev.troupe.tensor.Floats;
@@ -28,9 +29,11 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.UUID;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -68,6 +71,9 @@ public final class RandomValues {
         special.put(DeviceProfile.class, () -> new DeviceProfile(word(), random.nextInt(99), random.nextInt(99)));
         special.put(Incarnation.class, () -> new Incarnation(word(), 1 + random.nextInt(65_535), random.nextLong()));
         special.put(Slot.class, () -> new Slot((Incarnation) of(Incarnation.class), word()));
+        special.put(
+                Returns.class,
+                () -> new Returns(Set.of(Want.Kind.ROW), random.nextBoolean() ? Set.of(Want.Kind.HIDDEN) : Set.of()));
         special.put(NodeInfo.class, this::nodeInfo);
         special.put(Partition.class, () -> new Partition(List.of((Partition.Stage) of(Partition.Stage.class))));
     }
@@ -180,6 +186,11 @@ public final class RandomValues {
                 return Stream.generate(() -> declared(of[0]))
                         .limit(random.nextInt(4))
                         .toList();
+            }
+            if (raw == Set.class) {
+                return Stream.generate(() -> declared(of[0]))
+                        .limit(random.nextInt(3))
+                        .collect(Collectors.toUnmodifiableSet());
             }
             if (raw == Map.class) {
                 Map<Object, Object> map = new HashMap<>();
