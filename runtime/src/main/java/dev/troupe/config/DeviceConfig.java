@@ -1,0 +1,36 @@
+package dev.troupe.config;
+
+import dev.troupe.kernel.KernelProvider;
+import java.util.OptionalInt;
+import java.util.Set;
+
+/**
+ * Where this node's ranks run ({@code troupe.device}).
+ *
+ * @param kind which device
+ * @param threads CPU threads of every rank
+ * @param kernels which kernels
+ * @param vectorBits width of a vector, or empty for what the machine prefers
+ * @param weightCacheBytes packed weights kept for the next epoch, in bytes
+ */
+public record DeviceConfig(
+        Kind kind, int threads, KernelProvider.Choice kernels, OptionalInt vectorBits, long weightCacheBytes) {
+    private static final Set<Integer> WIDTHS = Set.of(128, 256, 512);
+
+    /** Kinds of devices. */
+    public enum Kind {
+        /** The best that is there. */
+        AUTO,
+        /** CPU cores. */
+        CPU
+    }
+
+    public DeviceConfig {
+        Check.atLeast("device.threads", threads, 1);
+        Check.atLeast("device.weight-cache", weightCacheBytes, 0);
+        if (vectorBits.isPresent()) {
+            int bits = vectorBits.getAsInt();
+            Check.holds(WIDTHS.contains(bits), "device.vector-bits", bits, "128, 256, 512 or auto");
+        }
+    }
+}

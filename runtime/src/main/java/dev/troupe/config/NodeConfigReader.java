@@ -1,0 +1,170 @@
+package dev.troupe.config;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigResolveOptions;
+import dev.troupe.cluster.identity.NodeRole;
+import dev.troupe.kernel.KernelProvider;
+import dev.troupe.kvstore.KvType;
+import dev.troupe.serving.SchedulerSettings;
+import dev.troupe.serving.StepLimits;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Turns a configuration into records, once. */
+final class NodeConfigReader {
+    private static final String ENVIRONMENT = "dev/troupe/config/environment.conf";
+
+    private enum Numerics {
+        EXACT
+    }
+
+    private final Config user;
+    private final Config reference = ConfigFactory.defaultReference();
+    private final Config whole;
+
+    NodeConfigReader(Config user, Map<String, String> environment) {
+        Config overlay = ConfigFactory.parseResources(NodeConfigReader.class.getClassLoader(), ENVIRONMENT)
+                .resolveWith(
+                        ConfigFactory.parseMap(environment, "environment variables"),
+                        ConfigResolveOptions.defaults().setUseSystemEnvironment(false));
+        this.user = overlay.withFallback(user.resolve());
+        this.whole = this.user.withFallback(reference);
+    }
+
+    NodeConfig read() {
+        try {
+            new KnownKeys(reference).require(user);
+            return sections();
+        } catch (ConfigurationException e) {
+            String key = e.key();
+            throw key == null || !whole.hasPath(key)
+                    ? e
+                    : e.at(whole.getValue(key).origin().description());
+        }
+    }
+
+    private NodeConfig sections() {
+        Section.of(whole).constant("numerics", Numerics.class);
+        Map<String, String> models = Section.of(whole, "models").entries();
+        ReplicaConfig replica = replica(models, Section.of(whole, "replica"));
+        NodeAddress node = node(Section.of(whole, "node"));
+        ClusterConfig cluster = cluster(Section.of(whole, "cluster"));
+        WireConfig wire = wire(Section.of(whole, "wire"));
+        return new NodeConfig(
+                node,
+                cluster,
+                models,
+                replica,
+                device(Section.of(whole, "device")),
+                kv(Section.of(whole, "kv")),
+                scheduler(replica.pipelineParallel(), Section.of(whole, "scheduler")),
+                wire,
+                PekkoSettings.of(node, cluster, wire, user, reference));
+    }
+
+    private static NodeAddress node(Section section) {
+        String host = section.text("host");
+        int port = section.integer("port");
+        return new NodeAddress(
+                host,
+                port,
+                section.isAuto("bind-host") ? host : section.text("bind-host"),
+                section.integerOrAuto("bind-port").orElse(port),
+                section.text("name"),
+                roles(section),
+                section.flag("exit-jvm"));
+    }
+
+    private static List<NodeRole> roles(Section section) {
+        try {
+            return section.texts("roles").stream().map(NodeRole::of).toList();
+        } catch (IllegalArgumentException e) {
+            throw new ConfigurationException("troupe.node.roles", "troupe.node.roles: " + e.getMessage(), e);
+        }
+    }
+
+    private static ClusterConfig cluster(Section section) {
+        List<SeedNode> seeds =
+                section.texts("seed-nodes").stream().map(SeedNode::parse).toList();
+        return new ClusterConfig(
+                seeds,
+                section.integerOrAuto("nodes").orElse(Math.max(1, seeds.size())),
+                section.constant("timing", ClusterConfig.Timing.class));
+    }
+
+    private static ReplicaConfig replica(Map<String, String> models, Section section) {
+        String model = section.text("model");
+        Check.holds(!models.isEmpty(), "models", "{}", "at least one model, for example models { tales = tales }");
+        if (model.isEmpty()) {
+            Check.holds(
+                    models.size() == 1,
+                    "replica.model",
+                    "\"\"",
+                    "one of " + models.keySet().stream().sorted().toList());
+            model = models.keySet().iterator().next();
+        }
+        return new ReplicaConfig(model, section.integer("pipeline-parallel"), section.integer("tensor-parallel"));
+    }
+
+    private static DeviceConfig device(Section section) {
+        int spare = Runtime.getRuntime().availableProcessors() - 1;
+        return new DeviceConfig(
+                section.constant("kind", DeviceConfig.Kind.class),
+                section.integerOrAuto("threads").orElse(Math.max(1, spare)),
+                section.constant("kernels", KernelProvider.Choice.class),
+                section.integerOrAuto("vector-bits"),
+                section.bytes("weight-cache"));
+    }
+
+    private static KvConfig kv(Section section) {
+        return new KvConfig(
+                section.constant("type", KvType.class),
+                section.integer("block-size"),
+                section.integerOrAuto("blocks"),
+                section.bytes("memory"));
+    }
+
+    private static SchedulerConfig scheduler(int stages, Section section) {
+        Section waits = section.section("waits");
+        StepLimits limits;
+        try {
+            limits = new StepLimits(
+                    section.integer("tokens-per-step"),
+                    section.integer("prefill-chunk"),
+                    section.integer("sequences-per-step"),
+                    section.integer("running-sequences"),
+                    section.integerOrAuto("steps-in-flight").orElse(stages),
+                    section.integer("rows-per-step"));
+        } catch (IllegalArgumentException e) {
+            throw new ConfigurationException("troupe.scheduler", "troupe.scheduler: " + e.getMessage(), e);
+        }
+        return new SchedulerConfig(
+                limits,
+                section.integer("max-generations"),
+                section.bytes("max-returned"),
+                new SchedulerSettings.Waits(
+                        waits.duration("placement"),
+                        waits.duration("retry"),
+                        waits.duration("forming"),
+                        waits.duration("first-step"),
+                        waits.duration("least-step")));
+    }
+
+    private static WireConfig wire(Section section) {
+        Section tls = section.section("tls");
+        return new WireConfig(
+                section.constant("tensors", WireConfig.Road.class),
+                section.integer("lane-port"),
+                section.intBytes("frame-bytes"),
+                section.bytes("queue-bytes"),
+                section.bytes("early-bytes"),
+                section.duration("handshake"),
+                tls.flag("enabled")
+                        ? Optional.of(new WireConfig.Tls(
+                                Path.of(tls.text("ca")), Path.of(tls.text("certificate")), Path.of(tls.text("key"))))
+                        : Optional.empty());
+    }
+}

@@ -1,0 +1,39 @@
+package dev.troupe.config;
+
+import dev.troupe.serving.SchedulerSettings;
+import dev.troupe.serving.StepLimits;
+
+/**
+ * How requests become steps ({@code troupe.scheduler}).
+ *
+ * @param limits of a step, and how many are in flight
+ * @param maxGenerations known at a time
+ * @param maxReturnedBytes rows that one request may ask for, in bytes
+ * @param waits how long to wait for what
+ */
+public record SchedulerConfig(
+        StepLimits limits, int maxGenerations, long maxReturnedBytes, SchedulerSettings.Waits waits) {
+    public SchedulerConfig {
+        Check.atLeast("scheduler.max-generations", maxGenerations, 1);
+        Check.atLeast("scheduler.max-returned", maxReturnedBytes, 0);
+        Check.positive("scheduler.waits.placement", waits.placement());
+        Check.positive("scheduler.waits.retry", waits.retry());
+        Check.positive("scheduler.waits.forming", waits.forming());
+        Check.positive("scheduler.waits.first-step", waits.firstStep());
+        Check.positive("scheduler.waits.least-step", waits.leastStep());
+    }
+
+    /** For the scheduler of one replica. */
+    public SchedulerSettings of(ReplicaConfig replica, int index, int contextLength) {
+        return new SchedulerSettings(
+                replica.model(),
+                index,
+                replica.pipelineParallel(),
+                replica.tensorParallel(),
+                limits,
+                contextLength,
+                maxGenerations,
+                maxReturnedBytes,
+                waits);
+    }
+}

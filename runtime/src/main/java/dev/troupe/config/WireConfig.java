@@ -1,0 +1,75 @@
+package dev.troupe.config;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * The roads between nodes ({@code troupe.wire}).
+ *
+ * @param tensors which road floats ride
+ * @param lanePort where the lane listens; 0 takes a free port
+ * @param frameBytes most bytes of a frame
+ * @param queueBytes most bytes that wait for one connection
+ * @param earlyBytes most bytes kept for shards that are not here yet
+ * @param handshake a stranger must have said who it is within this time
+ * @param tls mutual TLS on both roads, or empty for none
+ */
+public record WireConfig(
+        Road tensors,
+        int lanePort,
+        int frameBytes,
+        long queueBytes,
+        long earlyBytes,
+        Duration handshake,
+        Optional<Tls> tls) {
+    private static final int LEAST_FRAME = 4 * 1024;
+    private static final int MOST_FRAME = 16 * 1024 * 1024;
+
+    /** Roads for floats. */
+    public enum Road {
+        /** Framed TCP of our own. */
+        LANE,
+        /** Pekko's, like every other message. */
+        ARTERY
+    }
+
+    /**
+     * Files in PEM.
+     *
+     * @param ca certificate that signed all nodes' certificates
+     * @param certificate this node's
+     * @param key its private key
+     */
+    public record Tls(Path ca, Path certificate, Path key) {
+        public Tls {
+            require("ca", ca);
+            require("certificate", certificate);
+            require("key", key);
+        }
+
+        private static void require(String key, Path file) {
+            Check.holds(
+                    !file.toString().isEmpty(),
+                    "wire.tls." + key,
+                    "\"\"",
+                    "a PEM file; troupe certs makes it, or set troupe.wire.tls.enabled = off on loopback");
+        }
+    }
+
+    public WireConfig {
+        Check.port("wire.lane-port", lanePort);
+        Check.holds(
+                frameBytes >= LEAST_FRAME && frameBytes <= MOST_FRAME,
+                "wire.frame-bytes",
+                frameBytes,
+                "4 KiB to 16 MiB");
+        Check.holds(
+                queueBytes >= frameBytes,
+                "wire.queue-bytes",
+                queueBytes,
+                "at least troupe.wire.frame-bytes = " + frameBytes);
+        Check.atLeast("wire.early-bytes", earlyBytes, 0);
+        Check.positive("wire.handshake", handshake);
+    }
+}

@@ -1,0 +1,5 @@
+/** Configuration: read once into records that check themselves. */
+@NullMarked
+package dev.troupe.config;
+
+import org.jspecify.annotations.NullMarked;
