@@ -15,6 +15,7 @@ public final class ChunkedMatrix {
     private final List<SumTree.Node> nodes;
     private final int[] merges;
     private final int[] ends;
+    private final long byteSize;
 
     /**
      * @param groups KV groups of the whole model, G
@@ -42,6 +43,7 @@ public final class ChunkedMatrix {
         this.nodes = SumTree.maximalNodes(groups, fromGroup, toGroup());
         this.merges = new int[this.chunks.size()];
         this.ends = new int[this.chunks.size()];
+        this.byteSize = chunks.stream().mapToLong(PackedMatrix::byteSize).sum();
         countMerges();
     }
 
@@ -112,6 +114,6 @@ public final class ChunkedMatrix {
 
     /** Bytes that one pass over the weights reads. */
     public long byteSize() {
-        return chunks.stream().mapToLong(PackedMatrix::byteSize).sum();
+        return byteSize;
     }
 }
