@@ -57,7 +57,8 @@ class AllReduceTest {
                 int cut = random.nextInt(ROWS);
                 int rank = sum.from() == 7 ? 2 : 0;
                 if (cut > 0) {
-                    pieces.add(partial(rank, sum.from(), sum.to(), 0, sum.values().slice(0, cut)));
+                    pieces.add(
+                            partial(rank, sum.from(), sum.to(), 0, sum.values().slice(0, cut)));
                 }
                 pieces.add(partial(rank, sum.from(), sum.to(), cut, sum.values().slice(cut, ROWS)));
             }

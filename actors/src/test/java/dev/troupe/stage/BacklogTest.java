@@ -16,8 +16,7 @@ class BacklogTest {
     private final Floats hidden = new Floats(3, COLUMNS, new float[] {1, 2, 3, 4, 5, 6});
 
     private HandOff piece(StepBatch of, int from, int to) {
-        return new HandOff(
-                of, Ints.of(1), List.of(new StageWork(0, 1, 2, 3)), from, hidden.slice(from, to));
+        return new HandOff(of, Ints.of(1), List.of(new StageWork(0, 1, 2, 3)), from, hidden.slice(from, to));
     }
 
     private static Partial partial(long step) {

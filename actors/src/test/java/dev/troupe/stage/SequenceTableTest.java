@@ -29,8 +29,8 @@ class SequenceTableTest {
         SequenceStart start = TestPlans.greedy(1, 2, 3, 4, 5, 6);
         open(1, List.of(), entry(7, start, 0, Ints.of(1, 2, 3), Ints.of(9)));
 
-        TokenBatch batch =
-                open(2, List.of(), entry(7, null, 3, Ints.of(4, 5, 6), Ints.of(2))).tokens();
+        TokenBatch batch = open(2, List.of(), entry(7, null, 3, Ints.of(4, 5, 6), Ints.of(2)))
+                .tokens();
 
         assertThat(batch.tokens()).isEqualTo(3);
         assertThat(batch.block(0, 3, 4)).isEqualTo(9);

@@ -26,8 +26,8 @@ class StepRunnerTest {
                 partition,
                 TestPlans.BLOCKS,
                 TestPlans.BLOCK_SIZE,
-                (stage, rank) -> new CountingShard(
-                        model, partition, stage, rank, TestPlans.BLOCKS, TestPlans.BLOCK_SIZE));
+                (stage, rank) ->
+                        new CountingShard(model, partition, stage, rank, TestPlans.BLOCKS, TestPlans.BLOCK_SIZE));
     }
 
     private static ShardCounts total(SimulatedReplica replica) {
@@ -121,7 +121,8 @@ class StepRunnerTest {
         assertThat(result.failures()).extracting(StepResult.Failure::sequence).containsExactly(5L);
         assertThat(result.answers()).extracting(StepResult.Answer::sequence).containsExactly(6L);
         assertThat(((StepResult.Token) result.answers().getFirst()).token())
-                .isEqualTo(new CountingOracle(model).complete(start, 1).getFirst().token());
+                .isEqualTo(
+                        new CountingOracle(model).complete(start, 1).getFirst().token());
     }
 
     @Test
@@ -135,7 +136,9 @@ class StepRunnerTest {
         List<StageWork> work = replica.results().getFirst().work();
         assertThat(work).extracting(StageWork::stage).containsExactly(0, 1, 2);
         int tensor = 4 * 2 * model.hidden();
-        assertThat(work).extracting(StageWork::bytesSent).containsExactly(4L * tensor + tensor, 4L * tensor + tensor, 0L);
+        assertThat(work)
+                .extracting(StageWork::bytesSent)
+                .containsExactly(4L * tensor + tensor, 4L * tensor + tensor, 0L);
         assertThat(work).allMatch(stage -> stage.computeNanos() > 0 && stage.waitNanos() >= 0);
     }
 
@@ -234,7 +237,8 @@ class StepRunnerTest {
                 .as("requests of rank 0")
                 .isPositive();
         assertThat(((StepResult.Token) replica.results().getFirst().answers().getFirst()).token())
-                .isEqualTo(new CountingOracle(model).complete(start, 1).getFirst().token());
+                .isEqualTo(
+                        new CountingOracle(model).complete(start, 1).getFirst().token());
     }
 
     @Test
@@ -243,8 +247,8 @@ class StepRunnerTest {
         List<CountingShard> shards = new ArrayList<>();
         SimulatedReplica replica = new SimulatedReplica(
                 new Random(1), partition, TestPlans.BLOCKS, TestPlans.BLOCK_SIZE, (stage, rank) -> {
-                    shards.add(new CountingShard(
-                            model, partition, stage, rank, TestPlans.BLOCKS, TestPlans.BLOCK_SIZE));
+                    shards.add(
+                            new CountingShard(model, partition, stage, rank, TestPlans.BLOCKS, TestPlans.BLOCK_SIZE));
                     return shards.getLast();
                 });
         replica.join();
@@ -268,6 +272,8 @@ class StepRunnerTest {
         runner.join();
         runner.execute(TestPlans.decode(1, 5, 3, 40));
 
-        assertThatThrownBy(runner::advance).isInstanceOf(IllegalStateException.class).hasMessageContaining("sequence 5");
+        assertThatThrownBy(runner::advance)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("sequence 5");
     }
 }
