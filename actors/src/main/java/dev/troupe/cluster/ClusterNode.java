@@ -1,5 +1,7 @@
 package dev.troupe.cluster;
 
+import dev.troupe.cluster.guardian.Acquaintance;
+import dev.troupe.cluster.guardian.Misfits;
 import dev.troupe.cluster.guardian.NodeGuardian;
 import dev.troupe.cluster.guardian.Promises;
 import dev.troupe.cluster.identity.EntityIds;
@@ -49,6 +51,7 @@ public final class ClusterNode {
     private final Promises promises = new Promises();
     private final ShardRoster roster = new ShardRoster();
     private final SlotHomes homes = new SlotHomes();
+    private final Misfits misfits = new Misfits();
     private final SlotSharding sharding;
     private final ActorRef<NodeWatch.Command> watch;
     private final ActorRef<Placement.Request> placer;
@@ -87,7 +90,17 @@ public final class ClusterNode {
                         node.roster,
                         node.promises,
                         () -> node.homes.now().homes()));
-        return new Started(node, guardian, node.sharding.resolve());
+        ActorRef<Acquaintance.Command> acquaintance = system.systemActorOf(
+                Acquaintance.create(new Acquaintance.Setup(
+                        node.self,
+                        profile.numerics(),
+                        profile.cards(),
+                        node.misfits,
+                        other -> NodeGuardian.at(system, other.address(system)))),
+                "troupe-acquaintance",
+                Props.empty());
+        return new Started(
+                node, guardian, node.sharding.resolve(info -> acquaintance.tell(new Acquaintance.Meet(info))));
     }
 
     /**
@@ -139,6 +152,11 @@ public final class ClusterNode {
     /** Members and the slots that may be used from here. */
     public SlotHomes homes() {
         return homes;
+    }
+
+    /** Members that cannot serve one replica together with this node. */
+    public Misfits misfits() {
+        return misfits;
     }
 
     /** References to entities. */

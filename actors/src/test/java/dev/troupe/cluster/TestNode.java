@@ -19,6 +19,7 @@ import dev.troupe.stage.TensorShard;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.apache.pekko.actor.Address;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
@@ -34,6 +35,9 @@ import org.apache.pekko.cluster.typed.Join;
 public final class TestNode implements AutoCloseable {
     /** Numerics id of nodes that fit together. */
     public static final String NUMERICS = "exact-test";
+
+    /** What stages of this JVM were told about lost ranks. */
+    static final List<String> LOSSES = new CopyOnWriteArrayList<>();
 
     private final ActorSystem<Void> system;
     private final ClusterNode node;
@@ -77,7 +81,7 @@ public final class TestNode implements AutoCloseable {
         boolean compute = options.roles().contains(NodeRole.COMPUTE.label());
         ModelCard card = new ModelCard(
                 new RegisteredModel("tales", options.fingerprint()),
-                Map.of("model.norm.weight", "norm-" + options.fingerprint()));
+                Map.of("tensor model.norm.weight", "norm-" + options.fingerprint()));
         return new NodeProfile(
                 compute ? List.of(new DeviceProfile("cpu0", 1, 1L << 28)) : List.of(),
                 "",
@@ -103,13 +107,21 @@ public final class TestNode implements AutoCloseable {
         }));
     }
 
+    /** Stages that only note what they are told about lost ranks. */
     private static EntityKind<PipelineStage.Command> stages() {
         return EntityKind.of(
                 ClusterNode.STAGE,
                 NodeRole.CONTROL,
                 PipelineStage.Stop.INSTANCE,
-                (_, _) -> Behaviors.receiveMessage(
-                        command -> command instanceof PipelineStage.Stop ? Behaviors.stopped() : Behaviors.same()));
+                (_, _) -> Behaviors.receiveMessage(command -> switch (command) {
+                    case PipelineStage.RankLost lost -> {
+                        LOSSES.add("%d.%d %s"
+                                .formatted(lost.id().stage(), lost.id().rank(), lost.reason()));
+                        yield Behaviors.same();
+                    }
+                    case PipelineStage.Stop _ -> Behaviors.stopped();
+                    default -> Behaviors.same();
+                }));
     }
 
     private static Config config(Options options) {

@@ -58,8 +58,8 @@ public final class NodeGuardian {
      */
     public record Inquire(Duration stuckAfter, ActorRef<Health> replyTo) implements Command {}
 
-    /** Digests of the tensors of a checkpoint, to find out where two differ. */
-    public record DescribeTensors(String model, ActorRef<TensorDigests> replyTo) implements Command {}
+    /** Digests of the tensors and files of a checkpoint, to find out where two differ. */
+    public record DescribeParts(String model, ActorRef<PartDigests> replyTo) implements Command {}
 
     /** Answer to {@link Inquire}, in no order. */
     public record Health(Incarnation node, List<ShardReport> shards) {
@@ -68,10 +68,10 @@ public final class NodeGuardian {
         }
     }
 
-    /** Answer to {@link DescribeTensors}; empty where they are not known. */
-    public record TensorDigests(Incarnation node, String model, Map<String, String> tensors) {
-        public TensorDigests {
-            tensors = Map.copyOf(tensors);
+    /** Answer to {@link DescribeParts}; empty where they are not known. */
+    public record PartDigests(Incarnation node, String model, Map<String, String> parts) {
+        public PartDigests {
+            parts = Map.copyOf(parts);
         }
     }
 
@@ -126,12 +126,12 @@ public final class NodeGuardian {
             case Describe describe -> describe.replyTo().tell(info());
             case Promise promise -> promise.replyTo().tell(vote(promise));
             case Inquire inquire -> inquire.replyTo().tell(health(inquire.stuckAfter()));
-            case DescribeTensors describe ->
+            case DescribeParts describe ->
                 describe.replyTo()
-                        .tell(new TensorDigests(
+                        .tell(new PartDigests(
                                 setup.self(),
                                 describe.model(),
-                                card(describe.model()).map(ModelCard::tensors).orElse(Map.of())));
+                                card(describe.model()).map(ModelCard::parts).orElse(Map.of())));
         }
     }
 
@@ -202,13 +202,13 @@ public final class NodeGuardian {
                     promise,
                     "its checkpoint of '%s' has fingerprint %s, the replica's has %s"
                             .formatted(terms.model(), own, terms.fingerprint()),
-                    card.get().tensors()));
+                    card.get().parts()));
         }
         return Optional.empty();
     }
 
-    private Vote unfit(Promise promise, String reason, Map<String, String> tensors) {
-        return new Vote.Unfit(promise.epoch(), setup.self(), reason, tensors);
+    private Vote unfit(Promise promise, String reason, Map<String, String> parts) {
+        return new Vote.Unfit(promise.epoch(), setup.self(), reason, parts);
     }
 
     private Optional<ModelCard> card(String model) {

@@ -35,11 +35,11 @@ public sealed interface Vote {
      * The node has promised the ballot, but its devices cannot take part.
      *
      * @param reason for people
-     * @param tensors digests of its checkpoint's tensors by name, when the reason is another checkpoint
+     * @param parts digests of its checkpoint's tensors and files by name, when the reason is another checkpoint
      */
-    record Unfit(Epoch epoch, Incarnation node, String reason, Map<String, String> tensors) implements Vote {
+    record Unfit(Epoch epoch, Incarnation node, String reason, Map<String, String> parts) implements Vote {
         public Unfit {
-            tensors = Map.copyOf(tensors);
+            parts = Map.copyOf(parts);
         }
     }
 }

@@ -84,6 +84,11 @@ public record Incarnation(String host, int port, long uid) implements Comparable
                 && address.getPort().filter(p -> p == port).isPresent();
     }
 
+    /** Where Pekko finds it, seen from {@code system}. */
+    public Address address(ActorSystem<?> system) {
+        return new Address(Cluster.get(system).selfMember().address().protocol(), system.name(), host, port);
+    }
+
     /** Host and port, for people. */
     public String hostPort() {
         return host + ":" + port;

@@ -144,7 +144,7 @@ final class Ballot {
                         .formatted(
                                 unfit.reason(),
                                 reference
-                                        .difference(unfit.tensors())
+                                        .difference(unfit.parts())
                                         .map("; "::concat)
                                         .orElse(""));
         };

@@ -5,6 +5,7 @@ import dev.troupe.cluster.identity.Incarnation;
 import dev.troupe.cluster.identity.NodeRole;
 import dev.troupe.cluster.identity.Slot;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -23,9 +24,23 @@ final class SlotBook {
     private final Set<Incarnation> members = new TreeSet<>();
     private final Map<Incarnation, NodeInfo> described = new TreeMap<>();
     private final Set<Home> known = new HashSet<>();
+    private final Map<Home, Asking> asked = new HashMap<>();
+    private long turn;
 
     /** One kind's view of a slot: every kind has a region of its own. */
     record Home(String kind, Slot slot) {}
+
+    /**
+     * When a home is to be asked for again. A region keeps what it cannot deliver yet, so asking ever more often would only
+     * fill it while there is no coordinator.
+     */
+    private record Asking(long due, long pause) {
+        private static final long LONGEST = 64;
+
+        Asking next(long turn) {
+            return new Asking(turn + pause, Math.min(LONGEST, 2 * pause));
+        }
+    }
 
     /**
      * @param kinds name and role of every entity kind
@@ -43,6 +58,7 @@ final class SlotBook {
         members.remove(member);
         described.remove(member);
         known.removeIf(home -> home.slot().node().equals(member));
+        asked.keySet().removeIf(home -> home.slot().node().equals(member));
     }
 
     void described(NodeInfo info) {
@@ -69,8 +85,18 @@ final class SlotBook {
         return info.homes().containsAll(info.slots());
     }
 
-    /** Homes to be asked for. */
+    /** Homes to be asked for now, in pauses that double: they count as asked. */
     List<Home> toProbe() {
+        turn++;
+        List<Home> due = unknown().stream()
+                .filter(home -> asked.getOrDefault(home, new Asking(turn, 1)).due() <= turn)
+                .toList();
+        due.forEach(home ->
+                asked.put(home, asked.getOrDefault(home, new Asking(turn, 1)).next(turn)));
+        return due;
+    }
+
+    private List<Home> unknown() {
         List<Home> open = new ArrayList<>();
         for (NodeInfo info : described.values()) {
             for (Slot slot : info.slots()) {

@@ -11,6 +11,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Behavior;
@@ -68,6 +69,7 @@ public final class SlotResolver {
      *
      * @param kinds name and role of every entity kind
      * @param probe sends a question to the probe of a kind in a slot
+     * @param met gets what members say about themselves, again and again
      * @param homes where to publish
      * @param retry after which unanswered questions are asked again
      */
@@ -75,6 +77,7 @@ public final class SlotResolver {
             Incarnation self,
             Map<String, NodeRole> kinds,
             BiConsumer<SlotBook.Home, SlotProbe.Ask> probe,
+            Consumer<NodeInfo> met,
             SlotHomes homes,
             Duration retry) {}
 
@@ -105,15 +108,19 @@ public final class SlotResolver {
         switch (command) {
             case Changed changed -> {
                 note(changed.event().member());
-                ask();
+                describe();
             }
             case Described described -> {
                 book.described(described.info());
-                ask();
+                setup.met().accept(described.info());
+                probe();
             }
             case Answered answered -> book.here(answered.here());
             case WhenComplete when -> waiting.add(when);
-            case Tick _ -> ask();
+            case Tick _ -> {
+                describe();
+                probe();
+            }
         }
         publish();
     }
@@ -129,7 +136,7 @@ public final class SlotResolver {
         }
     }
 
-    private void ask() {
+    private void describe() {
         ActorSystem<?> system = context.getSystem();
         for (Incarnation incarnation : book.toDescribe()) {
             Member member = members.get(incarnation);
@@ -137,6 +144,9 @@ public final class SlotResolver {
                 NodeGuardian.at(system, member.address()).tell(new NodeGuardian.Describe(descriptions));
             }
         }
+    }
+
+    private void probe() {
         for (SlotBook.Home home : book.toProbe()) {
             setup.probe().accept(home, new SlotProbe.Ask(answers));
         }

@@ -2,6 +2,7 @@ package dev.troupe.cluster.slot;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import dev.troupe.cluster.guardian.NodeInfo;
 import dev.troupe.cluster.identity.Incarnation;
 import dev.troupe.cluster.identity.NodeRole;
 import dev.troupe.cluster.identity.Slot;
@@ -10,6 +11,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.StreamSupport;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -58,12 +60,16 @@ public final class SlotSharding {
         wanted.forEach(kind -> init(kind, settings));
     }
 
-    /** Starts the resolver. The node's guardian must be there. */
-    public ActorRef<SlotResolver.Command> resolve() {
+    /**
+     * Starts the resolver. The node's guardian must be there.
+     *
+     * @param met gets what members say about themselves, again and again
+     */
+    public ActorRef<SlotResolver.Command> resolve(Consumer<NodeInfo> met) {
         Map<String, NodeRole> roles = kinds.values().stream()
                 .collect(Collectors.toMap(kind -> kind.key().name(), EntityKind::role));
         return system.systemActorOf(
-                SlotResolver.create(new SlotResolver.Setup(self, roles, this::probe, homes, RETRY)),
+                SlotResolver.create(new SlotResolver.Setup(self, roles, this::probe, met, homes, RETRY)),
                 "troupe-slots",
                 Props.empty());
     }

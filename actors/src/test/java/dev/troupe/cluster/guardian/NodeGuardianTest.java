@@ -51,7 +51,7 @@ class NodeGuardianTest {
     private static ModelCard card(String fingerprint) {
         return new ModelCard(
                 new RegisteredModel("tales", fingerprint),
-                Map.of("model.norm.weight", "n-" + fingerprint, "a", "same"));
+                Map.of("tensor model.norm.weight", "n-" + fingerprint, "file a", "same"));
     }
 
     private Vote vote(BehaviorTestKit<NodeGuardian.Command> guardian, long round, long issuer, Terms terms) {
@@ -135,7 +135,7 @@ class NodeGuardianTest {
         assertThat(vote).isInstanceOfSatisfying(Vote.Unfit.class, unfit -> {
             assertThat(unfit.reason())
                     .isEqualTo("its checkpoint of 'tales' has fingerprint beef, the replica's has f00d");
-            assertThat(card("f00d").difference(unfit.tensors()))
+            assertThat(card("f00d").difference(unfit.parts()))
                     .hasValue(
                             "tensor model.norm.weight differs: here n-f00d, there n-beef; copy one checkpoint to both nodes");
         });

@@ -27,7 +27,7 @@ class BallotTest {
     private static final Incarnation THREE = new Incarnation("127.0.0.3", 2551, 3);
     private static final Epoch EPOCH = new Epoch(4, 1);
     private static final ModelCard CARD =
-            new ModelCard(new RegisteredModel("tales", "f00d"), Map.of("w", "1", "x", "1"));
+            new ModelCard(new RegisteredModel("tales", "f00d"), Map.of("tensor w", "1", "tensor x", "1"));
     private static final List<Slot> ALL = List.of(cpu(ONE), cpu(TWO), cpu(THREE), Slot.of(ONE, NodeRole.CONTROL));
 
     private static Slot cpu(Incarnation node) {
@@ -111,7 +111,7 @@ class BallotTest {
     void tellsWhatEveryNodeSaid() {
         Ballot ballot = ballot(ONE, TWO, THREE);
         ballot.note(new Vote.Promised(EPOCH, info(ONE, ALL)));
-        ballot.note(new Vote.Unfit(EPOCH, TWO, "another checkpoint", Map.of("w", "1", "x", "2")));
+        ballot.note(new Vote.Unfit(EPOCH, TWO, "another checkpoint", Map.of("tensor w", "1", "tensor x", "2")));
 
         assertThat(ballot.account())
                 .isEqualTo("127.0.0.1:2551 takes part; "

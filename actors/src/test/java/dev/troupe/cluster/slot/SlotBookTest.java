@@ -9,6 +9,7 @@ import dev.troupe.cluster.identity.Slot;
 import dev.troupe.plan.DeviceProfile;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class SlotBookTest {
@@ -54,6 +55,19 @@ class SlotBookTest {
 
         assertThat(book.toProbe()).containsExactly(new SlotBook.Home("shard", OTHER_CPU));
         assertThat(book.toDescribe()).containsExactly(OTHER);
+    }
+
+    @Test
+    void asksAgainInPausesThatDouble() {
+        book.up(OTHER);
+        book.described(info(OTHER, List.of(OTHER_CPU)));
+
+        List<Integer> turns = IntStream.range(0, 300)
+                .filter(_ -> !book.toProbe().isEmpty())
+                .boxed()
+                .toList();
+
+        assertThat(turns).containsExactly(0, 1, 3, 7, 15, 31, 63, 127, 191, 255);
     }
 
     @Test
