@@ -113,6 +113,7 @@ public final class Generation {
     /** The behaviour of a generation that has not begun. */
     public static Behavior<Command> create(GenerationId id, Router router, TokenLog.Factory logs, Settings settings) {
         return Behaviors.setup(context -> Behaviors.withTimers(timers -> {
+            context.setLoggerName(Generation.class);
             timers.startSingleTimer(Ownership.LINGER, new Lingered(), settings.firstSubscriber());
             return Behaviors.receiveMessage(command -> switch (command) {
                 case Start(GenerationRequest request, ActorRef<Started> replyTo) -> {

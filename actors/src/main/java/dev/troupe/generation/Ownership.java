@@ -112,7 +112,7 @@ final class Ownership {
     private Behavior<Generation.Command> onComputing(Generation.Computing command) {
         switch (command) {
             case Generation.FromScheduler(Scheduler.Update update) -> onUpdate(update);
-            case Generation.SchedulerGone _ -> fail(lost("its scheduler has ended"));
+            case Generation.SchedulerGone _ -> fail(lost("its scheduler%s has ended".formatted(where())));
             case Generation.Tick _ -> askScheduler();
             case Generation.End(int choice, int completionTokens) -> endChoice(choice, completionTokens);
             case Generation.Cancel _ -> cancel();
@@ -167,7 +167,15 @@ final class Ownership {
             return;
         }
         tellScheduler(new Scheduler.Cancel(id));
-        fail(lost("its scheduler has not answered for %s s".formatted(seconds(settings.schedulerSilence()))));
+        fail(lost(
+                "its scheduler%s has not answered for %s s".formatted(where(), seconds(settings.schedulerSilence()))));
+    }
+
+    /** Names the scheduler's node, as far as it is known. */
+    private String where() {
+        return watched == null || watched.path().address().hasLocalScope()
+                ? ""
+                : " on node " + watched.path().address().hostPort();
     }
 
     private void endChoice(int choice, int completionTokens) {

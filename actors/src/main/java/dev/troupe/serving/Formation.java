@@ -84,24 +84,6 @@ final class Formation {
         stages.forEach(stage -> stage.tell(PipelineStage.Stop.INSTANCE));
     }
 
-    /**
-     * What the node of an incarnation hosts, for people.
-     *
-     * @param incarnation {@code host:port#uid}
-     * @return one text a rank; empty if it hosts none
-     */
-    List<String> hostedBy(String incarnation) {
-        List<String> hosted = new ArrayList<>();
-        for (int stage = 0; stage < plan.slots().size(); stage++) {
-            for (int rank = 0; rank < plan.slots().get(stage).size(); rank++) {
-                if (plan.slots().get(stage).get(rank).startsWith(incarnation + "/")) {
-                    hosted.add(share(stage, rank));
-                }
-            }
-        }
-        return hosted;
-    }
-
     /** Every slot and what it hosts, for people. */
     String whoHostsWhat() {
         List<String> all = new ArrayList<>();

@@ -13,8 +13,10 @@ import java.util.function.LongSupplier;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.PostStop;
+import org.apache.pekko.actor.typed.PreRestart;
 import org.apache.pekko.actor.typed.RecipientRef;
 import org.apache.pekko.actor.typed.Signal;
+import org.apache.pekko.actor.typed.SupervisorStrategy;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
@@ -48,14 +50,6 @@ public final class Scheduler {
 
     /** Are you there, and do you know this generation? Answered by {@link Accepted}, or {@link Failed} if not. */
     public record Probe(GenerationId id, ActorRef<Update> replyTo) implements Request {}
-
-    /**
-     * A node can no longer be reached.
-     *
-     * @param incarnation {@code host:port#uid}
-     * @param reason how that was seen
-     */
-    public record NodeLost(String incarnation, String reason) implements Request {}
 
     /** What have you done so far? */
     public record GetStats(ActorRef<SchedulerStats> replyTo) implements Request {}
@@ -100,6 +94,8 @@ public final class Scheduler {
     public record Failed(GenerationId id, GenerationFailure failure) implements Update {}
 
     private static final String TIMER = "wait";
+    private static final int RESTARTS = 10;
+    private static final Duration RESTARTS_WITHIN = Duration.ofMinutes(1);
 
     private final ActorContext<Command> context;
     private final TimerScheduler<Command> timers;
@@ -134,15 +130,18 @@ public final class Scheduler {
     }
 
     /**
-     * The behaviour of a scheduler.
+     * The behaviour of a scheduler. After a defect of its own it starts anew with the next epoch; what it was serving
+     * ends.
      *
      * @param placement gives epochs
      * @param nanoTime a monotonic clock, in nanoseconds
      */
     public static Behavior<Command> create(
             SchedulerSettings settings, RecipientRef<Placement.Request> placement, LongSupplier nanoTime) {
-        return Behaviors.setup(context -> Behaviors.withTimers(
+        Behavior<Command> scheduler = Behaviors.setup(context -> Behaviors.withTimers(
                 timers -> new Scheduler(context, timers, settings, placement, nanoTime).seekEpoch()));
+        return Behaviors.supervise(scheduler)
+                .onFailure(SupervisorStrategy.restart().withLimit(RESTARTS, RESTARTS_WITHIN));
     }
 
     private Behavior<Command> seekEpoch() {
@@ -252,13 +251,6 @@ public final class Scheduler {
             case GetStats(ActorRef<SchedulerStats> replyTo) ->
                 replyTo.tell(tally.stats(
                         highest, clients.size(), steps, formation == null ? null : formation.plan()));
-            case NodeLost(String incarnation, String reason) -> {
-                List<String> hosted = formation == null ? List.of() : formation.hostedBy(incarnation);
-                if (!hosted.isEmpty()) {
-                    return loseEpoch("node %s was lost (%s); it hosted %s"
-                            .formatted(incarnation, reason, String.join(", ", hosted)));
-                }
-            }
             case Stop.INSTANCE -> {
                 return Behaviors.stopped();
             }
@@ -341,7 +333,7 @@ public final class Scheduler {
     }
 
     private Behavior<Command> onSignal(Signal signal) {
-        if (signal instanceof PostStop) {
+        if (signal instanceof PostStop || signal instanceof PreRestart) {
             clients.failAll("the scheduler of model %s has stopped".formatted(settings.model()));
             if (formation != null) {
                 formation.stop();

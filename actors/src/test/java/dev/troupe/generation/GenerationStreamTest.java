@@ -134,16 +134,24 @@ class GenerationStreamTest {
     }
 
     @Test
-    void freesTheBlocksWhenTheStreamIsCancelled() throws Exception {
+    void freesTheBlocksWithTheNextStepWhenTheStreamIsCancelled() throws Exception {
+        replica.hold();
         ActorRef<Generation.Command> generation = start(request(9).maxTokens(60).build());
+        CompletionStage<List<LogEntry>> three =
+                GenerationStream.of(generation, 0).take(3).runWith(Sink.seq(), kit.system());
+        // Two chunks of the prompt, then one step a token; after the third token a step is in flight again.
+        for (int step = 1; step <= 4; step++) {
+            await("a step in flight", () -> replica.stepsHeld() > 0);
+            replica.releaseOne();
+        }
+        assertThat(await(three)).hasSize(3);
+        await("the cancellation", () -> stats().generations() == 0);
 
-        GenerationStream.of(generation, 0)
-                .take(3)
-                .runWith(Sink.seq(), kit.system())
-                .toCompletableFuture()
-                .get(30, TimeUnit.SECONDS);
+        assertThat(stats().freeBlocks()).isLessThan(BLOCKS);
+        replica.release();
 
-        await("free blocks", () -> stats().freeBlocks() == BLOCKS && stats().generations() == 0);
+        await("free blocks", () -> stats().freeBlocks() == BLOCKS);
+        assertThat(replica.batches()).hasSize(5);
     }
 
     @Test

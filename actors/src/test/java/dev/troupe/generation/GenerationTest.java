@@ -2,6 +2,8 @@ package dev.troupe.generation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
 import dev.troupe.serving.FinishReason;
 import dev.troupe.serving.GenerationFailure;
 import dev.troupe.serving.GenerationId;
@@ -31,7 +33,11 @@ class GenerationTest {
     private static final GenerationRequest REQUEST =
             GenerationRequest.of("m", Ints.of(1, 2)).maxTokens(5).traceId("t").build();
 
-    private final ActorTestKit kit = ActorTestKit.create(ManualTime.config());
+    /** Busy build machines need more than the kit's three seconds. */
+    private static final Config PATIENT =
+            ConfigFactory.parseString("pekko.actor.testkit.typed.single-expect-default = 30s");
+
+    private final ActorTestKit kit = ActorTestKit.create(ManualTime.config().withFallback(PATIENT));
     private final ManualTime time = ManualTime.get(kit.system());
     private final TestProbe<Scheduler.Command> scheduler = kit.createTestProbe();
     private final TestProbe<GenerationEvent> subscriber = kit.createTestProbe();

@@ -169,7 +169,7 @@ public final class FakeReplica {
         return Behaviors.same();
     }
 
-    private ReplicaPlan plan() {
+    ReplicaPlan plan() {
         List<Partition.Stage> parts = new ArrayList<>();
         List<List<String>> slots = new ArrayList<>();
         for (int stage = 0; stage < stages; stage++) {
