@@ -37,8 +37,7 @@ final class Tally {
      * @param current the current one's steps, or null if it does not serve
      * @param plan the current one's plan, or null if there is none
      */
-    SchedulerStats stats(
-            Epoch epoch, int generations, @Nullable EpochSteps current, @Nullable ReplicaPlan plan) {
+    SchedulerStats stats(Epoch epoch, int generations, @Nullable EpochSteps current, @Nullable ReplicaPlan plan) {
         if (current == null) {
             return new SchedulerStats(
                     epoch,

@@ -42,7 +42,10 @@ public final class NodeProcess implements AutoCloseable {
     public static NodeProcess start(String name, Path log, List<String> jvmOptions, List<String> arguments) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+        // An agent (a debugger, a coverage recorder) watches one process, not those that it starts.
+        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+                .filter(option -> !option.startsWith("-javaagent:") && !option.startsWith("-agentlib:"))
+                .forEach(command::add);
         command.addAll(jvmOptions);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), MAIN, "node", "--exit-with-parent"));
         command.addAll(arguments);

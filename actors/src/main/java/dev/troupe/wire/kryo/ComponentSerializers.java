@@ -17,7 +17,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.Set;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.jspecify.annotations.Nullable;
 
@@ -182,7 +181,8 @@ final class ComponentSerializers {
             List<?> list = (List<?>) elements.read(kryo, input, type);
             Set<?> set = Set.copyOf(list);
             if (set.size() != list.size()) {
-                throw new KryoException("a set of %d elements has only %d different ones".formatted(list.size(), set.size()));
+                throw new KryoException(
+                        "a set of %d elements has only %d different ones".formatted(list.size(), set.size()));
             }
             return set;
         }

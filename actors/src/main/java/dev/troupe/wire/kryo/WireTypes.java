@@ -13,11 +13,14 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The closed list of types that may travel between nodes, each with the number that stands for it in the bytes. It is
- * read from {@code wire-types.txt} beside this class: a new message needs a line there and nothing else.
+ * read from {@code wire-types.txt} beside this class, and from the lists of modules above: a new message needs a line there
+ * and nothing else.
  */
 public final class WireTypes {
     /** Ids below this belong to Kryo itself. */
@@ -25,6 +28,9 @@ public final class WireTypes {
 
     private static final int LAST_ID = 9_999;
     private static final String RESOURCE = "wire-types.txt";
+
+    /** Lists of modules above this one, where they are on the class path. */
+    private static final List<String> MORE_RESOURCES = List.of("wire-types-runtime.txt");
 
     private final List<Entry> entries;
     private final String schema;
@@ -55,11 +61,17 @@ public final class WireTypes {
      * @throws IllegalStateException if a line is malformed, or an id or a type stands there twice; it names the line
      */
     public static WireTypes load() {
-        try (InputStream in = WireTypes.class.getResourceAsStream(RESOURCE)) {
-            if (in == null) {
-                throw new IllegalStateException(RESOURCE + " is missing beside " + WireTypes.class.getName());
-            }
-            return parse(new String(in.readAllBytes(), StandardCharsets.UTF_8));
+        String types = read(RESOURCE)
+                .orElseThrow(
+                        () -> new IllegalStateException(RESOURCE + " is missing beside " + WireTypes.class.getName()));
+        String more =
+                MORE_RESOURCES.stream().flatMap(name -> read(name).stream()).collect(Collectors.joining("\n"));
+        return parse(types + "\n" + more);
+    }
+
+    private static Optional<String> read(String resource) {
+        try (InputStream in = WireTypes.class.getResourceAsStream(resource)) {
+            return in == null ? Optional.empty() : Optional.of(new String(in.readAllBytes(), StandardCharsets.UTF_8));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -33,7 +33,8 @@ class WireTypesTest {
             "dev.troupe.cluster.watch.NodeWatch$LaneLost",
             "dev.troupe.cluster.watch.NodeWatch$Subscription");
 
-    private static final List<String> PACKAGES = List.of("stage", "serving", "generation", "cluster", "plan", "kvcache");
+    private static final List<String> PACKAGES =
+            List.of("stage", "serving", "generation", "cluster", "plan", "kvcache");
 
     private final WireTypes types = WireTypes.load();
 

@@ -1,0 +1,150 @@
+package dev.troupe.cli;
+
+import dev.troupe.client.TextEvent;
+import dev.troupe.client.TextRequest;
+import dev.troupe.client.Troupe;
+import dev.troupe.kernel.MemoryCeiling;
+import dev.troupe.node.ModelLocation;
+import dev.troupe.tensor.Ints;
+import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.apache.pekko.stream.javadsl.Sink;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code troupe bench}: how fast this is here, beside the ceiling of the machine. */
+@Command(
+        name = "bench",
+        description = {
+            "Measures prefill and decode of one sequence, and in the same run the read bandwidth of the memory.",
+            "Medians over the runs; the first run warms up and does not count."
+        },
+        mixinStandardHelpOptions = true,
+        sortOptions = false,
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  troupe bench --model tales",
+            "  troupe bench --synthetic llama-1b:q8_0 --threads 2 --prompt 512 --generate 128 --json",
+            "  troupe bench --synthetic llama-1b:q8_0 --tensor-parallel 2 --nodes 2"
+        })
+final class BenchCommand implements Callable<Integer> {
+    @ArgGroup(exclusive = true, multiplicity = "1")
+    @SuppressWarnings("NullAway.Init") // set by picocli
+    private Which which;
+
+    /** One of the two. */
+    static final class Which {
+        @Option(
+                names = "--model",
+                paramLabel = "DIR",
+                description = "directory of a checkpoint, or 'tales' for the bundled model")
+        private @Nullable String model;
+
+        @Option(
+                names = "--synthetic",
+                paramLabel = "SHAPE:TYPE",
+                description = "random weights in memory: tiny, llama-1b, llama-8b; f32, bf16, f16, q8_0")
+        private @Nullable String synthetic;
+
+        String location() {
+            return synthetic != null ? ModelLocation.SYNTHETIC + synthetic : String.valueOf(model);
+        }
+    }
+
+    @Option(names = "--prompt", paramLabel = "N", defaultValue = "512", description = "prompt tokens (default: 512)")
+    private int prompt;
+
+    @Option(
+            names = "--generate",
+            paramLabel = "N",
+            defaultValue = "128",
+            description = "tokens to generate (default: 128)")
+    private int generate;
+
+    @Option(
+            names = "--runs",
+            paramLabel = "N",
+            defaultValue = "3",
+            description = "runs that count, at least 3 (default: 3)")
+    private int runs;
+
+    @Mixin
+    private final SplitChoice split = new SplitChoice();
+
+    @Mixin
+    private final EngineChoice engine = new EngineChoice();
+
+    @Option(names = "--json", description = "print JSON")
+    private boolean json;
+
+    @Spec
+    @SuppressWarnings("NullAway.Init") // set by picocli
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() throws Exception {
+        if (prompt < 1 || generate < 2 || runs < 3) {
+            throw new CommandFailure("--prompt %d --generate %d --runs %d; expected at least 1, 2 and 3"
+                    .formatted(prompt, generate, runs));
+        }
+        ModelLocation location = ModelLocation.of(which.location());
+        int threads = engine.threads() * Math.max(1, split.tensorParallel() * split.pipelineParallel());
+        int readers = Math.min(threads, Runtime.getRuntime().availableProcessors());
+        double ceiling = MemoryCeiling.bytesPerSecond(readers, 1L << 30, 7);
+        List<BenchReport.Run> counted = new ArrayList<>();
+        BenchReport report;
+        try (Troupe troupe = Engines.open(location, split, engine)) {
+            BenchReport.Weights weights = BenchReport.Weights.of(location);
+            for (int run = 0; run <= runs; run++) {
+                BenchReport.Run measured = run(troupe, weights.vocabularySize());
+                if (run > 0) {
+                    counted.add(measured);
+                }
+            }
+            report = new BenchReport(which.location(), threads, readers, ceiling, weights, counted);
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        if (json) {
+            out.println(report.toJson());
+        } else {
+            report.lines().forEach(out::println);
+        }
+        out.flush();
+        return 0;
+    }
+
+    private BenchReport.Run run(Troupe troupe, int vocabularySize) throws Exception {
+        int[] ids = new int[prompt];
+        for (int i = 0; i < prompt; i++) {
+            ids[i] = (int) (7919L * (i + 1) % vocabularySize);
+        }
+        TextRequest request = TextRequest.greedy("", generate)
+                .withPrompt(new TextRequest.Tokens(Ints.of(ids)))
+                .withIgnoreEos(true);
+        List<Long> arrivals = new ArrayList<>();
+        long start = System.nanoTime();
+        troupe.generate(request)
+                .runWith(
+                        Sink.foreach(event -> {
+                            if (event instanceof TextEvent.Token) {
+                                arrivals.add(System.nanoTime());
+                            }
+                        }),
+                        troupe.system())
+                .toCompletableFuture()
+                .get();
+        if (arrivals.size() != generate) {
+            throw new CommandFailure("%d tokens came, expected %d".formatted(arrivals.size(), generate));
+        }
+        double first = (arrivals.getFirst() - start) / 1e9;
+        double rest = (arrivals.getLast() - arrivals.getFirst()) / 1e9;
+        return new BenchReport.Run(first, prompt / first, (generate - 1) / rest);
+    }
+}

@@ -1,0 +1,56 @@
+package dev.troupe.cli;
+
+import com.typesafe.config.ConfigFactory;
+import dev.troupe.client.Troupe;
+import dev.troupe.config.NodeConfig;
+import dev.troupe.node.ClientSystem;
+import dev.troupe.node.LocalCluster;
+import dev.troupe.node.LocalTroupe;
+import dev.troupe.node.ModelLocation;
+import java.io.IOException;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** Makes what a command runs on: this process, processes of its own, or a cluster that is there. */
+final class Engines {
+    private Engines() {}
+
+    /** What the options ask for. */
+    static Troupe open(ModelLocation model, SplitChoice split, EngineChoice engine) throws IOException {
+        split.requireSense();
+        String connect = split.connect();
+        if (connect != null) {
+            return Troupe.connect(connect, ClientSystem.config());
+        }
+        Map<String, Object> settings = settings(model, split.pipelineParallel(), split.tensorParallel());
+        settings.put("troupe.device.threads", engine.threads());
+        settings.put("troupe.kv.type", engine.kvCache().label());
+        settings.put("troupe.scheduler.prefill-chunk", engine.prefillChunk());
+        settings.put("troupe.scheduler.tokens-per-step", Math.max(256, engine.prefillChunk()));
+        try (ProgressLine progress = ProgressLine.onStandardError()) {
+            if (split.nodes() > 0) {
+                return LocalCluster.start(split.nodes(), settings).troupe();
+            }
+            return LocalTroupe.start(
+                    NodeConfig.of(ConfigFactory.parseMap(settings)),
+                    (done, total) -> progress.bytes("reading weights", done, total));
+        }
+    }
+
+    /** A replica in this process. */
+    static Troupe inProcess(ModelLocation model, int pipelineParallel, int tensorParallel) throws IOException {
+        return LocalTroupe.start(
+                NodeConfig.of(ConfigFactory.parseMap(settings(model, pipelineParallel, tensorParallel))),
+                (done, total) -> {});
+    }
+
+    private static Map<String, Object> settings(ModelLocation model, int pipelineParallel, int tensorParallel) {
+        Map<String, Object> settings = new LinkedHashMap<>();
+        settings.put("troupe.models", Map.of(model.id(), model.text()));
+        settings.put("troupe.replica.model", model.id());
+        settings.put("troupe.replica.pipeline-parallel", pipelineParallel);
+        settings.put("troupe.replica.tensor-parallel", tensorParallel);
+        settings.put("troupe.device.threads", 1);
+        return settings;
+    }
+}

@@ -1,0 +1,93 @@
+package dev.troupe.cli;
+
+import dev.troupe.config.NodeConfig;
+import dev.troupe.node.TroupeNode;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code troupe node}: one process of a cluster, until it is told to leave. */
+@Command(
+        name = "node",
+        description = {
+            "Runs one node of a cluster until it is told to leave (Ctrl-C or SIGTERM).",
+            "Prints its address, roles and device, and when the cluster is complete."
+        },
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  troupe node --config cluster-config/seed-1.conf",
+            "",
+            "Every key and its default: runtime/src/main/resources/reference.conf"
+        })
+final class NodeCommand implements Callable<Integer> {
+    private static final Duration LEAVE_WITHIN = Duration.ofSeconds(15);
+
+    @Option(names = "--config", required = true, paramLabel = "FILE", description = "HOCON file")
+    @SuppressWarnings("NullAway.Init") // set by picocli
+    private Path config;
+
+    @Option(
+            names = "--exit-with-parent",
+            hidden = true,
+            description = "leave when standard input closes: the process that started this one has ended")
+    private boolean exitWithParent;
+
+    @Spec
+    @SuppressWarnings("NullAway.Init") // set by picocli
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() throws Exception {
+        if (!Files.isRegularFile(config)) {
+            throw new CommandFailure("%s does not exist; ready ones lie in cluster-config/".formatted(config));
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        NodeConfig read = NodeConfig.load(config);
+        try (ProgressLine progress = ProgressLine.onStandardError()) {
+            TroupeNode node = TroupeNode.start(read, (done, total) -> progress.bytes("reading weights", done, total));
+            if (exitWithParent) {
+                leaveWithParent(node);
+            }
+            out.printf("node %s, roles %s%n", node.incarnation(), String.join(", ", node.roles()));
+            out.printf("device cpu0: %s%n", node.device());
+            out.flush();
+            node.whenComplete().thenAccept(snapshot -> {
+                out.printf("cluster complete: %d nodes%n", snapshot.nodes().size());
+                out.flush();
+            });
+            node.system().getWhenTerminated().toCompletableFuture().get();
+        }
+        return 0;
+    }
+
+    private static void leaveWithParent(TroupeNode node) {
+        Thread.ofPlatform().daemon().name("parent-watch").start(() -> {
+            try {
+                while (System.in.read() >= 0) {
+                    // Nothing is said on this pipe; only its end counts.
+                }
+            } catch (IOException e) {
+                // A broken pipe is an end too.
+            }
+            node.close();
+            try {
+                node.system()
+                        .getWhenTerminated()
+                        .toCompletableFuture()
+                        .get(LEAVE_WITHIN.toSeconds(), java.util.concurrent.TimeUnit.SECONDS);
+            } catch (InterruptedException
+                    | java.util.concurrent.ExecutionException
+                    | java.util.concurrent.TimeoutException e) {
+                Runtime.getRuntime().halt(1);
+            }
+        });
+    }
+}

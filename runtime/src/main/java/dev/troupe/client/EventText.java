@@ -1,0 +1,103 @@
+package dev.troupe.client;
+
+import dev.troupe.sampling.Logprob;
+import dev.troupe.serving.FinishReason;
+import dev.troupe.serving.Output;
+import dev.troupe.text.IncrementalDetokenizer;
+import dev.troupe.text.StopMatcher;
+import dev.troupe.text.Tokenizer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns the tokens of a generation into the events of a client: a fold over each choice's tokens, so that the same
+ * tokens always give the same texts.
+ */
+final class EventText {
+    private final @Nullable Tokenizer tokenizer;
+    private final List<String> stop;
+    private final TreeMap<Integer, Choice> choices = new TreeMap<>();
+
+    EventText(@Nullable Tokenizer tokenizer, List<String> stop) {
+        this.tokenizer = tokenizer;
+        this.stop = stop;
+    }
+
+    private static final class Choice {
+        private final @Nullable IncrementalDetokenizer detokenizer;
+        private final StopMatcher stops;
+        private boolean ended;
+
+        private Choice(@Nullable IncrementalDetokenizer detokenizer, StopMatcher stops) {
+            this.detokenizer = detokenizer;
+            this.stops = stops;
+        }
+
+        private String append(int token) {
+            return detokenizer == null ? "" : stops.append(detokenizer.append(token));
+        }
+
+        private String finish() {
+            return detokenizer == null ? "" : stops.append(detokenizer.finish());
+        }
+    }
+
+    /** Whether a stop text has ended this choice, or its generation has. */
+    boolean hasEnded(int choice) {
+        return choice(choice).ended;
+    }
+
+    /** The events of one output; the last one is {@link TextEvent.Ended} when it completes a stop text. */
+    List<TextEvent> on(Output output) {
+        Choice choice = choice(output.choice());
+        List<TextEvent> events = new ArrayList<>();
+        switch (output) {
+            case Output.Token token -> {
+                if (!choice.ended) {
+                    String text = choice.append(token.token());
+                    List<Logprob> top = token.top().stream()
+                            .map(logprob -> new Logprob(logprob.token(), logprob.logprob()))
+                            .toList();
+                    events.add(new TextEvent.Token(
+                            token.choice(),
+                            token.position(),
+                            token.token(),
+                            text,
+                            token.logit(),
+                            token.logprob(),
+                            top));
+                    if (choice.stops.matched().isPresent()) {
+                        choice.ended = true;
+                        events.add(new TextEvent.Ended(token.choice(), FinishReason.STOP, ""));
+                    }
+                }
+            }
+            case Output.Row row -> events.add(new TextEvent.Logits(row.choice(), row.position(), row.values()));
+            case Output.Hidden hidden -> {
+                // Nobody can ask a front end for hidden states yet.
+            }
+        }
+        return events;
+    }
+
+    /** The events of a choice's end; none if it had ended. */
+    List<TextEvent> onEnd(int index, FinishReason reason) {
+        Choice choice = choice(index);
+        if (choice.ended) {
+            return List.of();
+        }
+        choice.ended = true;
+        String rest = choice.finish();
+        if (choice.stops.matched().isPresent()) {
+            return List.of(new TextEvent.Ended(index, FinishReason.STOP, rest));
+        }
+        return List.of(new TextEvent.Ended(index, reason, rest + choice.stops.finish()));
+    }
+
+    private Choice choice(int index) {
+        return choices.computeIfAbsent(
+                index, i -> new Choice(tokenizer == null ? null : tokenizer.detokenizer(), new StopMatcher(stop)));
+    }
+}

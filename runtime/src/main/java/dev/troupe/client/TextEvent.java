@@ -1,0 +1,46 @@
+package dev.troupe.client;
+
+import dev.troupe.sampling.Logprob;
+import dev.troupe.serving.FinishReason;
+import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Ints;
+import java.util.List;
+
+/** What a client sees of a generation, in order. A failed generation fails the stream instead. */
+public sealed interface TextEvent {
+
+    /**
+     * It was accepted.
+     *
+     * @param id by which it is known
+     * @param prompt the prompt's tokens
+     */
+    record Started(String id, Ints prompt) implements TextEvent {}
+
+    /**
+     * A completion token.
+     *
+     * @param choice 0-based
+     * @param position in the sequence, prompt included, from 0
+     * @param text what can be shown since the event before: whole characters only, so it may be empty
+     * @param logit its raw logit
+     * @param logprob its log-probability, or NaN where the request did not ask
+     * @param top the most probable tokens, descending
+     */
+    record Token(int choice, int position, int token, String text, float logit, float logprob, List<Logprob> top)
+            implements TextEvent {
+        public Token {
+            top = List.copyOf(top);
+        }
+    }
+
+    /** Logits {@code [1, vocabulary]} after the token at {@code position}. */
+    record Logits(int choice, int position, Floats values) implements TextEvent {}
+
+    /**
+     * A choice has ended.
+     *
+     * @param text what was held back until now
+     */
+    record Ended(int choice, FinishReason reason, String text) implements TextEvent {}
+}

@@ -1,0 +1,106 @@
+package dev.troupe.client;
+
+import dev.troupe.sampling.SamplingParameters;
+import dev.troupe.tensor.Ints;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * What to generate.
+ *
+ * @param prompt what comes before
+ * @param maxTokens completion tokens of each choice at most; 0 only computes the prompt
+ * @param sampling how to draw
+ * @param choices how many completions
+ * @param stop texts that end a choice; they are not part of it
+ * @param ignoreEos whether the model's end-of-text tokens do not end a choice
+ * @param logits whether to return the logits after every prompt token and where every completion token is drawn
+ * @param deadline time limit of the whole
+ */
+public record TextRequest(
+        Prompt prompt,
+        int maxTokens,
+        SamplingParameters sampling,
+        int choices,
+        List<String> stop,
+        boolean ignoreEos,
+        boolean logits,
+        Duration deadline) {
+
+    /** Choices that one request may ask for. */
+    public static final int MAX_CHOICES = 128;
+
+    private static final Duration STANDARD_DEADLINE = Duration.ofMinutes(10);
+
+    public TextRequest {
+        stop = List.copyOf(stop);
+        if (maxTokens < 0) {
+            throw new IllegalArgumentException("max_tokens=%d, expected at least 0".formatted(maxTokens));
+        }
+        if (choices < 1 || choices > MAX_CHOICES) {
+            throw new IllegalArgumentException("n=%d, expected 1 to %d".formatted(choices, MAX_CHOICES));
+        }
+        if (stop.stream().anyMatch(String::isEmpty)) {
+            throw new IllegalArgumentException("stop has an empty text, which would end every completion at once");
+        }
+        if (deadline.isNegative() || deadline.isZero()) {
+            throw new IllegalArgumentException("deadline=%s, expected a positive duration".formatted(deadline));
+        }
+    }
+
+    /** What comes before the completion. */
+    public sealed interface Prompt {}
+
+    /** A text; the front end encodes it, with the special tokens that the model's tokenizer adds. */
+    public record Text(String text) implements Prompt {}
+
+    /** Token ids, taken as they are. */
+    public record Tokens(Ints ids) implements Prompt {}
+
+    /** Greedy, one choice. */
+    public static TextRequest greedy(String prompt, int maxTokens) {
+        return new TextRequest(
+                new Text(prompt),
+                maxTokens,
+                SamplingParameters.greedy(),
+                1,
+                List.of(),
+                false,
+                false,
+                STANDARD_DEADLINE);
+    }
+
+    /** Only computes logits: one row after every token of {@code ids}. */
+    public static TextRequest logitsOf(Ints ids) {
+        return new TextRequest(
+                new Tokens(ids), 0, SamplingParameters.greedy(), 1, List.of(), true, true, STANDARD_DEADLINE);
+    }
+
+    public TextRequest withPrompt(Prompt newPrompt) {
+        return new TextRequest(newPrompt, maxTokens, sampling, choices, stop, ignoreEos, logits, deadline);
+    }
+
+    public TextRequest withSampling(SamplingParameters newSampling) {
+        return new TextRequest(prompt, maxTokens, newSampling, choices, stop, ignoreEos, logits, deadline);
+    }
+
+    public TextRequest withChoices(int newChoices) {
+        return new TextRequest(prompt, maxTokens, sampling, newChoices, stop, ignoreEos, logits, deadline);
+    }
+
+    public TextRequest withStop(List<String> newStop) {
+        return new TextRequest(prompt, maxTokens, sampling, choices, newStop, ignoreEos, logits, deadline);
+    }
+
+    public TextRequest withIgnoreEos(boolean newIgnoreEos) {
+        return new TextRequest(prompt, maxTokens, sampling, choices, stop, newIgnoreEos, logits, deadline);
+    }
+
+    public TextRequest withLogits(boolean newLogits) {
+        return new TextRequest(prompt, maxTokens, sampling, choices, stop, ignoreEos, newLogits, deadline);
+    }
+
+    public TextRequest withDeadline(Duration newDeadline) {
+        return new TextRequest(prompt, maxTokens, sampling, choices, stop, ignoreEos, logits, newDeadline);
+    }
+}

@@ -1,0 +1,171 @@
+package dev.troupe.node;
+
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigRenderOptions;
+import dev.troupe.client.Troupe;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+/** Node processes on this machine that are started together and end together. */
+public final class LocalCluster implements AutoCloseable {
+    private static final Duration READY_WITHIN = Duration.ofMinutes(10);
+    private static final Duration ANSWER_WITHIN = Duration.ofMillis(700);
+    private static final int FIRST_PORT = 25_620;
+
+    private final List<NodeProcess> processes = new ArrayList<>();
+    private final Path logs;
+    private final String address;
+
+    private LocalCluster(Path logs, String address) {
+        this.logs = logs;
+        this.address = address;
+    }
+
+    /**
+     * Starts one node for every configuration file.
+     *
+     * @param directory where the files lie
+     * @param files the first one is connected to
+     */
+    public static LocalCluster startSeeds(Path directory, List<String> files) throws IOException {
+        for (String file : files) {
+            if (!Files.isRegularFile(directory.resolve(file))) {
+                throw new IOException(
+                        "%s is missing; it belongs to Troupe's own files".formatted(directory.resolve(file)));
+            }
+        }
+        String address = ConfigFactory.parseFile(
+                        directory.resolve(files.getFirst()).toFile())
+                .withFallback(ConfigFactory.parseResources("reference.conf"))
+                .getStringList("troupe.cluster.seed-nodes")
+                .getFirst();
+        LocalCluster cluster = new LocalCluster(Files.createTempDirectory("troupe-logs"), address);
+        try {
+            for (String file : files) {
+                cluster.start(file.replace(".conf", ""), directory.resolve(file));
+            }
+            return cluster;
+        } catch (RuntimeException e) {
+            cluster.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Starts {@code nodes} nodes on 127.0.0.1 and the addresses after it.
+     *
+     * @param settings by whole key, beside addresses and seeds
+     */
+    public static LocalCluster start(int nodes, Map<String, ?> settings) throws IOException {
+        List<String> seeds = IntStream.rangeClosed(1, nodes)
+                .mapToObj(n -> "127.0.0.%d:%d".formatted(n, FIRST_PORT))
+                .toList();
+        LocalCluster cluster = new LocalCluster(Files.createTempDirectory("troupe-logs"), seeds.getFirst());
+        try {
+            for (int n = 1; n <= nodes; n++) {
+                Map<String, Object> own = new LinkedHashMap<>(settings);
+                own.put("troupe.node.host", "127.0.0." + n);
+                own.put("troupe.node.port", FIRST_PORT);
+                own.put("troupe.node.name", "node-" + n);
+                own.put("troupe.cluster.seed-nodes", seeds);
+                own.put("troupe.cluster.nodes", nodes);
+                own.put("troupe.wire.lane-port", FIRST_PORT + 1);
+                Path file = cluster.logs.resolve("node-" + n + ".conf");
+                Files.writeString(file, ConfigFactory.parseMap(own).root().render(ConfigRenderOptions.concise()));
+                cluster.start("node-" + n, file);
+            }
+            return cluster;
+        } catch (IOException | RuntimeException e) {
+            cluster.close();
+            throw e;
+        }
+    }
+
+    private void start(String name, Path config) {
+        processes.add(NodeProcess.start(
+                name, logs.resolve(name + ".log"), List.of(), List.of("--config", config.toString())));
+    }
+
+    /** The processes, in the order of their start. */
+    public List<NodeProcess> processes() {
+        return List.copyOf(processes);
+    }
+
+    /** Talks to the first node; closing the result does not end the nodes. */
+    public Troupe connect() {
+        return Troupe.connect(address, ClientSystem.config());
+    }
+
+    /** Talks to the first node when it is ready; closing the result ends the nodes too. */
+    public Troupe troupe() throws IOException {
+        Troupe troupe = connect();
+        try {
+            awaitReady(troupe);
+            return troupe.alsoClosing(this::close);
+        } catch (IOException | RuntimeException e) {
+            troupe.close();
+            close();
+            throw e;
+        }
+    }
+
+    /**
+     * Waits until all nodes are there and a replica is placed and loaded.
+     *
+     * @throws IOException if a node ends before that, with what it printed last
+     */
+    public Troupe.Description awaitReady(Troupe troupe) throws IOException {
+        long end = System.nanoTime() + READY_WITHIN.toNanos();
+        while (System.nanoTime() < end) {
+            for (NodeProcess process : processes) {
+                if (!process.isAlive()) {
+                    throw new IOException("node %s has ended before the cluster was complete; it printed:%n%s"
+                            .formatted(process.name(), process.logTail()));
+                }
+            }
+            try {
+                CompletableFuture<Troupe.Description> answer =
+                        troupe.describe(ANSWER_WITHIN).toCompletableFuture();
+                Troupe.Description description = answer.get();
+                if (description.ready() && description.nodes().size() >= processes.size()) {
+                    return description;
+                }
+                Thread.sleep(100);
+            } catch (ExecutionException e) {
+                if (!(e.getCause() instanceof TimeoutException)) {
+                    throw new IOException("asking the first node failed: " + e.getCause(), e);
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new IOException("interrupted while the cluster started", e);
+            }
+        }
+        throw new IOException("the cluster was not ready after %d minutes; the first node printed:%n%s"
+                .formatted(READY_WITHIN.toMinutes(), processes.getFirst().logTail()));
+    }
+
+    @Override
+    public void close() {
+        processes.forEach(NodeProcess::close);
+        try (Stream<Path> files = Files.list(logs)) {
+            for (Path file : files.toList()) {
+                Files.deleteIfExists(file);
+            }
+            Files.deleteIfExists(logs);
+        } catch (IOException e) {
+            // Only a temporary folder stays behind.
+            return;
+        }
+    }
+}

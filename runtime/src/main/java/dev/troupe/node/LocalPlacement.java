@@ -1,0 +1,68 @@
+package dev.troupe.node;
+
+import dev.troupe.model.ModelConfig;
+import dev.troupe.model.Partition;
+import dev.troupe.serving.Placement;
+import dev.troupe.stage.Epoch;
+import dev.troupe.stage.PipelineStage;
+import dev.troupe.stage.ReplicaPlan;
+import dev.troupe.stage.ShardDirectory;
+import dev.troupe.stage.ShardHost;
+import dev.troupe.stage.TensorShard;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.UUID;
+import java.util.function.Function;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.RecipientRef;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+
+/** Places every rank of a replica in this process: no ballot to win, no slot to find. */
+final class LocalPlacement {
+    /** The only slot there is. */
+    static final String SLOT = "this process/cpu0";
+
+    private static final long ISSUER = 1;
+
+    private LocalPlacement() {}
+
+    /**
+     * The behaviour.
+     *
+     * @param config shape of the model
+     * @param plan everything of a plan but its partition and slots
+     * @param host what the shards get from this process
+     */
+    static Behavior<Placement.Request> create(
+            ModelConfig config, Function<Partition, ReplicaPlan> plan, ShardHost host) {
+        return Behaviors.setup(context -> Behaviors.receiveMessage(request -> {
+            try {
+                Partition partition = Partition.even(config, request.pipelineParallel(), request.tensorParallel());
+                request.replyTo().tell(place(context, plan.apply(partition), request.above(), host));
+            } catch (IllegalArgumentException e) {
+                request.replyTo().tell(new Placement.NotPlaced(String.valueOf(e.getMessage())));
+            }
+            return Behaviors.same();
+        }));
+    }
+
+    /** All ranks of a partition in the one slot. */
+    static List<List<String>> slots(Partition partition) {
+        return partition.stages().stream()
+                .map(stage -> Collections.nCopies(stage.ranks().size(), SLOT))
+                .toList();
+    }
+
+    private static Placement.Placed place(
+            ActorContext<Placement.Request> context, ReplicaPlan plan, Epoch above, ShardHost host) {
+        ShardDirectory shards = (id, _) -> context.getSystem()
+                .systemActorOf(TensorShard.create(host), "troupe-shard-" + UUID.randomUUID(), TensorShard.props());
+        List<RecipientRef<PipelineStage.Command>> stages = new ArrayList<>();
+        for (int stage = 0; stage < plan.partition().stages().size(); stage++) {
+            stages.add(context.spawnAnonymous(PipelineStage.create(shards)));
+        }
+        return new Placement.Placed(above.next(ISSUER), plan, stages);
+    }
+}

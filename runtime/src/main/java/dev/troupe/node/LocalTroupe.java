@@ -1,0 +1,124 @@
+package dev.troupe.node;
+
+import com.typesafe.config.ConfigFactory;
+import dev.troupe.client.FrontEnd;
+import dev.troupe.client.Troupe;
+import dev.troupe.config.NodeConfig;
+import dev.troupe.generation.Generation;
+import dev.troupe.generation.MemoryTokenLog;
+import dev.troupe.kernel.KernelProvider;
+import dev.troupe.kernel.NumericsId;
+import dev.troupe.model.Partition;
+import dev.troupe.serving.GenerationId;
+import dev.troupe.serving.Placement;
+import dev.troupe.serving.Router;
+import dev.troupe.serving.Scheduler;
+import dev.troupe.stage.LaneRegistry;
+import dev.troupe.stage.ReplicaPlan;
+import dev.troupe.stage.ShardHost;
+import dev.troupe.stage.ShardRoster;
+import dev.troupe.weights.LoadProgress;
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.ActorSystem;
+import org.apache.pekko.actor.typed.Props;
+import org.apache.pekko.actor.typed.RecipientRef;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+
+/** A whole replica in this process, without a cluster and without a network: every rank is an actor here. */
+public final class LocalTroupe {
+    private LocalTroupe() {}
+
+    /**
+     * Starts a replica as {@code config} says; its nodes and roads do not matter here.
+     *
+     * @throws IOException if the model is missing or malformed
+     * @throws IllegalArgumentException if the model cannot be split like that; the message says what works
+     */
+    public static Troupe start(NodeConfig config, LoadProgress progress) throws IOException {
+        String model = config.replica().model();
+        KernelProvider kernels =
+                KernelProvider.choose(config.device().kernels(), config.device().threads());
+        ModelStore store = ModelStore.open(config, kernels, progress);
+        try {
+            Partition.even(
+                    store.config(model),
+                    config.replica().pipelineParallel(),
+                    config.replica().tensorParallel());
+            ActorSystem<Void> system = ActorSystem.create(
+                    Behaviors.empty(),
+                    FrontEnd.SYSTEM,
+                    ConfigFactory.parseResources("dev/troupe/node/local-system.conf")
+                            .withFallback(ConfigFactory.defaultReference())
+                            .resolve());
+            system.getWhenTerminated().thenRun(store::close);
+            ActorRef<FrontEnd.Command> frontEnd = start(system, config, store);
+            return new Troupe(system, frontEnd, "this process", () -> end(system));
+        } catch (RuntimeException e) {
+            store.close();
+            throw e;
+        }
+    }
+
+    private static ActorRef<FrontEnd.Command> start(ActorSystem<Void> system, NodeConfig config, ModelStore store)
+            throws IOException {
+        String model = config.replica().model();
+        String numerics = NumericsId.exact(config.kv().type()).value();
+        ShardHost host = new ShardHost(
+                LocalPlacement.SLOT,
+                "",
+                store,
+                (peer, message) -> peer.ref().tell(message),
+                LaneRegistry.NONE,
+                new ShardRoster());
+        ActorRef<Placement.Request> placement = system.systemActorOf(
+                LocalPlacement.create(
+                        store.config(model),
+                        partition -> new ReplicaPlan(
+                                model,
+                                0,
+                                "",
+                                numerics,
+                                partition,
+                                LocalPlacement.slots(partition),
+                                config.kv().type(),
+                                config.kv().blockSize(),
+                                store.kvBlocks(model, partition, config.kv())),
+                        host),
+                "troupe-placement",
+                Props.empty());
+        RecipientRef<Scheduler.Command> scheduler = system.systemActorOf(
+                Scheduler.create(
+                        config.scheduler()
+                                .of(config.replica(), 0, store.config(model).maxPositions()),
+                        placement,
+                        System::nanoTime),
+                "troupe-scheduler",
+                Props.empty());
+        return FrontEnd.start(
+                system,
+                new FrontEnd.Setup(
+                        model,
+                        store.tokenizer(model),
+                        store.eosTokens(model),
+                        () -> generation(system, Router.single(model, scheduler)),
+                        new ReplicaDescriber(
+                                system, store.config(model), model, numerics, () -> Optional.of(scheduler), List::of)));
+    }
+
+    private static RecipientRef<Generation.Command> generation(ActorSystem<Void> system, Router router) {
+        GenerationId id = new GenerationId(UUID.randomUUID().toString(), LocalPlacement.SLOT);
+        return system.systemActorOf(
+                Generation.create(id, router, MemoryTokenLog::open, Generation.Settings.standard()),
+                "troupe-generation-" + id.value(),
+                Props.empty());
+    }
+
+    private static void end(ActorSystem<Void> system) {
+        system.terminate();
+        system.getWhenTerminated().toCompletableFuture().join();
+    }
+}

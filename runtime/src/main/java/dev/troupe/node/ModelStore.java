@@ -1,0 +1,132 @@
+package dev.troupe.node;
+
+import dev.troupe.cluster.guardian.WeightCache;
+import dev.troupe.config.KvConfig;
+import dev.troupe.config.NodeConfig;
+import dev.troupe.kernel.KernelProvider;
+import dev.troupe.kernel.Kernels;
+import dev.troupe.model.ModelConfig;
+import dev.troupe.model.Partition;
+import dev.troupe.model.ShardCompute;
+import dev.troupe.model.checkpoint.Checkpoint;
+import dev.troupe.model.decoder.DecoderShard;
+import dev.troupe.model.decoder.KvSettings;
+import dev.troupe.model.decoder.ShardSlice;
+import dev.troupe.model.decoder.ShardWeights;
+import dev.troupe.model.decoder.WeightLoader;
+import dev.troupe.stage.ReplicaPlan;
+import dev.troupe.stage.ShardId;
+import dev.troupe.stage.ShardLoader;
+import dev.troupe.tensor.Ints;
+import dev.troupe.text.Tokenizer;
+import dev.troupe.weights.LoadProgress;
+import dev.troupe.weights.RowCheck;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** The checkpoints that a process has registered, and the packed weights it keeps of them. Safe for use by many threads. */
+public final class ModelStore implements ShardLoader, AutoCloseable {
+    private final Map<String, Checkpoint> checkpoints = new LinkedHashMap<>();
+    private final WeightCache<ShardWeights> cache;
+    private final KernelProvider kernels;
+    private final LoadProgress progress;
+
+    private ModelStore(KernelProvider kernels, long cacheBytes, LoadProgress progress) {
+        this.kernels = kernels;
+        this.cache = new WeightCache<>(cacheBytes, ShardWeights::share, ShardWeights::close);
+        this.progress = progress;
+    }
+
+    /**
+     * Opens all models of {@code config}; their weights are read when a rank needs them.
+     *
+     * @throws IOException if one of them is missing or malformed
+     */
+    public static ModelStore open(NodeConfig config, KernelProvider kernels, LoadProgress progress) throws IOException {
+        ModelStore store = new ModelStore(kernels, config.device().weightCacheBytes(), progress);
+        try {
+            for (Map.Entry<String, String> model : config.models().entrySet()) {
+                store.checkpoints.put(
+                        model.getKey(), ModelLocation.of(model.getValue()).open());
+            }
+        } catch (IOException | RuntimeException e) {
+            store.close();
+            throw e;
+        }
+        return store;
+    }
+
+    /** The shape of a registered model. */
+    public ModelConfig config(String model) {
+        return checkpoint(model).config();
+    }
+
+    /**
+     * The tokenizer of a registered model, or null if it has no {@code tokenizer.json}.
+     *
+     * @throws IOException if it cannot be read
+     */
+    public @Nullable Tokenizer tokenizer(String model) throws IOException {
+        Path directory = checkpoint(model).directory();
+        Path file = directory == null ? null : directory.resolve("tokenizer.json");
+        return file == null || !Files.exists(file) ? null : Tokenizer.load(file);
+    }
+
+    /** Tokens that end a text of a registered model. */
+    public Ints eosTokens(String model) {
+        return Ints.of(
+                config(model).eosTokens().stream().mapToInt(Integer::intValue).toArray());
+    }
+
+    /** KV blocks of every rank of {@code partition}: as many as fit the rank that keeps most for a token. */
+    public int kvBlocks(String model, Partition partition, KvConfig kv) {
+        ModelConfig config = config(model);
+        long bytesPerToken = 0;
+        for (Partition.Stage stage : partition.stages()) {
+            for (Partition.Rank rank : stage.ranks()) {
+                long heads = (long) stage.layers() * (rank.toGroup() - rank.fromGroup());
+                bytesPerToken = Math.max(
+                        bytesPerToken, 2 * heads * config.headDim() * kv.type().bytes());
+            }
+        }
+        return kv.blocks(bytesPerToken);
+    }
+
+    @Override
+    public ShardCompute load(ShardId id, ReplicaPlan plan) throws Exception {
+        Checkpoint checkpoint = checkpoint(plan.model());
+        ShardSlice slice = ShardSlice.of(checkpoint.config(), plan.partition(), id.stage(), id.rank());
+        ShardWeights weights = cache.get(
+                new WeightCache.Key(plan.model(), plan.fingerprint(), slice),
+                () -> new WeightCache.Loaded<>(
+                        WeightLoader.load(checkpoint, slice, RowCheck.NONE, progress),
+                        WeightLoader.bytes(checkpoint, slice)));
+        Kernels own = kernels.create();
+        try {
+            return new DecoderShard(weights, own, new KvSettings(plan.kvType(), plan.kvBlockSize(), plan.kvBlocks()));
+        } catch (RuntimeException | OutOfMemoryError e) {
+            own.close();
+            weights.close();
+            throw e;
+        }
+    }
+
+    private Checkpoint checkpoint(String model) {
+        Checkpoint checkpoint = checkpoints.get(model);
+        if (checkpoint == null) {
+            throw new IllegalArgumentException(
+                    "model '%s' is not registered on this node; registered: %s".formatted(model, checkpoints.keySet()));
+        }
+        return checkpoint;
+    }
+
+    @Override
+    public void close() {
+        cache.close();
+        checkpoints.values().forEach(Checkpoint::close);
+    }
+}

@@ -1,0 +1,244 @@
+package dev.troupe.node;
+
+import dev.troupe.client.FrontEnd;
+import dev.troupe.cluster.ClusterNode;
+import dev.troupe.cluster.NodeProfile;
+import dev.troupe.cluster.guardian.ModelCard;
+import dev.troupe.cluster.guardian.PromisedLoader;
+import dev.troupe.cluster.guardian.RegisteredModel;
+import dev.troupe.cluster.identity.EntityIds;
+import dev.troupe.cluster.identity.NodeRole;
+import dev.troupe.cluster.identity.Slot;
+import dev.troupe.cluster.placement.ModelSpec;
+import dev.troupe.cluster.placement.PlacementTimes;
+import dev.troupe.cluster.slot.EntityKind;
+import dev.troupe.cluster.slot.SlotHomes;
+import dev.troupe.cluster.slot.SlotResolver;
+import dev.troupe.config.BindGuard;
+import dev.troupe.config.NodeConfig;
+import dev.troupe.generation.Generation;
+import dev.troupe.generation.MemoryTokenLog;
+import dev.troupe.kernel.KernelProvider;
+import dev.troupe.kernel.NumericsId;
+import dev.troupe.model.Partition;
+import dev.troupe.plan.DeviceProfile;
+import dev.troupe.serving.GenerationId;
+import dev.troupe.serving.Router;
+import dev.troupe.serving.Scheduler;
+import dev.troupe.stage.LaneRegistry;
+import dev.troupe.stage.PipelineStage;
+import dev.troupe.stage.ShardHost;
+import dev.troupe.stage.TensorRoad;
+import dev.troupe.stage.TensorShard;
+import dev.troupe.weights.LoadProgress;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CompletionStage;
+import org.apache.pekko.actor.typed.ActorSystem;
+import org.apache.pekko.actor.typed.RecipientRef;
+import org.apache.pekko.actor.typed.javadsl.AskPattern;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.cluster.sharding.typed.javadsl.EntityTypeKey;
+
+/** A process of the cluster: an actor system with whatever its roles ask for. */
+public final class TroupeNode implements AutoCloseable {
+    private static final EntityTypeKey<Scheduler.Command> SCHEDULER =
+            EntityTypeKey.create(Scheduler.Command.class, "scheduler");
+    private static final EntityTypeKey<Generation.Command> GENERATION =
+            EntityTypeKey.create(Generation.Command.class, "generation");
+    private static final int REPLICA = 0;
+
+    /** Long enough to be for ever, short enough for the scheduler of the actor system. */
+    private static final Duration COMPLETE_WITHIN = Duration.ofDays(100);
+
+    private final ActorSystem<Void> system;
+    private final NodeConfig config;
+    private final String model;
+    private final String numerics;
+    private final ModelStore store;
+    private final ClusterNode.Started started;
+    private final KernelProvider kernels;
+
+    /** Whether all members were there once. Before that a replica would be placed on too few nodes. */
+    private volatile boolean complete;
+
+    private TroupeNode(NodeConfig config, LoadProgress progress) throws IOException {
+        BindGuard.require(config.node(), config.wire());
+        this.config = config;
+        this.model = config.replica().model();
+        this.numerics = NumericsId.exact(config.kv().type()).value();
+        this.kernels =
+                KernelProvider.choose(config.device().kernels(), config.device().threads());
+        this.store = ModelStore.open(config, kernels, progress);
+        this.system = ActorSystem.create(Behaviors.empty(), FrontEnd.SYSTEM, config.pekko());
+        system.getWhenTerminated().thenRun(store::close);
+        this.started = ClusterNode.start(system, profile(), this::kinds);
+        whenComplete(COMPLETE_WITHIN).thenRun(() -> complete = true);
+        if (started.node().roles().contains(NodeRole.FRONTEND)) {
+            startFrontEnd();
+        }
+    }
+
+    /**
+     * Starts a node; it joins the cluster by itself.
+     *
+     * @throws IOException if a model is missing or malformed
+     * @throws dev.troupe.config.ConfigurationException if it would bind off loopback without TLS
+     */
+    public static TroupeNode start(NodeConfig config, LoadProgress progress) throws IOException {
+        return new TroupeNode(config, progress);
+    }
+
+    private NodeProfile profile() {
+        Partition partition = Partition.even(
+                store.config(model),
+                config.replica().pipelineParallel(),
+                config.replica().tensorParallel());
+        List<ModelSpec> models = config.models().keySet().stream()
+                .map(id -> new ModelSpec(
+                        new ModelCard(new RegisteredModel(id, ""), Map.of()),
+                        store.config(id),
+                        numerics,
+                        null,
+                        config.kv().type(),
+                        config.kv().blockSize(),
+                        store.kvBlocks(model, partition, config.kv())))
+                .toList();
+        List<DeviceProfile> devices = config.node().roles().contains(NodeRole.COMPUTE)
+                ? List.of(new DeviceProfile("cpu0", config.device().threads(), 0))
+                : List.of();
+        return new NodeProfile(devices, "", numerics, models, PlacementTimes.DEFAULT);
+    }
+
+    private List<EntityKind<?>> kinds(ClusterNode node) {
+        return List.of(
+                new EntityKind<>(
+                        ClusterNode.SHARD,
+                        NodeRole.COMPUTE,
+                        TensorShard.Stop.INSTANCE,
+                        TensorShard.props(),
+                        (slot, id) -> TensorShard.create(host(node, slot))),
+                EntityKind.of(
+                        ClusterNode.STAGE,
+                        NodeRole.CONTROL,
+                        PipelineStage.Stop.INSTANCE,
+                        (slot, id) -> PipelineStage.create(node.shards())),
+                EntityKind.of(
+                        SCHEDULER,
+                        NodeRole.CONTROL,
+                        Scheduler.Stop.INSTANCE,
+                        (slot, id) -> Scheduler.create(
+                                config.scheduler()
+                                        .of(
+                                                config.replica(),
+                                                REPLICA,
+                                                store.config(model).maxPositions()),
+                                node.placer(),
+                                System::nanoTime)),
+                EntityKind.of(
+                        GENERATION,
+                        NodeRole.FRONTEND,
+                        Generation.Stop.INSTANCE,
+                        (slot, id) -> Generation.create(
+                                generationId(slot, id),
+                                router(node),
+                                MemoryTokenLog::open,
+                                Generation.Settings.standard())));
+    }
+
+    private ShardHost host(ClusterNode node, Slot slot) {
+        TensorRoad artery = (peer, message) -> peer.ref().tell(message);
+        return new ShardHost(
+                slot.toString(),
+                "",
+                new PromisedLoader(node.promises(), store),
+                artery,
+                LaneRegistry.NONE,
+                node.roster());
+    }
+
+    private static GenerationId generationId(Slot slot, String entityId) {
+        return new GenerationId(entityId.substring(0, entityId.lastIndexOf('@')), slot.toString());
+    }
+
+    /** The scheduler lives on the first control slot that can be reached: all nodes order them alike. */
+    private Router router(ClusterNode node) {
+        return asked -> asked.equals(model) ? scheduler(node) : Optional.empty();
+    }
+
+    private Optional<RecipientRef<Scheduler.Command>> scheduler(ClusterNode node) {
+        if (!complete) {
+            return Optional.empty();
+        }
+        return node.homes().now().homes(NodeRole.CONTROL).stream()
+                .findFirst()
+                .map(slot -> node.sharding()
+                        .entity(SCHEDULER, EntityIds.scheduler(EntityIds.replica(model, REPLICA), slot)));
+    }
+
+    private void startFrontEnd() throws IOException {
+        ClusterNode node = started.node();
+        Slot slot = Slot.of(node.self(), NodeRole.FRONTEND);
+        FrontEnd.start(
+                system,
+                new FrontEnd.Setup(
+                        model,
+                        store.tokenizer(model),
+                        store.eosTokens(model),
+                        () -> node.sharding()
+                                .entity(
+                                        GENERATION,
+                                        slot.entity(UUID.randomUUID().toString())),
+                        new ReplicaDescriber(
+                                system,
+                                store.config(model),
+                                model,
+                                numerics,
+                                () -> scheduler(node),
+                                () -> node.homes().now().nodes().stream()
+                                        .map(info -> info.node().hostPort())
+                                        .toList())));
+    }
+
+    /** This process, as others know it: {@code host:port#uid}. */
+    public String incarnation() {
+        return started.node().self().toString();
+    }
+
+    /** Labels of its roles. */
+    public List<String> roles() {
+        return started.node().roles().stream().map(NodeRole::label).toList();
+    }
+
+    /** One sentence about its kernels. */
+    public String device() {
+        return kernels.reason();
+    }
+
+    /** Answers when all members are there and their slots can be used from here. */
+    public CompletionStage<SlotHomes.Snapshot> whenComplete() {
+        return whenComplete(COMPLETE_WITHIN);
+    }
+
+    private CompletionStage<SlotHomes.Snapshot> whenComplete(Duration within) {
+        return AskPattern.<SlotResolver.Command, SlotHomes.Snapshot>ask(
+                started.resolver(),
+                replyTo -> new SlotResolver.WhenComplete(config.cluster().nodes(), replyTo),
+                within,
+                system.scheduler());
+    }
+
+    public ActorSystem<Void> system() {
+        return system;
+    }
+
+    /** Leaves the cluster and ends; {@code system().getWhenTerminated()} tells when. */
+    @Override
+    public void close() {
+        system.terminate();
+    }
+}
