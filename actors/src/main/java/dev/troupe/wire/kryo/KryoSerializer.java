@@ -17,9 +17,6 @@ import org.slf4j.LoggerFactory;
  * message and keeps the connection; they are counted, and the first of each kind is logged.
  */
 public final class KryoSerializer extends SerializerWithStringManifest implements ByteBufferSerializer {
-    /** Goes up when the meaning of messages changes without their shape. */
-    public static final int PROTOCOL_VERSION = 1;
-
     private static final int IDENTIFIER = 7_391;
     private static final Logger LOG = LoggerFactory.getLogger(KryoSerializer.class);
 
@@ -30,9 +27,8 @@ public final class KryoSerializer extends SerializerWithStringManifest implement
 
     /** Made by Pekko. */
     public KryoSerializer(ExtendedActorSystem system) {
-        WireTypes types = WireTypes.load();
-        this.codec = new WireCodec(types, ActorRefs.of(system));
-        this.manifest = PROTOCOL_VERSION + "-" + types.schema();
+        this.codec = new WireCodec(WireTypes.load(), ActorRefs.of(system));
+        this.manifest = codec.types().protocol();
     }
 
     /**

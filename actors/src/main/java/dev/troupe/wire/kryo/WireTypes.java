@@ -23,6 +23,9 @@ import org.jspecify.annotations.Nullable;
  * and nothing else.
  */
 public final class WireTypes {
+    /** Goes up when the meaning of messages changes without their shape. */
+    private static final int PROTOCOL_VERSION = 1;
+
     /** Ids below this belong to Kryo itself. */
     static final int FIRST_ID = 20;
 
@@ -124,11 +127,16 @@ public final class WireTypes {
         return entries;
     }
 
+    /** Version and schema as one word: nodes with different ones do not understand each other. */
+    public String protocol() {
+        return PROTOCOL_VERSION + "-" + schema;
+    }
+
     /**
      * A short hash over every id and the shape of its type, as hexadecimal. Nodes with different ones cannot read each
      * other's messages.
      */
-    public String schema() {
+    String schema() {
         return schema;
     }
 
