@@ -63,8 +63,12 @@ class RoadsTest {
 
             assertThat(here.statistics().framesSent()).isGreaterThan(sent.size());
             assertThat(whole(sent)).hasSize(sent.size()).allSatisfy((step, message) -> {
-                assertThat(message.equals(overArtery.get(step))).as("step %d over Artery", step).isTrue();
-                assertThat(message.equals(overLane.get(step))).as("step %d over the lane", step).isTrue();
+                assertThat(message.equals(overArtery.get(step)))
+                        .as("step %d over Artery", step)
+                        .isTrue();
+                assertThat(message.equals(overLane.get(step)))
+                        .as("step %d over the lane", step)
+                        .isTrue();
             });
         }
     }
@@ -124,20 +128,20 @@ class RoadsTest {
     private static Map<Long, Whole> whole(List<TensorMessage> messages) {
         Map<Long, Whole> whole = new TreeMap<>();
         for (TensorMessage message : messages) {
-            Floats values =
-                    switch (message) {
-                        case Partial partial -> partial.values();
-                        case HandOff handOff -> handOff.values();
-                        case Candidates _, CandidateRequest _ -> new Floats(0, 0, new float[0]);
-                    };
-            int firstRow =
-                    switch (message) {
-                        case Partial partial -> partial.firstRow();
-                        case HandOff handOff -> handOff.firstRow();
-                        case Candidates _, CandidateRequest _ -> 0;
-                    };
+            Floats values = switch (message) {
+                case Partial partial -> partial.values();
+                case HandOff handOff -> handOff.values();
+                case Candidates _, CandidateRequest _ -> new Floats(0, 0, new float[0]);
+            };
+            int firstRow = switch (message) {
+                case Partial partial -> partial.firstRow();
+                case HandOff handOff -> handOff.firstRow();
+                case Candidates _, CandidateRequest _ -> 0;
+            };
             Whole step = whole.computeIfAbsent(message.step(), s -> new Whole(head(message), new TreeMap<>()));
-            assertThat(head(message).equals(step.head())).as("head of step %d", message.step()).isTrue();
+            assertThat(head(message).equals(step.head()))
+                    .as("head of step %d", message.step())
+                    .isTrue();
             for (int row = 0; row < values.rows(); row++) {
                 assertThat(step.rows().put(firstRow + row, values.slice(row, row + 1)))
                         .as("row %d of step %d comes once", firstRow + row, message.step())
@@ -179,7 +183,11 @@ class RoadsTest {
                         case 2 ->
                             new HandOff(
                                     new dev.troupe.stage.StepBatch(
-                                            EPOCH, step, any.batch().entries(), any.batch().released(), 0),
+                                            EPOCH,
+                                            step,
+                                            any.batch().entries(),
+                                            any.batch().released(),
+                                            0),
                                     any.failedTokens(),
                                     any.work(),
                                     3,

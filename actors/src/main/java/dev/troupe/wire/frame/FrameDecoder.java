@@ -78,7 +78,9 @@ public final class FrameDecoder {
 
     private @Nullable Delivery continued(FrameView frame, FrameKind kind, long expected, @Nullable Begun whole)
             throws FrameException {
-        if (whole == null || whole.kind() != kind || whole.expected() != expected
+        if (whole == null
+                || whole.kind() != kind
+                || whole.expected() != expected
                 || !whole.target().equals(frame.target())) {
             throw malformed("a message goes on as another one");
         }
@@ -98,11 +100,7 @@ public final class FrameDecoder {
     /** The bytes that the whole message must have. */
     private static long requireConsistent(FrameView frame, FrameKind kind) throws FrameException {
         boolean hasValues = kind == FrameKind.PARTIAL || kind == FrameKind.HAND_OFF;
-        require(
-                hasValues || kind == FrameKind.OBJECT,
-                "kind=%d, expected a message",
-                kind.code,
-                0);
+        require(hasValues || kind == FrameKind.OBJECT, "kind=%d, expected a message", kind.code, 0);
         require(
                 frame.dtype() == (hasValues ? FrameView.F32 : FrameView.NO_VALUES),
                 "dtype=%d for kind=%d",
@@ -114,8 +112,7 @@ public final class FrameDecoder {
                 "shape [%d, %d] without values",
                 frame.rows(),
                 frame.columns());
-        require(
-                kind != FrameKind.PARTIAL || frame.metadata() == 0, "metadata=%d, expected %d", frame.metadata(), 0);
+        require(kind != FrameKind.PARTIAL || frame.metadata() == 0, "metadata=%d, expected %d", frame.metadata(), 0);
         long values = (long) frame.rows() * frame.columns(); // below 2^62
         require(values <= FrameEncoder.MAX_MESSAGE / Float.BYTES, "shape [%d, %d]", frame.rows(), frame.columns());
         long expected = frame.metadata() + Float.BYTES * values;

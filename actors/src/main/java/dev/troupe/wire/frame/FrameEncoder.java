@@ -43,20 +43,18 @@ public final class FrameEncoder {
      * @throws IllegalArgumentException if the message cannot travel, or needs more than {@link #MAX_MESSAGE}
      */
     public List<ByteBuffer> encode(ShardId target, TensorMessage message) {
-        Draft draft =
-                switch (message) {
-                    case Partial partial ->
-                        new Draft(FrameKind.PARTIAL, target, message, NO_METADATA, partial.values());
-                    case HandOff handOff ->
-                        new Draft(
-                                FrameKind.HAND_OFF,
-                                target,
-                                message,
-                                ByteBuffer.wrap(codec.encode(withoutValues(handOff))),
-                                handOff.values());
-                    case Candidates _, CandidateRequest _ ->
-                        new Draft(FrameKind.OBJECT, target, message, ByteBuffer.wrap(codec.encode(message)), NO_VALUES);
-                };
+        Draft draft = switch (message) {
+            case Partial partial -> new Draft(FrameKind.PARTIAL, target, message, NO_METADATA, partial.values());
+            case HandOff handOff ->
+                new Draft(
+                        FrameKind.HAND_OFF,
+                        target,
+                        message,
+                        ByteBuffer.wrap(codec.encode(withoutValues(handOff))),
+                        handOff.values());
+            case Candidates _, CandidateRequest _ ->
+                new Draft(FrameKind.OBJECT, target, message, ByteBuffer.wrap(codec.encode(message)), NO_VALUES);
+        };
         List<ByteBuffer> frames = new ArrayList<>(1);
         int rows = draft.values().rows();
         int rowsEach = rowsOfAPiece(draft);
@@ -84,8 +82,8 @@ public final class FrameEncoder {
     }
 
     private void piece(Draft draft, int from, int to, List<ByteBuffer> frames) {
-        long payload =
-                draft.metadata().remaining() + (long) Float.BYTES * (to - from) * draft.values().columns();
+        long payload = draft.metadata().remaining()
+                + (long) Float.BYTES * (to - from) * draft.values().columns();
         if (payload > MAX_MESSAGE) {
             throw new IllegalArgumentException("%s of %d bytes to %s: a message of the tensor lane has at most %d"
                     .formatted(draft.message().getClass().getSimpleName(), payload, draft.target(), MAX_MESSAGE));

@@ -91,8 +91,7 @@ final class FrameView {
         int length = in.getInt(start + AT_LENGTH);
         if (length < 0 || length > longest - HEADER) {
             throw new FrameException(
-                    FrameException.Fault.MALFORMED,
-                    "length=%d, expected 0 to %d".formatted(length, longest - HEADER));
+                    FrameException.Fault.MALFORMED, "length=%d, expected 0 to %d".formatted(length, longest - HEADER));
         }
         return in.remaining() >= HEADER + length;
     }

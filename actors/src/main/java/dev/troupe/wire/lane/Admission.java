@@ -19,7 +19,8 @@ final class Admission {
     }
 
     /** Why the sender of {@code hello}, who has made the connection, may not speak; null when it may. */
-    @Nullable String objection(Hello hello) {
+    @Nullable
+    String objection(Hello hello) {
         if (!hello.protocol().equals(protocol)) {
             return otherProtocol(hello);
         }
@@ -41,7 +42,8 @@ final class Admission {
     }
 
     /** Why the answer to our greeting of {@code wanted} is not good; null when it is. */
-    @Nullable String objectionToAnswer(Hello hello, LaneAddress wanted) {
+    @Nullable
+    String objectionToAnswer(Hello hello, LaneAddress wanted) {
         if (!hello.protocol().equals(protocol)) {
             return otherProtocol(hello);
         }

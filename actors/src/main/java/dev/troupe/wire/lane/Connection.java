@@ -24,6 +24,9 @@ final class Connection {
     /** Room for what a cipher gives at once, beyond one frame. */
     private static final int SLACK = 32 * 1024;
 
+    /** Room to read into before the other side is known. */
+    static final int GREETING = Hello.MAX_FRAME + SLACK;
+
     private static final int READS_AT_ONCE = 16;
 
     private final LanePort lane;
@@ -36,7 +39,7 @@ final class Connection {
     private final ArrayDeque<ByteBuffer> greetings = new ArrayDeque<>();
     private final AtomicBoolean failed = new AtomicBoolean();
     private Phase phase;
-    private ByteBuffer in = ByteBuffer.allocateDirect(Hello.MAX_FRAME + SLACK).order(ByteOrder.LITTLE_ENDIAN);
+    private ByteBuffer in;
     private @Nullable SelectionKey key;
     private @Nullable Link link;
     private @Nullable FrameDecoder decoder;
@@ -59,6 +62,7 @@ final class Connection {
         this.dialedFor = dialedFor;
         this.phase = phase;
         this.purpose = dialedFor != null && !lane.dials(dialedFor.peer()) ? Hello.Purpose.CALL : Hello.Purpose.CARRY;
+        this.in = lane.greetingPool().take(GREETING);
         this.deadline = System.nanoTime() + lane.settings().handshake().toNanos();
         this.remote = String.valueOf(channel.socket().getRemoteSocketAddress());
     }
@@ -90,7 +94,8 @@ final class Connection {
     }
 
     /** Whom it was dialed for; null where the other side dialed. */
-    @Nullable Link dialedFor() {
+    @Nullable
+    Link dialedFor() {
         return dialedFor;
     }
 
@@ -146,7 +151,8 @@ final class Connection {
                 ready.interestOps(SelectionKey.OP_READ);
                 phase = Phase.GREETING;
                 if (dialedFor != null) {
-                    greet(lane.hello(purpose, dialedFor.channel(), dialedFor.peer().toString()));
+                    greet(lane.hello(
+                            purpose, dialedFor.channel(), dialedFor.peer().toString()));
                 }
                 return true;
             }
@@ -155,18 +161,18 @@ final class Connection {
     }
 
     private void greet(Hello hello) {
-        greetings.add(hello.toFrame(lane.pool()));
+        greetings.add(hello.toFrame(lane.greetingPool()));
         writeGreetings();
     }
 
     /** As far as the socket takes it; the connection is closed next. */
     private void refuse(String reason) {
-        greetings.add(Hello.refusal(lane.pool(), reason));
+        greetings.add(Hello.refusal(lane.greetingPool(), reason));
         writeGreetings();
     }
 
     private void writeGreetings() {
-        write(new ArrayDeque<>(), lane.pool()::giveBack);
+        write(new ArrayDeque<>(), lane.greetingPool()::giveBack);
     }
 
     private void read() throws IOException, FrameException {
@@ -198,8 +204,8 @@ final class Connection {
                 case null -> {}
                 case Hello hello when dialedFor == null -> answer(hello);
                 case Hello hello -> answered(hello, dialedFor);
-                case Hello.Refusal refusal when dialedFor != null ->
-                    throw new IOException("it refuses: " + refusal.reason());
+                case Hello.Refusal refusal
+                when dialedFor != null -> throw new IOException("it refuses: " + refusal.reason());
                 default -> throw new IOException("it refuses without having been asked");
             }
         }
@@ -250,10 +256,12 @@ final class Connection {
         peerIncarnation = hello.incarnation();
         decoder = new FrameDecoder(lane.codec(), lane.settings().maxFrame());
         link = opened;
+        ByteBuffer greeting = in;
         in = ByteBuffer.allocateDirect(lane.settings().maxFrame() + SLACK)
                 .order(ByteOrder.LITTLE_ENDIAN)
-                .put(in)
+                .put(greeting)
                 .flip();
+        lane.greetingPool().giveBack(greeting);
         lane.strangers().remove(this);
         lane.opened(this, opened);
     }
@@ -270,7 +278,7 @@ final class Connection {
             return false;
         }
         try {
-            boolean empty = pipe.write(greetings, lane.pool()::giveBack) && pipe.write(frames, done);
+            boolean empty = pipe.write(greetings, lane.greetingPool()::giveBack) && pipe.write(frames, done);
             int before = empty
                     ? current.interestOpsAnd(~SelectionKey.OP_WRITE)
                     : current.interestOpsOr(SelectionKey.OP_WRITE);
@@ -316,11 +324,17 @@ final class Connection {
     /** Closes without a word to anybody. */
     void close() {
         failed.set(true);
+        if (phase == Phase.CLOSED) {
+            return;
+        }
+        if (phase != Phase.OPEN) {
+            lane.greetingPool().giveBack(in);
+        }
         phase = Phase.CLOSED;
         lane.strangers().remove(this);
         synchronized (this) {
             pipe.close();
-            greetings.forEach(lane.pool()::giveBack);
+            greetings.forEach(lane.greetingPool()::giveBack);
             greetings.clear();
             try {
                 channel.close();

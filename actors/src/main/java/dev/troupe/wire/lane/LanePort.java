@@ -26,6 +26,7 @@ final class LanePort {
     private final LaneSettings settings;
     private final WireCodec codec;
     private final FramePool pool;
+    private final FramePool greetingPool = new FramePool(Connection.GREETING);
     private final LaneCounters counters;
     private final LaneListener listener;
     private final Consumer<Delivery> deliveries;
@@ -180,7 +181,8 @@ final class LanePort {
             return;
         }
         if (resolved.isUnresolved()) {
-            unreachable(link, "the host name '%s' is unknown".formatted(link.peer().host()));
+            unreachable(
+                    link, "the host name '%s' is unknown".formatted(link.peer().host()));
             return;
         }
         try {
@@ -268,11 +270,12 @@ final class LanePort {
                 connection.fail("no greeting within " + settings.handshake());
             }
         }
-        links.values().forEach(both -> both.forEach(link -> {
-            if (link.isLate(now)) {
-                unreachable(link, "it was called and has not dialed back");
-            }
-        }));
+        links.values()
+                .forEach(both -> both.forEach(link -> {
+                    if (link.isLate(now)) {
+                        unreachable(link, "it was called and has not dialed back");
+                    }
+                }));
     }
 
     void deliver(Delivery delivery) {
@@ -289,8 +292,7 @@ final class LanePort {
     }
 
     Hello hello(Hello.Purpose purpose, Hello.Channel channel, String to) {
-        return new Hello(
-                purpose, channel, settings.incarnation(), codec.types().protocol(), address.toString(), to);
+        return new Hello(purpose, channel, settings.incarnation(), codec.types().protocol(), address.toString(), to);
     }
 
     // What connections and links work with. Any thread.
@@ -309,6 +311,11 @@ final class LanePort {
 
     FramePool pool() {
         return pool;
+    }
+
+    /** For greetings, and to read what strangers send. */
+    FramePool greetingPool() {
+        return greetingPool;
     }
 
     WireCodec codec() {

@@ -43,7 +43,8 @@ public record LaneSettings(
 
     private static void require(boolean holds, String key, Object value, String expected) {
         if (!holds) {
-            throw new IllegalArgumentException("%s = %s of the tensor lane, expected %s".formatted(key, value, expected));
+            throw new IllegalArgumentException(
+                    "%s = %s of the tensor lane, expected %s".formatted(key, value, expected));
         }
     }
 

@@ -3,6 +3,7 @@ package dev.troupe.wire.frame;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.stage.CandidateRequest;
 import dev.troupe.stage.Candidates;
 import dev.troupe.stage.Epoch;
@@ -13,7 +14,6 @@ import dev.troupe.stage.ShardId;
 import dev.troupe.stage.StepBatch;
 import dev.troupe.stage.StepEntry;
 import dev.troupe.stage.TensorMessage;
-import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.tensor.Floats;
 import dev.troupe.tensor.Ints;
 import dev.troupe.wire.frame.FrameException.Fault;
@@ -42,12 +42,16 @@ class FramesTest {
     @Test
     void carriesEveryMessageOfOneFrame() throws FrameException {
         for (TensorMessage message : List.of(
-                partial(3, 5, 0), handOff(batch(4), 2, 0), candidates(), new CandidateRequest(
-                        TARGET.epoch(), 9, 1, Ints.of(0, 2), Ints.of(64, 128)))) {
+                partial(3, 5, 0),
+                handOff(batch(4), 2, 0),
+                candidates(),
+                new CandidateRequest(TARGET.epoch(), 9, 1, Ints.of(0, 2), Ints.of(64, 128)))) {
             List<ByteBuffer> frames = encoder.encode(TARGET, message);
 
             assertThat(frames).hasSize(1);
-            assertThat(decoded(frames)).containsExactly(new Delivery(TARGET, message, frames.getFirst().limit()));
+            assertThat(decoded(frames))
+                    .containsExactly(
+                            new Delivery(TARGET, message, frames.getFirst().limit()));
         }
     }
 
@@ -61,7 +65,14 @@ class FramesTest {
         for (int i = 0; i < 5; i++) {
             assertThat(pieces.get(i).message())
                     .isEqualTo(new Partial(
-                            whole.epoch(), 9, 3, 1, 4, 6, 30 + 2 * i, whole.values().slice(2 * i, 2 * i + 2)));
+                            whole.epoch(),
+                            9,
+                            3,
+                            1,
+                            4,
+                            6,
+                            30 + 2 * i,
+                            whole.values().slice(2 * i, 2 * i + 2)));
         }
     }
 
@@ -76,7 +87,9 @@ class FramesTest {
             assertThat(handOff.batch()).isEqualTo(whole.batch());
             assertThat(handOff.values())
                     .isEqualTo(whole.values()
-                            .slice(handOff.firstRow(), handOff.firstRow() + handOff.values().rows()));
+                            .slice(
+                                    handOff.firstRow(),
+                                    handOff.firstRow() + handOff.values().rows()));
         });
     }
 
@@ -98,7 +111,9 @@ class FramesTest {
     void carriesATensorWithoutRows() throws FrameException {
         Partial none = new Partial(TARGET.epoch(), 9, 3, 1, 4, 6, 0, new Floats(0, 8, new float[0]));
 
-        assertThat(decoded(encoder.encode(TARGET, none))).extracting(Delivery::message).containsExactly(none);
+        assertThat(decoded(encoder.encode(TARGET, none)))
+                .extracting(Delivery::message)
+                .containsExactly(none);
     }
 
     @Test
@@ -202,7 +217,9 @@ class FramesTest {
                 new FrameView(frame, 0).seal();
 
                 if (kind != original.get(FrameView.AT_KIND)) {
-                    assertThat(faultOf(frame)).as("kind %d for %s", kind, message).isEqualTo(Fault.MALFORMED);
+                    assertThat(faultOf(frame))
+                            .as("kind %d for %s", kind, message)
+                            .isEqualTo(Fault.MALFORMED);
                 }
             }
         }
@@ -221,21 +238,20 @@ class FramesTest {
     @Test
     void greetsAndRefuses() throws FrameException {
         FramePool pool = new FramePool(LONGEST);
-        Hello hello = new Hello(
-                Hello.Purpose.CALL, Hello.Channel.BULK, -5, "1-abc", "127.0.0.1:7000", "127.0.0.2:7000");
+        Hello hello =
+                new Hello(Hello.Purpose.CALL, Hello.Channel.BULK, -5, "1-abc", "127.0.0.1:7000", "127.0.0.2:7000");
 
         assertThat(Hello.read(hello.toFrame(pool))).isEqualTo(hello);
         assertThat(Hello.read(Hello.refusal(pool, "no\nway"))).isEqualTo(new Hello.Refusal("no?way"));
-        assertThat(Hello.read(Hello.refusal(pool, "x".repeat(2000))))
-                .isEqualTo(new Hello.Refusal("x".repeat(512)));
+        assertThat(Hello.read(Hello.refusal(pool, "x".repeat(2000)))).isEqualTo(new Hello.Refusal("x".repeat(512)));
     }
 
     @Test
     void neverGivesAnythingButAFrameExceptionForRandomGreetings() {
         SplittableRandom random = new SplittableRandom(4);
         FramePool pool = new FramePool(LONGEST);
-        Hello hello = new Hello(
-                Hello.Purpose.CARRY, Hello.Channel.STEP, 5, "1-abc", "127.0.0.1:7000", "127.0.0.2:7000");
+        Hello hello =
+                new Hello(Hello.Purpose.CARRY, Hello.Channel.STEP, 5, "1-abc", "127.0.0.1:7000", "127.0.0.2:7000");
         for (int i = 0; i < 20_000; i++) {
             ByteBuffer frame = copy(hello.toFrame(pool));
             for (int flips = random.nextInt(1, 5); flips > 0; flips--) {

@@ -79,7 +79,7 @@ class HostileClientsTest {
     private void assertRefused(RawClient client) throws IOException {
         refusals++;
         assertThat(client.isClosedByLane()).isTrue();
-        eventually("it is counted", () -> target.statistics().refused() == refusals);
+        eventually("it is counted", () -> target.statistics().refused() >= refusals);
     }
 
     @Test
@@ -121,8 +121,9 @@ class HostileClientsTest {
             client.send(hello);
 
             assertThat(client.answer())
-                    .isEqualTo(new Hello.Refusal(
-                            "version 2 of the tensor lane, this node speaks 1: run the same version of Troupe on all nodes"));
+                    .isEqualTo(
+                            new Hello.Refusal(
+                                    "version 2 of the tensor lane, this node speaks 1: run the same version of Troupe on all nodes"));
             assertRefused(client);
         }
     }
@@ -142,8 +143,7 @@ class HostileClientsTest {
     @Test
     void refusesWhoMeansSomebodyElse() throws IOException {
         try (RawClient client = new RawClient(target)) {
-            client.send(RawClient.hello(
-                    hello(fixture.codec.types().protocol(), "127.0.0.1:1", "10.0.0.9:7400")));
+            client.send(RawClient.hello(hello(fixture.codec.types().protocol(), "127.0.0.1:1", "10.0.0.9:7400")));
 
             assertThat(((Hello.Refusal) client.answer()).reason())
                     .isEqualTo(
@@ -259,7 +259,7 @@ class HostileClientsTest {
                 idle.add(new RawClient(target));
             }
             eventually("the rest is refused", () -> target.statistics().refused() >= 200 - MOST_STRANGERS);
-            assertThat(directMemory() - before).isLessThan(MOST_STRANGERS * 64L * 1024);
+            assertThat(directMemory() - before).isLessThan(2L * MOST_STRANGERS * 34 * 1024);
             assertThatThePeerGoesOn();
             for (RawClient client : idle) {
                 assertThat(client.isClosedByLane()).isTrue();

@@ -77,11 +77,7 @@ final class LaneFixture implements AutoCloseable {
         return kit.<TensorShard.Command>createTestProbe().getRef();
     }
 
-    record Shard(
-            ShardId id,
-            TestProbe<TensorShard.Command> probe,
-            Peer peer,
-            TestProbe<TensorShard.Command> never) {
+    record Shard(ShardId id, TestProbe<TensorShard.Command> probe, Peer peer, TestProbe<TensorShard.Command> never) {
         void expects(TensorShard.Command message) {
             probe.expectMessage(SOON, message);
         }

@@ -60,7 +60,8 @@ final class RawClient implements AutoCloseable {
                     throw new IOException("closed after %d bytes".formatted(in.position()));
                 }
                 in.put((byte) next);
-                Record answer = Hello.read(in.duplicate().order(ByteOrder.LITTLE_ENDIAN).flip());
+                Record answer =
+                        Hello.read(in.duplicate().order(ByteOrder.LITTLE_ENDIAN).flip());
                 if (answer != null) {
                     return answer;
                 }
