@@ -27,6 +27,8 @@ class WireTypesTest {
     private static final Set<String> LOCAL = Set.of(
             // A scheduler asks the placer of its own node.
             "dev.troupe.serving.Placement$Outcome",
+            // A node compares newcomers with itself.
+            "dev.troupe.cluster.guardian.Acquaintance$Command",
             // A node speaks with its own resolver and watch; only reports go to other nodes.
             "dev.troupe.cluster.slot.SlotResolver$Command",
             "dev.troupe.cluster.watch.NodeWatch$Watch",
