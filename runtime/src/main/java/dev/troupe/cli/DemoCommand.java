@@ -6,6 +6,7 @@ import dev.troupe.client.TextRequest;
 import dev.troupe.client.Troupe;
 import dev.troupe.node.Installation;
 import dev.troupe.node.LocalCluster;
+import dev.troupe.node.LocalTroupe;
 import dev.troupe.node.ModelLocation;
 import java.io.PrintWriter;
 import java.util.ArrayList;
@@ -72,7 +73,7 @@ final class DemoCommand implements Callable<Integer> {
         out.printf("%nThe same prompt, unsplit, in one process ...%n");
         out.flush();
         Completion whole;
-        try (Troupe troupe = Engines.inProcess(ModelLocation.of(Installation.BUNDLED_MODEL), 1, 1)) {
+        try (Troupe troupe = LocalTroupe.start(ModelLocation.of(Installation.BUNDLED_MODEL), 1, 1)) {
             whole = troupe.complete(request).toCompletableFuture().get();
         }
         Comparison comparison = Comparison.of(split, whole);

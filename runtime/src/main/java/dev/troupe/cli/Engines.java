@@ -37,13 +37,6 @@ final class Engines {
         }
     }
 
-    /** A replica in this process. */
-    static Troupe inProcess(ModelLocation model, int pipelineParallel, int tensorParallel) throws IOException {
-        return LocalTroupe.start(
-                NodeConfig.of(ConfigFactory.parseMap(settings(model, pipelineParallel, tensorParallel))),
-                (done, total) -> {});
-    }
-
     private static Map<String, Object> settings(ModelLocation model, int pipelineParallel, int tensorParallel) {
         Map<String, Object> settings = new LinkedHashMap<>();
         settings.put("troupe.models", Map.of(model.id(), model.text()));

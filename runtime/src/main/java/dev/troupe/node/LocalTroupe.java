@@ -20,6 +20,7 @@ import dev.troupe.stage.ShardRoster;
 import dev.troupe.weights.LoadProgress;
 import java.io.IOException;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -31,6 +32,21 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
 /** A whole replica in this process, without a cluster and without a network: every rank is an actor here. */
 public final class LocalTroupe {
     private LocalTroupe() {}
+
+    /**
+     * Starts a replica of {@code model}, split, with all other settings at their defaults.
+     *
+     * @throws IOException if the model is missing or malformed
+     * @throws IllegalArgumentException if the model cannot be split like that; the message says what works
+     */
+    public static Troupe start(ModelLocation model, int pipelineParallel, int tensorParallel) throws IOException {
+        Map<String, ?> settings = Map.of(
+                "troupe.models", Map.of(model.id(), model.text()),
+                "troupe.replica.pipeline-parallel", pipelineParallel,
+                "troupe.replica.tensor-parallel", tensorParallel,
+                "troupe.device.threads", 1);
+        return start(NodeConfig.of(ConfigFactory.parseMap(settings)), LoadProgress.NONE);
+    }
 
     /**
      * Starts a replica as {@code config} says; its nodes and roads do not matter here.

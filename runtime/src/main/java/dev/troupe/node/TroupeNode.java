@@ -25,10 +25,8 @@ import dev.troupe.plan.DeviceProfile;
 import dev.troupe.serving.GenerationId;
 import dev.troupe.serving.Router;
 import dev.troupe.serving.Scheduler;
-import dev.troupe.stage.LaneRegistry;
 import dev.troupe.stage.PipelineStage;
 import dev.troupe.stage.ShardHost;
-import dev.troupe.stage.TensorRoad;
 import dev.troupe.stage.TensorShard;
 import dev.troupe.weights.LoadProgress;
 import java.io.IOException;
@@ -60,6 +58,7 @@ public final class TroupeNode implements AutoCloseable {
     private final String model;
     private final String numerics;
     private final ModelStore store;
+    private final NodeRoads roads;
     private final ClusterNode.Started started;
     private final KernelProvider kernels;
 
@@ -68,6 +67,10 @@ public final class TroupeNode implements AutoCloseable {
 
     private TroupeNode(NodeConfig config, LoadProgress progress) throws IOException {
         BindGuard.require(config.node(), config.wire());
+        if (config.wire().tls().isPresent()) {
+            throw new IllegalArgumentException(
+                    "troupe.wire.tls.enabled = on does not work yet: bind to a loopback address, without TLS");
+        }
         this.config = config;
         this.model = config.replica().model();
         this.numerics = NumericsId.exact(config.kv().type()).value();
@@ -76,7 +79,10 @@ public final class TroupeNode implements AutoCloseable {
         this.store = ModelStore.open(config, kernels, progress);
         this.system = ActorSystem.create(Behaviors.empty(), FrontEnd.SYSTEM, config.pekko());
         system.getWhenTerminated().thenRun(store::close);
+        this.roads = openRoads();
+        system.getWhenTerminated().thenRun(roads::close);
         this.started = ClusterNode.start(system, profile(), this::kinds);
+        roads.report(started.node().watch());
         whenComplete(COMPLETE_WITHIN).thenRun(() -> complete = true);
         if (started.node().roles().contains(NodeRole.FRONTEND)) {
             startFrontEnd();
@@ -91,6 +97,15 @@ public final class TroupeNode implements AutoCloseable {
      */
     public static TroupeNode start(NodeConfig config, LoadProgress progress) throws IOException {
         return new TroupeNode(config, progress);
+    }
+
+    private NodeRoads openRoads() throws IOException {
+        try {
+            return NodeRoads.open(config, system);
+        } catch (IOException e) {
+            system.terminate();
+            throw e;
+        }
     }
 
     private NodeProfile profile() {
@@ -111,7 +126,7 @@ public final class TroupeNode implements AutoCloseable {
         List<DeviceProfile> devices = config.node().roles().contains(NodeRole.COMPUTE)
                 ? List.of(new DeviceProfile("cpu0", config.device().threads(), 0))
                 : List.of();
-        return new NodeProfile(devices, "", numerics, models, PlacementTimes.DEFAULT);
+        return new NodeProfile(devices, roads.address(), numerics, models, PlacementTimes.DEFAULT);
     }
 
     private List<EntityKind<?>> kinds(ClusterNode node) {
@@ -151,13 +166,12 @@ public final class TroupeNode implements AutoCloseable {
     }
 
     private ShardHost host(ClusterNode node, Slot slot) {
-        TensorRoad artery = (peer, message) -> peer.ref().tell(message);
         return new ShardHost(
                 slot.toString(),
-                "",
+                roads.address(),
                 new PromisedLoader(node.promises(), store),
-                artery,
-                LaneRegistry.NONE,
+                roads.road(),
+                roads.registry(),
                 node.roster());
     }
 

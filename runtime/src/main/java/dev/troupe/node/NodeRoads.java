@@ -1,0 +1,107 @@
+package dev.troupe.node;
+
+import dev.troupe.cluster.identity.Incarnation;
+import dev.troupe.cluster.watch.NodeWatch;
+import dev.troupe.config.NodeConfig;
+import dev.troupe.config.WireConfig;
+import dev.troupe.stage.LaneRegistry;
+import dev.troupe.stage.TensorRoad;
+import dev.troupe.wire.ArteryRoad;
+import dev.troupe.wire.kryo.KryoSerializer;
+import dev.troupe.wire.lane.LaneAddress;
+import dev.troupe.wire.lane.LaneListener;
+import dev.troupe.wire.lane.LaneSettings;
+import dev.troupe.wire.lane.TensorLane;
+import java.io.IOException;
+import java.time.Duration;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.ActorSystem;
+import org.jspecify.annotations.Nullable;
+
+/** How a node's floats come and go: over its tensor lane, or over Artery. */
+final class NodeRoads implements AutoCloseable {
+    private static final Duration REDIAL = Duration.ofMillis(200);
+    private static final int STRANGERS = 128;
+
+    private final @Nullable TensorLane lane;
+    private final TensorRoad road;
+    private volatile @Nullable ActorRef<NodeWatch.Command> watch;
+
+    private NodeRoads(NodeConfig config, ActorSystem<?> system) throws IOException {
+        if (config.wire().tensors() == WireConfig.Road.ARTERY) {
+            lane = null;
+            road = ArteryRoad.of(system);
+        } else {
+            lane = TensorLane.open(
+                    settings(config, Incarnation.self(system).uid()),
+                    KryoSerializer.of(system).codec(),
+                    new Lost());
+            road = lane;
+        }
+    }
+
+    /**
+     * Opens the road that {@code config} asks for.
+     *
+     * @throws IOException if the lane's port cannot be bound
+     */
+    static NodeRoads open(NodeConfig config, ActorSystem<?> system) throws IOException {
+        try {
+            return new NodeRoads(config, system);
+        } catch (IOException e) {
+            throw new IOException("the tensor lane cannot listen on %s:%d (troupe.wire.lane-port): %s"
+                    .formatted(config.node().bindHost(), config.wire().lanePort(), e.getMessage()), e);
+        }
+    }
+
+    private static LaneSettings settings(NodeConfig config, long incarnation) {
+        WireConfig wire = config.wire();
+        return new LaneSettings(
+                config.node().bindHost(),
+                wire.lanePort(),
+                config.node().host(),
+                wire.lanePort(),
+                incarnation,
+                wire.frameBytes(),
+                wire.queueBytes(),
+                wire.earlyBytes(),
+                wire.handshake(),
+                REDIAL,
+                STRANGERS);
+    }
+
+    /** Tells {@code watch} from now on about lost peers. */
+    void report(ActorRef<NodeWatch.Command> to) {
+        watch = to;
+    }
+
+    /** Where this node listens for tensors; empty where there is no lane. */
+    String address() {
+        return lane == null ? "" : lane.address().toString();
+    }
+
+    TensorRoad road() {
+        return road;
+    }
+
+    LaneRegistry registry() {
+        return lane == null ? LaneRegistry.NONE : lane;
+    }
+
+    @Override
+    public void close() {
+        if (lane != null) {
+            lane.close();
+        }
+    }
+
+    private final class Lost implements LaneListener {
+        @Override
+        public void lost(LaneAddress peer, long incarnation, String reason) {
+            ActorRef<NodeWatch.Command> to = watch;
+            if (to != null) {
+                to.tell(new NodeWatch.LaneLost(peer.toString(), reason));
+            }
+        }
+    }
+}
