@@ -249,8 +249,7 @@ public final class Scheduler {
             case EndChoice(GenerationId id, int choice) -> clients.endChoice(id, choice);
             case Probe(GenerationId id, ActorRef<Update> replyTo) -> clients.probe(id, replyTo);
             case GetStats(ActorRef<SchedulerStats> replyTo) ->
-                replyTo.tell(tally.stats(
-                        highest, clients.size(), steps, formation == null ? null : formation.plan()));
+                replyTo.tell(tally.stats(highest, clients.size(), steps, formation == null ? null : formation.plan()));
             case Stop.INSTANCE -> {
                 return Behaviors.stopped();
             }

@@ -98,7 +98,7 @@ final class LogitsCommand implements Callable<Integer> {
             for (Floats row : rows) {
                 json.writeStartArray();
                 for (float logit : row.toArray()) {
-                    json.writeNumber(Float.toString(logit));
+                    json.writeNumber(logit);
                 }
                 json.writeEndArray();
             }
@@ -109,7 +109,7 @@ final class LogitsCommand implements Callable<Integer> {
             }
             json.writeEndArray();
             json.writeEndObject();
-            writer.write('\n');
+            json.writeRaw('\n');
         }
     }
 }

@@ -41,10 +41,14 @@ public final class LocalTroupe {
      */
     public static Troupe start(ModelLocation model, int pipelineParallel, int tensorParallel) throws IOException {
         Map<String, ?> settings = Map.of(
-                "troupe.models", Map.of(model.id(), model.text()),
-                "troupe.replica.pipeline-parallel", pipelineParallel,
-                "troupe.replica.tensor-parallel", tensorParallel,
-                "troupe.device.threads", 1);
+                "troupe.models",
+                Map.of(model.id(), model.text()),
+                "troupe.replica.pipeline-parallel",
+                pipelineParallel,
+                "troupe.replica.tensor-parallel",
+                tensorParallel,
+                "troupe.device.threads",
+                1);
         return start(NodeConfig.of(ConfigFactory.parseMap(settings)), LoadProgress.NONE);
     }
 

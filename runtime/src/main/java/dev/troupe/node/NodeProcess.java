@@ -46,6 +46,7 @@ public final class NodeProcess implements AutoCloseable {
         ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
                 .filter(option -> !option.startsWith("-javaagent:") && !option.startsWith("-agentlib:"))
                 .forEach(command::add);
+        command.add("-Dtroupe.home=" + Installation.home().toAbsolutePath());
         command.addAll(jvmOptions);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), MAIN, "node", "--exit-with-parent"));
         command.addAll(arguments);

@@ -49,8 +49,10 @@ final class NodeRoads implements AutoCloseable {
         try {
             return new NodeRoads(config, system);
         } catch (IOException e) {
-            throw new IOException("the tensor lane cannot listen on %s:%d (troupe.wire.lane-port): %s"
-                    .formatted(config.node().bindHost(), config.wire().lanePort(), e.getMessage()), e);
+            throw new IOException(
+                    "the tensor lane cannot listen on %s:%d (troupe.wire.lane-port): %s"
+                            .formatted(config.node().bindHost(), config.wire().lanePort(), e.getMessage()),
+                    e);
         }
     }
 

@@ -25,7 +25,7 @@ public final class OwnActorSystemClient {
             Troupe troupe = Troupe.connect(context.getSystem(), node);
             CompletionStage<String> story = troupe.complete(TextRequest.greedy("One day, a cat", 40))
                     .thenApply(completion -> completion.text());
-            context.pipeToSelf(story, (text, failure) -> new Told(failure == null ? text : failure.getMessage()));
+            context.pipeToSelf(story, (text, failure) -> new Told(failure == null ? text : String.valueOf(failure)));
             return Behaviors.receiveMessage(told -> {
                 System.out.println(told.story());
                 return Behaviors.stopped();

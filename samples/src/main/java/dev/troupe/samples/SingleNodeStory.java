@@ -12,7 +12,8 @@ public final class SingleNodeStory {
     public static void main(String[] arguments) throws Exception {
         try (Troupe troupe = LocalTroupe.start(ModelLocation.of("tales"), 1, 1)) {
             TextRequest request = TextRequest.greedy("Once upon a time", 60);
-            System.out.println(troupe.complete(request).toCompletableFuture().get().text());
+            System.out.println(
+                    troupe.complete(request).toCompletableFuture().get().text());
         }
     }
 }

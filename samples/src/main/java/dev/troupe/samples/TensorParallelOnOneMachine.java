@@ -17,8 +17,11 @@ public final class TensorParallelOnOneMachine {
         List<Floats> whole = List.of();
         for (int ranks = 1; ranks <= 4; ranks++) {
             try (Troupe troupe = LocalTroupe.start(ModelLocation.of("tales"), 1, ranks)) {
-                Completion.Choice choice =
-                        troupe.complete(request).toCompletableFuture().get().choices().getFirst();
+                Completion.Choice choice = troupe.complete(request)
+                        .toCompletableFuture()
+                        .get()
+                        .choices()
+                        .getFirst();
                 whole = ranks == 1 ? choice.logits() : whole;
                 System.out.printf(
                         "%d ranks: %d rows of logits %s%n",

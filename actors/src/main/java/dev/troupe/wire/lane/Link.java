@@ -19,6 +19,7 @@ final class Link {
     private final ArrayDeque<ByteBuffer> queue = new ArrayDeque<>();
     private long queuedBytes;
     private @Nullable Connection connection;
+    private long openedAt;
     private boolean asked;
     private long askedUntil;
     private long notBefore = System.nanoTime();
@@ -119,6 +120,7 @@ final class Link {
             clear(); // a frame may be half written, and frames before it may be lost
         }
         connection = opened;
+        openedAt = System.nanoTime();
         asked = false;
         write();
         return before;
@@ -141,9 +143,16 @@ final class Link {
         clear();
     }
 
-    /** The peer asks us to dial; returns the connection that this replaces, which the caller closes. */
+    /**
+     * The peer asks us to dial; returns the connection that this replaces, which the caller closes. A call that comes
+     * just after a connection was made has crossed our dial on the road, and has been answered by it.
+     */
     synchronized @Nullable Connection called() {
         Connection before = connection;
+        if (before != null
+                && System.nanoTime() - openedAt < lane.settings().handshake().toNanos()) {
+            return null;
+        }
         if (before != null) {
             connection = null;
             clear();

@@ -1,0 +1,157 @@
+package dev.troupe.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.troupe.node.Installation;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+class CommandLineTest {
+    private record Outcome(int exitCode, String out, String err) {}
+
+    @BeforeAll
+    static void runsFromTheRepository() {
+        System.setProperty(
+                "troupe.home", Path.of("..").toAbsolutePath().normalize().toString());
+    }
+
+    private static Outcome run(String... arguments) {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        CommandLine commandLine =
+                Main.commandLine().setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true));
+        int exitCode = commandLine.execute(arguments);
+        return new Outcome(exitCode, out.toString(), err.toString());
+    }
+
+    @Test
+    void helpNamesEveryCommand() {
+        Outcome outcome = run("--help");
+
+        assertThat(outcome.exitCode()).isZero();
+        assertThat(outcome.out()).contains("demo", "generate", "node", "logits", "inspect", "bench", "Exit codes");
+    }
+
+    @Test
+    void everyCommandHasExamples() {
+        for (String command : List.of("demo", "generate", "node", "logits", "inspect", "bench")) {
+            Outcome outcome = run(command, "--help");
+
+            assertThat(outcome.exitCode()).isZero();
+            assertThat(outcome.out()).contains("Examples:", "troupe " + command);
+        }
+    }
+
+    @Test
+    void aWrongOptionIsWrongUsage() {
+        Outcome outcome = run("generate", "--model", "tales", "--prompt", "Hello", "--modle", "tales");
+
+        assertThat(outcome.exitCode()).isEqualTo(2);
+        assertThat(outcome.err()).contains("--modle");
+    }
+
+    @Test
+    void aMissingModelIsOneSentence() {
+        Outcome outcome = run("generate", "--model", "no/such/model", "--prompt", "Hello");
+
+        assertThat(outcome.exitCode()).isEqualTo(1);
+        assertThat(outcome.err().lines()).hasSize(1);
+        assertThat(outcome.err()).contains("troupe: ", "no/such/model", "config.json");
+    }
+
+    @Test
+    void aMissingConfigurationIsOneSentence() {
+        Outcome outcome = run("node", "--config", "no/such.conf");
+
+        assertThat(outcome.exitCode()).isEqualTo(1);
+        assertThat(outcome.err().lines()).hasSize(1);
+        assertThat(outcome.err()).contains("no/such.conf", "cluster-config");
+    }
+
+    @Test
+    void aSplitThatCannotBeNamesWhatWorks() {
+        Outcome outcome = run("generate", "--model", "tales", "--prompt", "Hello", "--tensor-parallel", "5");
+
+        assertThat(outcome.exitCode()).isEqualTo(1);
+        assertThat(outcome.err()).contains("tensor-parallel = 5", "4", "these work: 1 to 4");
+    }
+
+    @Test
+    void inspectListsTensorsAndTheFingerprint() throws Exception {
+        Outcome outcome = run("inspect", "--model", "tales", "--fingerprint", "--json");
+
+        assertThat(outcome.exitCode()).isZero();
+        JsonNode root = new ObjectMapper().readTree(outcome.out());
+        assertThat(root.path("num_hidden_layers").asInt()).isEqualTo(8);
+        assertThat(root.path("tensors")).isNotEmpty();
+        assertThat(root.path("fingerprint").asText()).matches("[0-9a-f]{64}");
+    }
+
+    @Test
+    void writesTheSameLogitsHoweverTheModelIsSplit(@TempDir Path directory) throws Exception {
+        Path whole = directory.resolve("whole.json");
+        String ids = "2046,421,430,258,393,11,396,282";
+        assertThat(run("logits", "--model", "tales", "--input-ids", ids, "--greedy", "6", "--out", whole.toString())
+                        .exitCode())
+                .isZero();
+
+        for (String split : List.of("1x2", "1x3", "1x4", "2x1", "2x2", "4x2")) {
+            Path file = directory.resolve(split + ".json");
+            Outcome outcome = run(
+                    "logits",
+                    "--model",
+                    "tales",
+                    "--input-ids",
+                    ids,
+                    "--greedy",
+                    "6",
+                    "--pipeline-parallel",
+                    split.substring(0, 1),
+                    "--tensor-parallel",
+                    split.substring(2),
+                    "--prefill-chunk",
+                    "3",
+                    "--out",
+                    file.toString());
+
+            assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+            assertThat(file).as(split).hasSameBinaryContentAs(whole);
+        }
+        JsonNode root = new ObjectMapper().readTree(whole.toFile());
+        assertThat(root.path("logits")).hasSize(8);
+        assertThat(root.path("logits").get(0)).hasSize(2048);
+        assertThat(root.path("greedy_ids")).hasSize(6);
+    }
+
+    @Test
+    void tellsTheStoryOfTheGoldenFile() throws Exception {
+        JsonNode golden = new ObjectMapper()
+                .readTree(Files.readString(Installation.bundledModel().resolve("golden.json")));
+
+        Outcome outcome = run(
+                "generate",
+                "--model",
+                "tales",
+                "--prompt",
+                golden.path("input_text").asText(),
+                "--max-new-tokens",
+                String.valueOf(golden.path("greedy_ids").size()),
+                "--tensor-parallel",
+                "2");
+
+        assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+        assertThat(outcome.out().strip())
+                .isEqualTo((golden.path("input_text").asText()
+                                + golden.path("greedy_text").asText())
+                        .strip());
+    }
+}

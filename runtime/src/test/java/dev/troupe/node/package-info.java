@@ -1,0 +1,4 @@
+@NullMarked
+package dev.troupe.node;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,84 @@
+package dev.troupe.samples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.troupe.config.NodeConfig;
+import dev.troupe.node.TroupeNode;
+import dev.troupe.weights.LoadProgress;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class SamplesTest {
+    @FunctionalInterface
+    private interface Program {
+        void main(String[] arguments) throws Exception;
+    }
+
+    @BeforeAll
+    static void runsFromTheRepository() {
+        System.setProperty(
+                "troupe.home", Path.of("..").toAbsolutePath().normalize().toString());
+    }
+
+    private static String output(Program program, String... arguments) throws Exception {
+        PrintStream before = System.out;
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        System.setOut(new PrintStream(bytes, true, StandardCharsets.UTF_8));
+        try {
+            program.main(arguments);
+        } finally {
+            System.setOut(before);
+        }
+        return bytes.toString(StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void aSingleNodeTellsAStory() throws Exception {
+        assertThat(output(SingleNodeStory::main)).hasSizeGreaterThan(100).contains("Lily");
+    }
+
+    @Test
+    void aPipelineStreamsAStory() throws Exception {
+        assertThat(output(TwoStagePipeline::main)).contains("[").hasSizeGreaterThan(150);
+    }
+
+    @Test
+    void anyNumberOfRanksGivesTheSameBits() throws Exception {
+        assertThat(output(TensorParallelOnOneMachine::main))
+                .contains("1 ranks", "2 ranks", "3 ranks", "4 ranks", "identical")
+                .doesNotContain("DIFFERENT");
+    }
+
+    @Test
+    void anActorSystemOfOnesOwnAsksANode() throws Exception {
+        int port = freePort();
+        NodeConfig config = NodeConfig.load(
+                Path.of("../cluster-config/local.conf"),
+                Map.of("troupe.node.port", port, "troupe.wire.lane-port", 0, "troupe.device.threads", 1));
+        TroupeNode node = TroupeNode.start(config, LoadProgress.NONE);
+        try {
+            node.whenComplete().toCompletableFuture().get(3, TimeUnit.MINUTES);
+
+            String story = output(OwnActorSystemClient::main, "127.0.0.1:" + port);
+
+            assertThat(story.strip()).hasSizeGreaterThan(40).doesNotContain("model", "failed");
+        } finally {
+            node.close();
+            node.system().getWhenTerminated().toCompletableFuture().get(1, TimeUnit.MINUTES);
+        }
+    }
+
+    private static int freePort() throws Exception {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        }
+    }
+}
