@@ -110,12 +110,12 @@ public final class PipelineStage {
                 Behaviors.withTimers(timers -> new PipelineStage(context, timers, directory, answerWithin).unformed()));
     }
 
+    /** Whatever comes before a form is about an epoch that is over, and must not bring its stage back to life. */
     private Behavior<Command> unformed() {
         return Behaviors.receiveMessage(command -> switch (command) {
             case Form form -> form(form);
-            case Stop _ -> Behaviors.stopped();
-            case Connect _, Preparing _, Prepared _, NotPrepared _, Joined _ -> Behaviors.same();
-            case RankLost _, RankEnded _, Unanswered _, SchedulerEnded _ -> Behaviors.same();
+            case Connect _, Preparing _, Prepared _, NotPrepared _, Joined _, Stop _ -> Behaviors.stopped();
+            case RankLost _, RankEnded _, Unanswered _, SchedulerEnded _ -> Behaviors.stopped();
         });
     }
 

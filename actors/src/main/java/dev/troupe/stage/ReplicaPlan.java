@@ -29,6 +29,17 @@ public record ReplicaPlan(
         int kvBlocks) {
     public ReplicaPlan {
         slots = slots.stream().map(List::copyOf).toList();
+        List<Integer> ranks =
+                partition.stages().stream().map(stage -> stage.ranks().size()).toList();
+        List<Integer> places = slots.stream().map(List::size).toList();
+        if (!places.equals(ranks)) {
+            throw new IllegalArgumentException(
+                    "slots by stage = %s, expected one for every rank: %s".formatted(places, ranks));
+        }
+        if (kvBlockSize < 1 || kvBlocks < 1) {
+            throw new IllegalArgumentException(
+                    "kvBlockSize=%d, kvBlocks=%d, expected at least 1 of each".formatted(kvBlockSize, kvBlocks));
+        }
     }
 
     /** What a rank holds, for people: {@code layers 4 to 7, KV groups 0 to 1}. */

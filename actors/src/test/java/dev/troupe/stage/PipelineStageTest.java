@@ -212,6 +212,16 @@ class PipelineStageTest {
         scheduler.expectTerminated(other);
     }
 
+    @Test
+    void isNotBroughtBackToLifeByOldNews() {
+        ActorRef<PipelineStage.Command> late = kit().spawn(
+                        PipelineStage.create((id, of) -> ranks.get(id.rank()).getRef()));
+
+        late.tell(new PipelineStage.RankLost(new ShardId(EPOCH, 1, 0), "node a was removed"));
+
+        scheduler.expectTerminated(late);
+    }
+
     private static ManualTime time() {
         return ManualTime.get(kit().system());
     }

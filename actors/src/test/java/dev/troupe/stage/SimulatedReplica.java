@@ -1,6 +1,5 @@
 package dev.troupe.stage;
 
-import dev.troupe.kvstore.KvType;
 import dev.troupe.model.Partition;
 import dev.troupe.model.ShardCompute;
 import dev.troupe.tensor.Floats;
@@ -35,7 +34,7 @@ final class SimulatedReplica {
             BiFunction<Integer, Integer, ShardCompute> computes) {
         this.random = random;
         this.partition = partition;
-        ReplicaPlan plan = new ReplicaPlan("counting", 0, "", "", partition, List.of(), KvType.F32, blockSize, blocks);
+        ReplicaPlan plan = TestPlans.plan(partition, "here", blockSize, blocks);
         for (int stage = 0; stage < partition.stages().size(); stage++) {
             List<StepRunner> ranks = new ArrayList<>();
             for (int rank = 0; rank < partition.stages().get(stage).ranks().size(); rank++) {

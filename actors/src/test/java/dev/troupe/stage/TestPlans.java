@@ -39,10 +39,15 @@ final class TestPlans {
 
     /** A plan with every rank on a slot called {@code slot}. */
     static ReplicaPlan plan(Partition partition, String slot) {
+        return plan(partition, slot, BLOCK_SIZE, BLOCKS);
+    }
+
+    /** The same with its own cache. */
+    static ReplicaPlan plan(Partition partition, String slot, int blockSize, int blocks) {
         List<List<String>> slots = partition.stages().stream()
                 .map(stage -> Collections.nCopies(stage.ranks().size(), slot))
                 .toList();
-        return new ReplicaPlan("counting", 0, "", "", partition, slots, KvType.F32, BLOCK_SIZE, BLOCKS);
+        return new ReplicaPlan("counting", 0, "", "", partition, slots, KvType.F32, blockSize, blocks);
     }
 
     static SequenceStart greedy(int... prompt) {
