@@ -164,14 +164,19 @@ class AttentionBitsTest {
             qkv.set(39, 32, Float.NaN);
             TokenBatch batch = batch(32, new int[] {5}, new int[] {40});
             BitSet expected = new BitSet();
-            try (KvStore store = store(type, 1, 16, 32, 40)) {
-                BACKENDS.reference.storeKv(store, 1, qkv, batch, expected);
-            }
-            for (VectorKernels kernels : BACKENDS.vector) {
-                try (KvStore store = store(type, 1, 16, 32, 40)) {
-                    BitSet actual = new BitSet();
-                    kernels.storeKv(store, 1, qkv, batch, actual);
-                    assertThat(actual).isEqualTo(expected);
+            try (KvStore expectedStore = store(type, 1, 16, 32, 40)) {
+                BACKENDS.reference.storeKv(expectedStore, 1, qkv, batch, expected);
+                for (VectorKernels kernels : BACKENDS.vector) {
+                    try (KvStore store = store(type, 1, 16, 32, 40)) {
+                        BitSet actual = new BitSet();
+                        kernels.storeKv(store, 1, qkv, batch, actual);
+                        assertThat(actual).isEqualTo(expected);
+                        // what is not finite is stored as zero
+                        assertThat(store.keys(1).mismatch(expectedStore.keys(1)))
+                                .isEqualTo(-1);
+                        assertThat(store.values(1).mismatch(expectedStore.values(1)))
+                                .isEqualTo(-1);
+                    }
                 }
             }
             assertThat(expected.cardinality()).isEqualTo(type == KvType.F16 ? 3 : 2);
