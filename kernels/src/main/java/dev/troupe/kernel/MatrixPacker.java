@@ -1,6 +1,7 @@
 package dev.troupe.kernel;
 
 import dev.troupe.tensor.DType;
+import dev.troupe.tensor.LargePages;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -73,7 +74,7 @@ public final class MatrixPacker {
         DType type = first.type();
         ColumnPieces pieces = ColumnPieces.of(toColumn - fromColumn, fromColumn % 32);
         long bytes = Math.multiplyExact(PackedMatrix.groupBytes(type, pieces), (long) Math.ceilDiv(rows, GROUP));
-        MemorySegment memory = arena.allocate(Math.addExact(bytes, PADDING), PADDING);
+        MemorySegment memory = LargePages.allocate(arena, Math.addExact(bytes, PADDING), PADDING);
         PackedMatrix packed = new PackedMatrix(type, rows, firstColumn, pieces, memory);
         int row = 0;
         for (Rows part : parts) {

@@ -1,5 +1,6 @@
 package dev.troupe.kernel;
 
+import dev.troupe.tensor.LargePages;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
@@ -42,7 +43,7 @@ public final class MemoryCeiling {
         long share = bytes / threads / STEP * STEP;
         long[] nanos = new long[passes + 2];
         try (Arena arena = Arena.ofShared()) {
-            MemorySegment memory = arena.allocate(share * threads, 64);
+            MemorySegment memory = LargePages.allocate(arena, share * threads, 64);
             memory.fill((byte) 1);
             CyclicBarrier barrier = new CyclicBarrier(threads + 1);
             List<Thread> readers = new ArrayList<>();

@@ -1,5 +1,6 @@
 package dev.troupe.kvstore;
 
+import dev.troupe.tensor.LargePages;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -47,8 +48,10 @@ public final class KvStore implements AutoCloseable {
         this.keys = new MemorySegment[layers];
         this.values = new MemorySegment[layers];
         for (int layer = 0; layer < layers; layer++) {
-            keys[layer] = arena.allocate(Math.multiplyExact(keyBlockBytes(), (long) blocks) + 64, ALIGNMENT);
-            values[layer] = arena.allocate(Math.multiplyExact(valueBlockBytes(), (long) blocks) + 64, ALIGNMENT);
+            keys[layer] =
+                    LargePages.allocate(arena, Math.multiplyExact(keyBlockBytes(), (long) blocks) + 64, ALIGNMENT);
+            values[layer] =
+                    LargePages.allocate(arena, Math.multiplyExact(valueBlockBytes(), (long) blocks) + 64, ALIGNMENT);
         }
     }
 

@@ -10,6 +10,7 @@ import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
 import org.apache.pekko.stream.javadsl.Sink;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
@@ -24,7 +25,7 @@ import picocli.CommandLine.Spec;
         name = "bench",
         description = {
             "Measures prefill and decode of one sequence, and in the same run the read bandwidth of the memory.",
-            "Medians over the runs; the first run warms up and does not count."
+            "Medians over the runs, after at least one run that warms up and does not count."
         },
         mixinStandardHelpOptions = true,
         sortOptions = false,
@@ -75,6 +76,13 @@ final class BenchCommand implements Callable<Integer> {
             description = "runs that count, at least 3 (default: 3)")
     private int runs;
 
+    @Option(
+            names = "--warm-up",
+            paramLabel = "SECONDS",
+            defaultValue = "10",
+            description = "run at least so long before (default: 10): the JIT compiles every process of its own")
+    private int warmUp;
+
     @Mixin
     private final SplitChoice split = new SplitChoice();
 
@@ -90,9 +98,9 @@ final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        if (prompt < 1 || generate < 2 || runs < 3) {
-            throw new CommandFailure("--prompt %d --generate %d --runs %d; expected at least 1, 2 and 3"
-                    .formatted(prompt, generate, runs));
+        if (prompt < 1 || generate < 2 || runs < 3 || warmUp < 0) {
+            throw new CommandFailure("--prompt %d --generate %d --runs %d --warm-up %d; expected at least 1, 2, 3 and 0"
+                    .formatted(prompt, generate, runs, warmUp));
         }
         ModelLocation location = ModelLocation.of(which.location());
         int threads = engine.threads() * Math.max(1, split.tensorParallel() * split.pipelineParallel());
@@ -102,11 +110,12 @@ final class BenchCommand implements Callable<Integer> {
         BenchReport report;
         try (Troupe troupe = Engines.open(location, split, engine)) {
             BenchReport.Weights weights = BenchReport.Weights.of(location);
-            for (int run = 0; run <= runs; run++) {
-                BenchReport.Run measured = run(troupe, weights.vocabularySize());
-                if (run > 0) {
-                    counted.add(measured);
-                }
+            long warm = System.nanoTime() + TimeUnit.SECONDS.toNanos(warmUp);
+            do {
+                run(troupe, weights.vocabularySize());
+            } while (System.nanoTime() - warm < 0);
+            for (int run = 0; run < runs; run++) {
+                counted.add(run(troupe, weights.vocabularySize()));
             }
             report = new BenchReport(which.location(), threads, readers, ceiling, weights, counted);
         }
