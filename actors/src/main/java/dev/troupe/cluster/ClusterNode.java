@@ -7,6 +7,7 @@ import dev.troupe.cluster.guardian.Promises;
 import dev.troupe.cluster.identity.EntityIds;
 import dev.troupe.cluster.identity.Incarnation;
 import dev.troupe.cluster.identity.NodeRole;
+import dev.troupe.cluster.identity.Slot;
 import dev.troupe.cluster.placement.Placer;
 import dev.troupe.cluster.slot.EntityKind;
 import dev.troupe.cluster.slot.SlotHomes;
@@ -52,6 +53,7 @@ public final class ClusterNode {
     private final ShardRoster roster = new ShardRoster();
     private final SlotHomes homes = new SlotHomes();
     private final Misfits misfits = new Misfits();
+    private final Suspects suspects = new Suspects();
     private final SlotSharding sharding;
     private final ActorRef<NodeWatch.Command> watch;
     private final ActorRef<Placement.Request> placer;
@@ -60,7 +62,6 @@ public final class ClusterNode {
         self = Incarnation.self(system);
         roles = roles(system);
         sharding = new SlotSharding(system, homes);
-        Suspects suspects = new Suspects();
         watch = NodeWatch.start(system, new NodeWatch.Setup(self, suspects, ANSWER_WITHIN));
         placer = system.systemActorOf(
                 Placer.create(new Placer.Setup(
@@ -152,6 +153,18 @@ public final class ClusterNode {
     /** Members and the slots that may be used from here. */
     public SlotHomes homes() {
         return homes;
+    }
+
+    /**
+     * Slots of {@code role} that may be used from here and whose node is not lost, in an order that is the same on all
+     * nodes. A node that something speaks against, but that may still answer, counts as live: where nodes disagreed about
+     * it for a moment, two schedulers of one replica would take each other's epochs away.
+     */
+    public List<Slot> live(NodeRole role) {
+        Set<Incarnation> lost = suspects.lost();
+        return homes.now().homes(role).stream()
+                .filter(slot -> !lost.contains(slot.node()))
+                .toList();
     }
 
     /** Members that cannot serve one replica together with this node. */

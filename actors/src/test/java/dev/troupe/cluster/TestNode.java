@@ -40,6 +40,7 @@ public final class TestNode implements AutoCloseable {
     static final List<String> LOSSES = new CopyOnWriteArrayList<>();
 
     private final ActorSystem<Void> system;
+    private final String lane;
     private final ClusterNode node;
     private final ActorRef<NodeGuardian.Command> guardian;
     private final ActorRef<SlotResolver.Command> resolver;
@@ -65,6 +66,7 @@ public final class TestNode implements AutoCloseable {
     }
 
     private TestNode(Options options) {
+        lane = lane(options);
         system = ActorSystem.create(Behaviors.empty(), "troupe", config(options));
         ClusterNode.Started started = ClusterNode.start(system, profile(options), _ -> List.of(shards(), stages()));
         node = started.node();
@@ -84,10 +86,15 @@ public final class TestNode implements AutoCloseable {
                 Map.of("tensor model.norm.weight", "norm-" + options.fingerprint()));
         return new NodeProfile(
                 compute ? List.of(new DeviceProfile("cpu0", 1, 1L << 28)) : List.of(),
-                "",
+                lane(options),
                 options.numerics(),
                 List.of(new ModelSpec(card, Models.config(8, 4, 2048), options.numerics(), null, KvType.F16, 32, 64)),
                 new PlacementTimes(Duration.ofMillis(400), Duration.ofSeconds(8)));
+    }
+
+    /** Nobody listens there. */
+    private static String lane(Options options) {
+        return options.host() + ":9";
     }
 
     private static EntityKind<TensorShard.Command> shards() {
@@ -141,6 +148,11 @@ public final class TestNode implements AutoCloseable {
     public void join(Address seed) {
         Cluster cluster = Cluster.get(system);
         cluster.manager().tell(Join.create(seed));
+    }
+
+    /** Where it says that it listens for tensors. */
+    public String lane() {
+        return lane;
     }
 
     /** Where it is. */

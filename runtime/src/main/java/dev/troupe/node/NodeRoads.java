@@ -1,20 +1,17 @@
 package dev.troupe.node;
 
 import dev.troupe.cluster.identity.Incarnation;
-import dev.troupe.cluster.watch.NodeWatch;
+import dev.troupe.cluster.watch.LaneLosses;
 import dev.troupe.config.NodeConfig;
 import dev.troupe.config.WireConfig;
 import dev.troupe.stage.LaneRegistry;
 import dev.troupe.stage.TensorRoad;
 import dev.troupe.wire.ArteryRoad;
 import dev.troupe.wire.kryo.KryoSerializer;
-import dev.troupe.wire.lane.LaneAddress;
-import dev.troupe.wire.lane.LaneListener;
 import dev.troupe.wire.lane.LaneSettings;
 import dev.troupe.wire.lane.TensorLane;
 import java.io.IOException;
 import java.time.Duration;
-import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.jspecify.annotations.Nullable;
 
@@ -25,7 +22,6 @@ final class NodeRoads implements AutoCloseable {
 
     private final @Nullable TensorLane lane;
     private final TensorRoad road;
-    private volatile @Nullable ActorRef<NodeWatch.Command> watch;
 
     private NodeRoads(NodeConfig config, ActorSystem<?> system) throws IOException {
         if (config.wire().tensors() == WireConfig.Road.ARTERY) {
@@ -35,7 +31,7 @@ final class NodeRoads implements AutoCloseable {
             lane = TensorLane.open(
                     settings(config, Incarnation.self(system).uid()),
                     KryoSerializer.of(system).codec(),
-                    new Lost());
+                    new LaneLosses(system));
             road = lane;
         }
     }
@@ -72,11 +68,6 @@ final class NodeRoads implements AutoCloseable {
                 STRANGERS);
     }
 
-    /** Tells {@code watch} from now on about lost peers. */
-    void report(ActorRef<NodeWatch.Command> to) {
-        watch = to;
-    }
-
     /** Where this node listens for tensors; empty where there is no lane. */
     String address() {
         return lane == null ? "" : lane.address().toString();
@@ -94,16 +85,6 @@ final class NodeRoads implements AutoCloseable {
     public void close() {
         if (lane != null) {
             lane.close();
-        }
-    }
-
-    private final class Lost implements LaneListener {
-        @Override
-        public void lost(LaneAddress peer, long incarnation, String reason) {
-            ActorRef<NodeWatch.Command> to = watch;
-            if (to != null) {
-                to.tell(new NodeWatch.LaneLost(peer.toString(), reason));
-            }
         }
     }
 }

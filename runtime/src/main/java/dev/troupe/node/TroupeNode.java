@@ -82,7 +82,6 @@ public final class TroupeNode implements AutoCloseable {
         this.roads = openRoads();
         system.getWhenTerminated().thenRun(roads::close);
         this.started = ClusterNode.start(system, profile(), this::kinds);
-        roads.report(started.node().watch());
         whenComplete(COMPLETE_WITHIN).thenRun(() -> complete = true);
         if (started.node().roles().contains(NodeRole.FRONTEND)) {
             startFrontEnd();
@@ -179,7 +178,7 @@ public final class TroupeNode implements AutoCloseable {
         return new GenerationId(entityId.substring(0, entityId.lastIndexOf('@')), slot.toString());
     }
 
-    /** The scheduler lives on the first control slot that can be reached: all nodes order them alike. */
+    /** The scheduler lives on the first control slot whose node is not lost: all nodes order them alike. */
     private Router router(ClusterNode node) {
         return asked -> asked.equals(model) ? scheduler(node) : Optional.empty();
     }
@@ -188,7 +187,7 @@ public final class TroupeNode implements AutoCloseable {
         if (!complete) {
             return Optional.empty();
         }
-        return node.homes().now().homes(NodeRole.CONTROL).stream()
+        return node.live(NodeRole.CONTROL).stream()
                 .findFirst()
                 .map(slot -> node.sharding()
                         .entity(SCHEDULER, EntityIds.scheduler(EntityIds.replica(model, REPLICA), slot)));

@@ -125,6 +125,13 @@ final class Ballot {
         return sites().size() < devices;
     }
 
+    /** Whether devices have been refused and none is left. */
+    boolean isHopeless() {
+        return sites().isEmpty()
+                && !isUnsettled()
+                && votes.values().stream().anyMatch(vote -> vote instanceof Vote.Unfit);
+    }
+
     /** What every asked node said, for people. */
     String account() {
         return asked.isEmpty()

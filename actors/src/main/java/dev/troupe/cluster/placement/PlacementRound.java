@@ -167,6 +167,9 @@ final class PlacementRound {
         if (patient && (!ballot.hasAll(expected()) || ballot.isUnsettled())) {
             return Behaviors.same();
         }
+        if (ballot.isHopeless() && ballot.hasAll(expected())) {
+            return answer(new Placement.NotPlaced("no node can take part in %s: %s".formatted(replica, account())));
+        }
         List<Site> sites = ballot.sites();
         if (sites.isEmpty() || !ballot.isUsable(control())) {
             return Behaviors.same();

@@ -9,8 +9,8 @@ import java.time.Duration;
  * @param deadline for an epoch at all
  */
 public record PlacementTimes(Duration patience, Duration deadline) {
-    /** Half a second, ten seconds. */
-    public static final PlacementTimes DEFAULT = new PlacementTimes(Duration.ofMillis(500), Duration.ofSeconds(10));
+    /** Half a second, eight seconds: less than a scheduler waits by default, so that it hears the reason. */
+    public static final PlacementTimes DEFAULT = new PlacementTimes(Duration.ofMillis(500), Duration.ofSeconds(8));
 
     public PlacementTimes {
         if (!patience.isPositive() || deadline.compareTo(patience) < 0) {

@@ -13,20 +13,25 @@ import org.apache.pekko.actor.ActorRef;
 import org.apache.pekko.actor.Address;
 import org.apache.pekko.cluster.sharding.ShardCoordinator;
 import org.apache.pekko.dispatch.Futures;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import scala.collection.immutable.IndexedSeq;
 import scala.concurrent.Future;
 
 /**
- * Where a slot lives: on the node that its name says. It is allocated there or, when that incarnation is gone or has no
- * region yet, not at all; nothing is ever moved.
+ * Where a slot lives: on the node that its name says. It is allocated there or not at all, and nothing is ever moved. A
+ * slot of a member without a region is an error, which the coordinator logs; one of an incarnation that is no member any
+ * more, or leaves, is what remains after every end of a node, and stays unanswered.
  */
 public final class BySlotAllocation extends ShardCoordinator.AbstractShardAllocationStrategy {
+    private static final Logger LOG = LoggerFactory.getLogger(BySlotAllocation.class);
+
     private final Incarnation self;
     private final Supplier<? extends Collection<Incarnation>> members;
 
     /**
      * @param self this node: a region without a host in its address is its own
-     * @param members who is in the cluster now
+     * @param members who is in the cluster now and does not leave
      */
     public BySlotAllocation(Incarnation self, Supplier<? extends Collection<Incarnation>> members) {
         this.self = self;
@@ -43,8 +48,8 @@ public final class BySlotAllocation extends ShardCoordinator.AbstractShardAlloca
             return Futures.failed(new UnknownHomeException(String.valueOf(e.getMessage())));
         }
         if (!members.get().contains(node)) {
-            return Futures.failed(new UnknownHomeException("slot %s cannot be used: %s is not a member; members: %s"
-                    .formatted(shardId, node, names(members.get()))));
+            LOG.debug("slot {} has no home: {} is gone", shardId, node);
+            return Futures.<ActorRef>promise().future();
         }
         Optional<ActorRef> region = current.keySet().stream()
                 .filter(candidate -> isOn(node, candidate))

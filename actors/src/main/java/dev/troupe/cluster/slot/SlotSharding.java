@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -19,6 +20,7 @@ import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.Props;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.cluster.MemberStatus;
 import org.apache.pekko.cluster.sharding.typed.ClusterShardingSettings;
 import org.apache.pekko.cluster.sharding.typed.javadsl.ClusterSharding;
 import org.apache.pekko.cluster.sharding.typed.javadsl.Entity;
@@ -34,6 +36,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class SlotSharding {
     private static final Logger LOG = LoggerFactory.getLogger(SlotSharding.class);
+    private static final Set<MemberStatus> HERE_TO_STAY =
+            Set.of(MemberStatus.joining(), MemberStatus.weaklyUp(), MemberStatus.up());
     private static final Duration RETRY = Duration.ofMillis(250);
 
     /** Fast while a node joins; a small bound on what waits for a slot that has no home. */
@@ -135,6 +139,7 @@ public final class SlotSharding {
 
     private Collection<Incarnation> members() {
         return StreamSupport.stream(Cluster.get(system).state().getMembers().spliterator(), false)
+                .filter(member -> HERE_TO_STAY.contains(member.status()))
                 .map(Incarnation::of)
                 .toList();
     }

@@ -107,6 +107,15 @@ public final class NodeWatch {
         return system.systemActorOf(create(setup), NAME, Props.empty());
     }
 
+    /** The watch of {@code system}'s own node, which must have started. */
+    static ActorRef<Command> local(ActorSystem<?> system) {
+        return at(system, Cluster.get(system).selfMember().address());
+    }
+
+    private static ActorRef<Command> at(ActorSystem<?> system, Address address) {
+        return ActorRefResolver.get(system).resolveActorRef("%s/system/%s".formatted(address, NAME));
+    }
+
     private static Behavior<Command> create(Setup setup) {
         return Behaviors.setup(context -> Behaviors.withTimers(timers -> {
             NodeWatch watch = new NodeWatch(context, timers, setup);
@@ -133,7 +142,7 @@ public final class NodeWatch {
             case LaneLost lost -> {
                 members.forEach((node, address) -> {
                     if (!node.equals(setup.self())) {
-                        at(address).tell(new LaneReport(setup.self(), lost.lane(), lost.reason()));
+                        at(context.getSystem(), address).tell(new LaneReport(setup.self(), lost.lane(), lost.reason()));
                     }
                 });
                 laneLost(setup.self(), lost.lane(), lost.reason());
@@ -150,6 +159,7 @@ public final class NodeWatch {
             case Unanswered unanswered -> {
                 String suspicion = asked.remove(unanswered.node());
                 if (suspicion != null) {
+                    setup.suspects().lose(unanswered.node());
                     lost(unanswered.node(), suspicion + " and does not answer");
                 }
             }
@@ -168,6 +178,7 @@ public final class NodeWatch {
             cleared(node);
         } else if (status.equals(MemberStatus.leaving()) || status.equals(MemberStatus.exiting())) {
             if (members.remove(node) != null) {
+                setup.suspects().lose(node);
                 lost(node, "leaves the cluster");
             }
         }
@@ -226,9 +237,5 @@ public final class NodeWatch {
         for (Tenant tenant : loss.tenants()) {
             tenant.stage().tell(new PipelineStage.RankLost(tenant.id(), reason));
         }
-    }
-
-    private ActorRef<Command> at(Address address) {
-        return ActorRefResolver.get(context.getSystem()).resolveActorRef("%s/system/%s".formatted(address, NAME));
     }
 }
