@@ -27,7 +27,8 @@ import picocli.CommandLine.Spec;
             NodeCommand.class,
             LogitsCommand.class,
             InspectCommand.class,
-            BenchCommand.class
+            BenchCommand.class,
+            BenchExchangeCommand.class
         },
         footerHeading = "%nExamples:%n",
         footer = {

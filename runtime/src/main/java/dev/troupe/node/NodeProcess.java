@@ -40,6 +40,13 @@ public final class NodeProcess implements AutoCloseable {
      * @throws UncheckedIOException if the process cannot be started
      */
     public static NodeProcess start(String name, Path log, List<String> jvmOptions, List<String> arguments) {
+        List<String> node = new ArrayList<>(List.of("node", "--exit-with-parent"));
+        node.addAll(arguments);
+        return startCommand(name, log, jvmOptions, node);
+    }
+
+    /** Starts any command of {@code troupe}; it must end by itself when its standard input closes. */
+    public static NodeProcess startCommand(String name, Path log, List<String> jvmOptions, List<String> arguments) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         // An agent (a debugger, a coverage recorder) watches one process, not those that it starts.
@@ -48,7 +55,7 @@ public final class NodeProcess implements AutoCloseable {
                 .forEach(command::add);
         command.add("-Dtroupe.home=" + Installation.home().toAbsolutePath());
         command.addAll(jvmOptions);
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), MAIN, "node", "--exit-with-parent"));
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), MAIN));
         command.addAll(arguments);
         try {
             Process process = new ProcessBuilder(command)

@@ -16,7 +16,7 @@ import org.apache.pekko.actor.typed.ActorSystem;
 import org.jspecify.annotations.Nullable;
 
 /** How a node's floats come and go: over its tensor lane, or over Artery. */
-final class NodeRoads implements AutoCloseable {
+public final class NodeRoads implements AutoCloseable {
     private static final Duration REDIAL = Duration.ofMillis(200);
     private static final int STRANGERS = 128;
 
@@ -41,7 +41,7 @@ final class NodeRoads implements AutoCloseable {
      *
      * @throws IOException if the lane's port cannot be bound
      */
-    static NodeRoads open(NodeConfig config, ActorSystem<?> system) throws IOException {
+    public static NodeRoads open(NodeConfig config, ActorSystem<?> system) throws IOException {
         try {
             return new NodeRoads(config, system);
         } catch (IOException e) {
@@ -69,15 +69,17 @@ final class NodeRoads implements AutoCloseable {
     }
 
     /** Where this node listens for tensors; empty where there is no lane. */
-    String address() {
+    public String address() {
         return lane == null ? "" : lane.address().toString();
     }
 
-    TensorRoad road() {
+    /** Sends floats. */
+    public TensorRoad road() {
         return road;
     }
 
-    LaneRegistry registry() {
+    /** Where shards say that they live here. */
+    public LaneRegistry registry() {
         return lane == null ? LaneRegistry.NONE : lane;
     }
 

@@ -38,12 +38,13 @@ class CommandLineTest {
         Outcome outcome = run("--help");
 
         assertThat(outcome.exitCode()).isZero();
-        assertThat(outcome.out()).contains("demo", "generate", "node", "logits", "inspect", "bench", "Exit codes");
+        assertThat(outcome.out())
+                .contains("demo", "generate", "node", "logits", "inspect", "bench", "bench-exchange", "Exit codes");
     }
 
     @Test
     void everyCommandHasExamples() {
-        for (String command : List.of("demo", "generate", "node", "logits", "inspect", "bench")) {
+        for (String command : List.of("demo", "generate", "node", "logits", "inspect", "bench", "bench-exchange")) {
             Outcome outcome = run(command, "--help");
 
             assertThat(outcome.exitCode()).isZero();
@@ -153,5 +154,39 @@ class CommandLineTest {
                 .isEqualTo((golden.path("input_text").asText()
                                 + golden.path("greedy_text").asText())
                         .strip());
+    }
+
+    @Test
+    void benchmarksAModelBesideTheCeiling() throws Exception {
+        Outcome outcome =
+                run("bench", "--model", "tales", "--prompt", "8", "--generate", "4", "--warm-up", "0", "--json");
+
+        assertThat(outcome.exitCode()).isZero();
+        JsonNode report = new ObjectMapper().readTree(outcome.out());
+        assertThat(report.get("decode_tokens_per_second").asDouble()).isPositive();
+        assertThat(report.get("read_ceiling_bytes_per_second").asDouble()).isGreaterThan(1e8);
+        assertThat(report.get("weight_bytes_per_token").asLong()).isGreaterThan(1_000_000);
+    }
+
+    @Test
+    void benchmarksAnExchangeOverEveryRoad() throws Exception {
+        Outcome outcome = run("bench-exchange", "--bytes", "4,8192", "--rounds", "30", "--json");
+
+        assertThat(outcome.exitCode()).isZero();
+        JsonNode rows = new ObjectMapper().readTree(outcome.out());
+        assertThat(rows)
+                .extracting(row -> row.get("road").asText())
+                .contains("raw socket", "lane, plain", "artery, plain");
+        assertThat(rows)
+                .allSatisfy(row -> assertThat(row.get("median_us").asDouble()).isPositive());
+    }
+
+    @Test
+    void anExchangeThatFitsNoFrameIsOneSentence() {
+        Outcome outcome = run("bench-exchange", "--bytes", "1048576");
+
+        assertThat(outcome.exitCode()).isEqualTo(1);
+        assertThat(outcome.err().lines()).hasSize(1);
+        assertThat(outcome.err()).contains("--bytes 1048576", "131072");
     }
 }
