@@ -108,13 +108,20 @@ public final class Troupe implements AutoCloseable {
      * @param model registered id
      * @param ready whether a full plan is placed
      * @param nodes nodes of the cluster as this front end knows them
+     * @param refused those of them that cannot serve together with this front end's node, each with the reason
      * @param placement who hosts which layers, heads and vocabulary rows, as a drawing
      * @param numerics numerics id
      */
     public record Description(
-            String model, boolean ready, List<String> nodes, List<String> placement, String numerics) {
+            String model,
+            boolean ready,
+            List<String> nodes,
+            List<String> refused,
+            List<String> placement,
+            String numerics) {
         public Description {
             nodes = List.copyOf(nodes);
+            refused = List.copyOf(refused);
             placement = List.copyOf(placement);
         }
     }

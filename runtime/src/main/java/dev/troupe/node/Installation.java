@@ -19,6 +19,14 @@ public final class Installation {
         return home().resolve("runtime/src/main/models").resolve(BUNDLED_MODEL);
     }
 
+    /** Directory of what is remembered for this user and can be made again. */
+    static Path userCache() {
+        String caches = System.getenv("XDG_CACHE_HOME");
+        return caches == null || caches.isBlank()
+                ? Path.of(System.getProperty("user.home"), ".cache", "troupe")
+                : Path.of(caches, "troupe");
+    }
+
     /** Directory of the ready configurations. */
     public static Path clusterConfig() {
         return home().resolve("cluster-config");

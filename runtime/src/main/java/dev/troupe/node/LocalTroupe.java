@@ -126,7 +126,13 @@ public final class LocalTroupe {
                         store.eosTokens(model),
                         () -> generation(system, Router.single(model, scheduler)),
                         new ReplicaDescriber(
-                                system, store.config(model), model, numerics, () -> Optional.of(scheduler), List::of)));
+                                system,
+                                store.config(model),
+                                model,
+                                numerics,
+                                () -> Optional.of(scheduler),
+                                List::of,
+                                List::of)));
     }
 
     private static RecipientRef<Generation.Command> generation(ActorSystem<Void> system, Router router) {

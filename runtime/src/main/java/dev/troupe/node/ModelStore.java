@@ -1,5 +1,6 @@
 package dev.troupe.node;
 
+import dev.troupe.cluster.guardian.ModelCard;
 import dev.troupe.cluster.guardian.WeightCache;
 import dev.troupe.config.KvConfig;
 import dev.troupe.config.NodeConfig;
@@ -20,17 +21,19 @@ import dev.troupe.stage.ShardLoader;
 import dev.troupe.tensor.Ints;
 import dev.troupe.text.Tokenizer;
 import dev.troupe.weights.LoadProgress;
-import dev.troupe.weights.RowCheck;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /** The checkpoints that a process has registered, and the packed weights it keeps of them. Safe for use by many threads. */
 public final class ModelStore implements ShardLoader, AutoCloseable {
     private final Map<String, Checkpoint> checkpoints = new LinkedHashMap<>();
+    private final Map<String, ModelIdentity> identities = new ConcurrentHashMap<>();
     private final WeightCache<ShardWeights> cache;
     private final KernelProvider kernels;
     private final LoadProgress progress;
@@ -58,6 +61,30 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
             throw e;
         }
         return store;
+    }
+
+    /**
+     * Finds out what the checkpoints are, as other nodes must have them, and from now on checks every row that is loaded
+     * against it. Each is read once for that, and remembered until one of its files changes.
+     *
+     * @throws IOException if a checkpoint cannot be read
+     */
+    public void identify(NodeConfig config) throws IOException {
+        for (Map.Entry<String, Checkpoint> entry : checkpoints.entrySet()) {
+            String id = entry.getKey();
+            ModelLocation location =
+                    ModelLocation.of(Objects.requireNonNull(config.models().get(id)));
+            identities.put(id, ModelIdentity.of(id, location, entry.getValue(), progress));
+        }
+    }
+
+    /** What this node says of a registered model. */
+    public ModelCard card(String model) {
+        return identity(model).card();
+    }
+
+    private ModelIdentity identity(String model) {
+        return identities.getOrDefault(model, ModelIdentity.unchecked(model));
     }
 
     /** The shape of a registered model. */
@@ -103,7 +130,8 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
         ShardWeights weights = cache.get(
                 new WeightCache.Key(plan.model(), plan.fingerprint(), slice),
                 () -> new WeightCache.Loaded<>(
-                        WeightLoader.load(checkpoint, slice, RowCheck.NONE, progress),
+                        WeightLoader.load(
+                                checkpoint, slice, identity(plan.model()).check(), progress),
                         WeightLoader.bytes(checkpoint, slice)));
         Kernels own = kernels.create();
         try {

@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param numerics numerics id
  * @param scheduler finds the scheduler, if there is one
  * @param nodes members as this node knows them
+ * @param refused members that cannot take part, each with the reason
  */
 record ReplicaDescriber(
         ActorSystem<?> system,
@@ -32,7 +33,8 @@ record ReplicaDescriber(
         String model,
         String numerics,
         Supplier<Optional<RecipientRef<Scheduler.Command>>> scheduler,
-        Supplier<List<String>> nodes)
+        Supplier<List<String>> nodes,
+        Supplier<List<String>> refused)
         implements FrontEnd.Describer {
     private static final Duration WITHIN = Duration.ofSeconds(2);
 
@@ -61,7 +63,7 @@ record ReplicaDescriber(
                                                 .toList())
                                         .toList())
                         .lines();
-        return new Troupe.Description(model, plan != null, nodes.get(), picture, numerics);
+        return new Troupe.Description(model, plan != null, nodes.get(), refused.get(), picture, numerics);
     }
 
     /** A slot without the incarnation, which people do not want to read. */

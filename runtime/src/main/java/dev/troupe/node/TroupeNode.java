@@ -3,9 +3,7 @@ package dev.troupe.node;
 import dev.troupe.client.FrontEnd;
 import dev.troupe.cluster.ClusterNode;
 import dev.troupe.cluster.NodeProfile;
-import dev.troupe.cluster.guardian.ModelCard;
 import dev.troupe.cluster.guardian.PromisedLoader;
-import dev.troupe.cluster.guardian.RegisteredModel;
 import dev.troupe.cluster.identity.EntityIds;
 import dev.troupe.cluster.identity.NodeRole;
 import dev.troupe.cluster.identity.Slot;
@@ -32,7 +30,6 @@ import dev.troupe.weights.LoadProgress;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletionStage;
@@ -76,7 +73,7 @@ public final class TroupeNode implements AutoCloseable {
         this.numerics = NumericsId.exact(config.kv().type()).value();
         this.kernels =
                 KernelProvider.choose(config.device().kernels(), config.device().threads());
-        this.store = ModelStore.open(config, kernels, progress);
+        this.store = identified(ModelStore.open(config, kernels, progress));
         this.system = ActorSystem.create(Behaviors.empty(), FrontEnd.SYSTEM, config.pekko());
         system.getWhenTerminated().thenRun(store::close);
         this.roads = openRoads();
@@ -98,6 +95,17 @@ public final class TroupeNode implements AutoCloseable {
         return new TroupeNode(config, progress);
     }
 
+    /** Only a node that knows what it has may join: others compare themselves with it. */
+    private ModelStore identified(ModelStore opened) throws IOException {
+        try {
+            opened.identify(config);
+            return opened;
+        } catch (IOException | RuntimeException e) {
+            opened.close();
+            throw e;
+        }
+    }
+
     private NodeRoads openRoads() throws IOException {
         try {
             return NodeRoads.open(config, system);
@@ -114,7 +122,7 @@ public final class TroupeNode implements AutoCloseable {
                 config.replica().tensorParallel());
         List<ModelSpec> models = config.models().keySet().stream()
                 .map(id -> new ModelSpec(
-                        new ModelCard(new RegisteredModel(id, ""), Map.of()),
+                        store.card(id),
                         store.config(id),
                         numerics,
                         null,
@@ -214,7 +222,15 @@ public final class TroupeNode implements AutoCloseable {
                                 () -> scheduler(node),
                                 () -> node.homes().now().nodes().stream()
                                         .map(info -> info.node().hostPort())
-                                        .toList())));
+                                        .toList(),
+                                this::refused)));
+    }
+
+    /** Members that cannot serve one replica together with this node, each with the reason. */
+    public List<String> refused() {
+        return started.node().misfits().now().entrySet().stream()
+                .map(misfit -> "%s: %s".formatted(misfit.getKey().hostPort(), misfit.getValue()))
+                .toList();
     }
 
     /** This process, as others know it: {@code host:port#uid}. */
