@@ -28,7 +28,8 @@ import picocli.CommandLine.Spec;
             LogitsCommand.class,
             InspectCommand.class,
             BenchCommand.class,
-            BenchExchangeCommand.class
+            BenchExchangeCommand.class,
+            CertsCommand.class
         },
         footerHeading = "%nExamples:%n",
         footer = {
@@ -36,6 +37,7 @@ import picocli.CommandLine.Spec;
             "  troupe generate --model tales --prompt \"Once upon a time\"",
             "  troupe generate --model tales --prompt \"Lily\" --pipeline-parallel 2 --tensor-parallel 2 --nodes 3",
             "  troupe node --config cluster-config/seed-1.conf",
+            "  troupe certs --out certs --nodes 10.0.0.1 10.0.0.2 10.0.0.3",
             "",
             "Exit codes: 0 done, 1 failed (one sentence on standard error says why), 2 wrong usage, 130 interrupted."
         })

@@ -39,12 +39,22 @@ class CommandLineTest {
 
         assertThat(outcome.exitCode()).isZero();
         assertThat(outcome.out())
-                .contains("demo", "generate", "node", "logits", "inspect", "bench", "bench-exchange", "Exit codes");
+                .contains(
+                        "demo",
+                        "generate",
+                        "node",
+                        "logits",
+                        "inspect",
+                        "bench",
+                        "bench-exchange",
+                        "certs",
+                        "Exit codes");
     }
 
     @Test
     void everyCommandHasExamples() {
-        for (String command : List.of("demo", "generate", "node", "logits", "inspect", "bench", "bench-exchange")) {
+        for (String command :
+                List.of("demo", "generate", "node", "logits", "inspect", "bench", "bench-exchange", "certs")) {
             Outcome outcome = run(command, "--help");
 
             assertThat(outcome.exitCode()).isZero();
