@@ -25,7 +25,7 @@ final class Admission {
             return otherProtocol(hello);
         }
         if (!hello.to().equals(own.toString())) {
-            return "this is the lane %s, not %s: every node must know it under one address, troupe.wire.lane.host"
+            return "this is the lane %s, not %s: every node must know it under one address, troupe.node.host and troupe.wire.lane-port"
                     .formatted(own, hello.to());
         }
         LaneAddress from;

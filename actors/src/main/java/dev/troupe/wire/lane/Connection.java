@@ -142,7 +142,7 @@ final class Connection {
     }
 
     private boolean secured(SelectionKey ready) throws IOException {
-        Pipe.Need need = pipe.handshake();
+        Pipe.Need need = pipe.handshake(() -> lane.loop().execute(this::resume));
         switch (need) {
             case READ -> ready.interestOps(SelectionKey.OP_READ);
             case WRITE -> ready.interestOps(SelectionKey.OP_WRITE);
@@ -224,6 +224,9 @@ final class Connection {
     /** The other side has dialed. */
     private void answer(Hello hello) throws IOException {
         String objection = lane.admission().objection(hello);
+        if (objection == null) {
+            objection = pipe.objectionTo(LaneAddress.parse(hello.from()));
+        }
         if (objection != null) {
             refuse(objection);
             throw new IOException(objection);
@@ -241,6 +244,9 @@ final class Connection {
     /** The other side answers our greeting. */
     private void answered(Hello hello, Link wanted) throws IOException {
         String objection = lane.admission().objectionToAnswer(hello, wanted.peer());
+        if (objection == null) {
+            objection = pipe.objectionTo(wanted.peer());
+        }
         if (objection != null) {
             throw new IOException(objection);
         }

@@ -5,6 +5,7 @@ import dev.troupe.wire.frame.FrameException;
 import dev.troupe.wire.frame.FramePool;
 import dev.troupe.wire.frame.Hello;
 import dev.troupe.wire.kryo.WireCodec;
+import dev.troupe.wire.tls.TlsIdentity;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
@@ -24,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class LanePort {
     private final LaneSettings settings;
+    private final @Nullable TlsIdentity tls;
+    private final FramePool tlsBuffers = new FramePool(TlsPipe.BUFFER);
     private final WireCodec codec;
     private final FramePool pool;
     private final FramePool greetingPool = new FramePool(Connection.GREETING);
@@ -49,8 +52,10 @@ final class LanePort {
         }
     }
 
+    /** @param tls null on loopback only */
     LanePort(
             LaneSettings settings,
+            @Nullable TlsIdentity tls,
             WireCodec codec,
             FramePool pool,
             LaneCounters counters,
@@ -58,12 +63,13 @@ final class LanePort {
             Consumer<Delivery> deliveries)
             throws IOException {
         this.settings = settings;
+        this.tls = tls;
         this.codec = codec;
         this.pool = pool;
         this.counters = counters;
         this.listener = listener;
         this.deliveries = deliveries;
-        this.server = listen(settings);
+        this.server = listen(settings, tls != null);
         int bound = ((InetSocketAddress) server.getLocalAddress()).getPort();
         this.address = new LaneAddress(settings.host(), settings.port() == 0 ? bound : settings.port());
         this.admission = new Admission(codec.types().protocol(), address);
@@ -71,17 +77,28 @@ final class LanePort {
         this.loop = new LaneLoop("troupe-lane-" + address, this::tick, this::end);
     }
 
-    private static ServerSocketChannel listen(LaneSettings settings) throws IOException {
+    private static ServerSocketChannel listen(LaneSettings settings, boolean secured) throws IOException {
+        InetSocketAddress at = new InetSocketAddress(settings.bindHost(), settings.bindPort());
+        if (at.isUnresolved()) {
+            throw new IOException(
+                    "the tensor lane cannot listen on %s: the host name is unknown; set troupe.node.bind-host"
+                            .formatted(settings.bindHost()));
+        }
+        if (!secured && !at.getAddress().isLoopbackAddress()) {
+            throw new IllegalArgumentException(
+                    "the tensor lane does not listen on %s:%d without TLS, because anybody who can reach it could feed it numbers: make certificates with troupe certs --out DIR --nodes %s and set troupe.wire.tls { enabled = on, directory = DIR }, or bind to 127.0.0.1"
+                            .formatted(settings.bindHost(), settings.bindPort(), settings.host()));
+        }
         ServerSocketChannel server = ServerSocketChannel.open();
         try {
             server.setOption(StandardSocketOptions.SO_REUSEADDR, true);
-            server.bind(new InetSocketAddress(settings.bindHost(), settings.bindPort()));
+            server.bind(at);
             server.configureBlocking(false);
             return server;
         } catch (IOException e) {
             server.close();
             throw new IOException(
-                    "the tensor lane cannot listen on %s:%d: %s; set troupe.wire.lane.port to a free one, or to 0"
+                    "the tensor lane cannot listen on %s:%d: %s; set troupe.wire.lane-port to a free one, or to 0"
                             .formatted(settings.bindHost(), settings.bindPort(), e.getMessage()),
                     e);
         }
@@ -124,7 +141,7 @@ final class LanePort {
                             .formatted(strangers.size()));
                 } else {
                     prepare(channel);
-                    Connection.accepted(this, channel, new PlainPipe(channel));
+                    Connection.accepted(this, channel, accepted(channel));
                 }
             }
         } catch (IOException e) {
@@ -190,7 +207,7 @@ final class LanePort {
             try {
                 prepare(channel);
                 boolean connected = channel.connect(resolved);
-                Connection.dialed(this, channel, new PlainPipe(channel), link, connected);
+                Connection.dialed(this, channel, dialed(channel, link.peer()), link, connected);
             } catch (IOException e) {
                 channel.close();
                 throw e;
@@ -206,6 +223,16 @@ final class LanePort {
         if (replaced != null) {
             replaced(peer, replaced, "it asks for a new connection");
         }
+    }
+
+    private Pipe accepted(SocketChannel channel) {
+        return tls == null ? new PlainPipe(channel) : new TlsPipe(channel, tls.server(), tlsBuffers);
+    }
+
+    private Pipe dialed(SocketChannel channel, LaneAddress peer) {
+        return tls == null
+                ? new PlainPipe(channel)
+                : new TlsPipe(channel, tls.client(peer.host(), peer.port()), tlsBuffers);
     }
 
     // What happens to connections.

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Deque;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** The bytes of one connection, plain or encrypted. Reading belongs to the I/O thread, writing to one thread at a time. */
 interface Pipe {
@@ -19,8 +20,16 @@ interface Pipe {
         WORK
     }
 
-    /** Goes on with the handshake as far as it goes without waiting. */
-    Need handshake() throws IOException;
+    /**
+     * Goes on with the handshake as far as it goes without waiting.
+     *
+     * @param workDone called from another thread when {@link Need#WORK} has been done
+     */
+    Need handshake(Runnable workDone) throws IOException;
+
+    /** Why the other side, which says that it is {@code peer}, has not proven it; null when it has or need not. */
+    @Nullable
+    String objectionTo(LaneAddress peer);
 
     /** Bytes put into {@code target}; 0 when there are none now, −1 at the end. */
     int read(ByteBuffer target) throws IOException;

@@ -6,6 +6,7 @@ import java.nio.channels.SocketChannel;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** Bytes as they are: loopback only. */
 final class PlainPipe implements Pipe {
@@ -19,8 +20,13 @@ final class PlainPipe implements Pipe {
     }
 
     @Override
-    public Need handshake() {
+    public Need handshake(Runnable workDone) {
         return Need.NOTHING;
+    }
+
+    @Override
+    public @Nullable String objectionTo(LaneAddress peer) {
+        return null;
     }
 
     @Override

@@ -11,10 +11,12 @@ import dev.troupe.wire.frame.FrameEncoder;
 import dev.troupe.wire.frame.FramePool;
 import dev.troupe.wire.frame.Hello;
 import dev.troupe.wire.kryo.WireCodec;
+import dev.troupe.wire.tls.TlsIdentity;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
 import org.apache.pekko.actor.typed.ActorRef;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A node's road for floats: framed TCP to other nodes' lanes, two connections a peer (steps, and bulk), of which the
@@ -32,22 +34,38 @@ public final class TensorLane implements TensorRoad, LaneRegistry, AutoCloseable
     private final LanePort port;
     private final String address;
 
-    private TensorLane(LaneSettings settings, WireCodec codec, LaneListener listener) throws IOException {
+    private TensorLane(LaneSettings settings, @Nullable TlsIdentity tls, WireCodec codec, LaneListener listener)
+            throws IOException {
         FramePool pool = new FramePool(settings.maxFrame());
         this.encoder = new FrameEncoder(codec, pool, settings.maxFrame());
         this.shards = new ShardTable(settings.earlyBytes(), counters);
-        this.port = new LanePort(settings, codec, pool, counters, listener, shards::deliver);
+        this.port = new LanePort(settings, tls, codec, pool, counters, listener, shards::deliver);
         this.address = port.address().toString();
+    }
+
+    /**
+     * Listens in plain text and starts the I/O thread.
+     *
+     * @param codec of the node's actor system
+     * @throws IOException if the port cannot be bound
+     * @throws IllegalArgumentException if the address is not on loopback
+     */
+    public static TensorLane open(LaneSettings settings, WireCodec codec, LaneListener listener) throws IOException {
+        return open(settings, null, codec, listener);
     }
 
     /**
      * Listens and starts the I/O thread.
      *
+     * @param tls who this node is; null for plain text on loopback
      * @param codec of the node's actor system
      * @throws IOException if the port cannot be bound
+     * @throws IllegalArgumentException if there is no TLS and the address is not on loopback
      */
-    public static TensorLane open(LaneSettings settings, WireCodec codec, LaneListener listener) throws IOException {
-        TensorLane lane = new TensorLane(settings, codec, listener);
+    public static TensorLane open(
+            LaneSettings settings, @Nullable TlsIdentity tls, WireCodec codec, LaneListener listener)
+            throws IOException {
+        TensorLane lane = new TensorLane(settings, tls, codec, listener);
         lane.port.start();
         return lane;
     }

@@ -147,7 +147,7 @@ class HostileClientsTest {
 
             assertThat(((Hello.Refusal) client.answer()).reason())
                     .isEqualTo(
-                            "this is the lane %s, not 10.0.0.9:7400: every node must know it under one address, troupe.wire.lane.host"
+                            "this is the lane %s, not 10.0.0.9:7400: every node must know it under one address, troupe.node.host and troupe.wire.lane-port"
                                     .formatted(target.address()));
             assertRefused(client);
         }

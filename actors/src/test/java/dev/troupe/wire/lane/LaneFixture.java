@@ -9,6 +9,7 @@ import dev.troupe.tensor.Floats;
 import dev.troupe.wire.kryo.FakeRefs;
 import dev.troupe.wire.kryo.WireCodec;
 import dev.troupe.wire.kryo.WireTypes;
+import dev.troupe.wire.tls.TlsIdentity;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -18,6 +19,7 @@ import java.util.function.BooleanSupplier;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
+import org.jspecify.annotations.Nullable;
 
 /** Lanes on loopback addresses, probes as shards, and what a test needs to say about them. */
 final class LaneFixture implements AutoCloseable {
@@ -45,8 +47,12 @@ final class LaneFixture implements AutoCloseable {
     }
 
     TensorLane open(LaneSettings settings, LaneListener listener) {
+        return open(settings, null, listener);
+    }
+
+    TensorLane open(LaneSettings settings, @Nullable TlsIdentity tls, LaneListener listener) {
         try {
-            TensorLane lane = TensorLane.open(settings, codec, listener);
+            TensorLane lane = TensorLane.open(settings, tls, codec, listener);
             lanes.add(lane);
             return lane;
         } catch (IOException e) {

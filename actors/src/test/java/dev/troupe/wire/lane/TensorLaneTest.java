@@ -374,7 +374,7 @@ class TensorLaneTest {
         assertThatThrownBy(() -> TensorLane.open(same, fixture.codec, LaneListener.NONE))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("127.0.0.1:" + lane.address().port())
-                .hasMessageContaining("troupe.wire.lane.port");
+                .hasMessageContaining("troupe.wire.lane-port");
     }
 
     private static LaneSettings settings(String host, long queueBytes, long earlyBytes) {
