@@ -88,6 +88,8 @@ public final class Generation {
 
     record Durable(long entries) implements Reading {}
 
+    record Seek() implements Computing {}
+
     record Tick() implements Computing {}
 
     record Lingered() implements Computing {}
@@ -97,14 +99,21 @@ public final class Generation {
     /**
      * How a generation behaves.
      *
+     * @param schedulerComing how long it waits for a scheduler to be there at all, while the cluster forms
      * @param schedulerSilence the longest that nothing may be heard from the scheduler, which answers at once when asked
      * @param firstSubscriber how long it waits for the first subscriber
      * @param entriesPerEvent the most entries in one event
      */
-    public record Settings(Duration schedulerSilence, Duration firstSubscriber, int entriesPerEvent) {
+    public record Settings(
+            Duration schedulerComing, Duration schedulerSilence, Duration firstSubscriber, int entriesPerEvent) {
         /** The usual ones. */
         public static Settings standard() {
-            return new Settings(Duration.ofSeconds(15), Duration.ofSeconds(30), 64);
+            return new Settings(Duration.ofMinutes(1), Duration.ofSeconds(15), Duration.ofSeconds(30), 64);
+        }
+
+        /** The same with another wait for a scheduler. */
+        public Settings withSchedulerComing(Duration time) {
+            return new Settings(time, schedulerSilence, firstSubscriber, entriesPerEvent);
         }
     }
 

@@ -23,6 +23,8 @@ final class Ownership {
     static final String LINGER = "linger";
     private static final String TICK = "tick";
     private static final String DEADLINE = "deadline";
+    private static final String SEEK = "seek";
+    private static final Duration SEEK_EVERY = Duration.ofMillis(100);
 
     /** Questions that a scheduler may leave unanswered. */
     private static final int QUESTIONS = 3;
@@ -39,6 +41,8 @@ final class Ownership {
     private final Behavior<Generation.Command> running = Behaviors.receiveMessage(this::running);
     private final Behavior<Generation.Command> ended = Behaviors.receiveMessage(this::ended);
 
+    private Router router = _ -> new Router.Nobody();
+    private Duration sought = Duration.ZERO;
     private @Nullable RecipientRef<Scheduler.Command> scheduler;
     private @Nullable ActorRef<Scheduler.Command> watched;
     private @Nullable GenerationFailure failure;
@@ -65,15 +69,38 @@ final class Ownership {
         this.updates = context.messageAdapter(Scheduler.Update.class, Generation.FromScheduler::new);
     }
 
-    Behavior<Generation.Command> begin(Router router) {
+    Behavior<Generation.Command> begin(Router by) {
+        router = by;
         timers.startSingleTimer(DEADLINE, new Generation.Overdue(), request.deadline());
-        Optional<RecipientRef<Scheduler.Command>> found = router.scheduler(request.model());
-        if (found.isEmpty()) {
-            String reason = "nobody serves model %s; ask for one that is registered".formatted(request.model());
-            fail(new GenerationFailure(GenerationFailure.Kind.INVALID, reason));
-            return advance();
+        timers.startTimerWithFixedDelay(SEEK, new Generation.Seek(), SEEK_EVERY);
+        seekScheduler();
+        return advance();
+    }
+
+    /** While the cluster forms there is no scheduler yet: a request that comes early waits for it. */
+    private void seekScheduler() {
+        switch (router.scheduler(request.model())) {
+            case Router.Found(RecipientRef<Scheduler.Command> found) -> submit(found);
+            case Router.Nobody() -> {
+                String reason = "nobody serves model %s; ask for one that is registered".formatted(request.model());
+                fail(new GenerationFailure(GenerationFailure.Kind.INVALID, reason));
+            }
+            case Router.NotYet(String missing)
+            when sought.compareTo(settings.schedulerComing()) < 0 -> {
+                sought = sought.plus(SEEK_EVERY);
+                context.getLog().debug("generation {} waits: {}", id, missing);
+            }
+            case Router.NotYet(String missing) ->
+                fail(new GenerationFailure(
+                        GenerationFailure.Kind.UNAVAILABLE,
+                        "model %s could not be served within %s s: %s"
+                                .formatted(request.model(), seconds(settings.schedulerComing()), missing)));
         }
-        scheduler = found.get();
+    }
+
+    private void submit(RecipientRef<Scheduler.Command> to) {
+        scheduler = to;
+        timers.cancel(SEEK);
         Duration betweenQuestions = settings.schedulerSilence().dividedBy(QUESTIONS + 1L);
         timers.startTimerWithFixedDelay(TICK, new Generation.Tick(), betweenQuestions);
         Submission submission = new Submission(
@@ -85,7 +112,6 @@ final class Ownership {
                 request.finish(),
                 request.returns());
         tellScheduler(new Scheduler.Submit(submission, updates));
-        return advance();
     }
 
     private void tellScheduler(Scheduler.Command command) {
@@ -113,6 +139,7 @@ final class Ownership {
         switch (command) {
             case Generation.FromScheduler(Scheduler.Update update) -> onUpdate(update);
             case Generation.SchedulerGone _ -> fail(lost("its scheduler%s has ended".formatted(where())));
+            case Generation.Seek _ -> seekScheduler();
             case Generation.Tick _ -> askScheduler();
             case Generation.End(int choice, int completionTokens) -> endChoice(choice, completionTokens);
             case Generation.Cancel _ -> cancel();
@@ -301,6 +328,7 @@ final class Ownership {
         if (!transcript.isFinished()) {
             return running;
         }
+        timers.cancel(SEEK);
         timers.cancel(TICK);
         if (watched != null) {
             context.unwatch(watched);

@@ -29,7 +29,7 @@ class GenerationTest {
     private static final GenerationId ID = new GenerationId("g1", "test");
     private static final Epoch EPOCH = new Epoch(2, 1);
     private static final Generation.Settings SETTINGS =
-            new Generation.Settings(Duration.ofSeconds(8), Duration.ofSeconds(20), 3);
+            new Generation.Settings(Duration.ofSeconds(5), Duration.ofSeconds(8), Duration.ofSeconds(20), 3);
     private static final GenerationRequest REQUEST =
             GenerationRequest.of("m", Ints.of(1, 2)).maxTokens(5).traceId("t").build();
 
@@ -346,6 +346,60 @@ class GenerationTest {
         assertThat(expectFailure())
                 .isEqualTo(new GenerationFailure(
                         GenerationFailure.Kind.INVALID, "nobody serves model other; ask for one that is registered"));
+    }
+
+    @Test
+    void waitsForASchedulerWhileTheClusterForms() {
+        AtomicReference<Router.Route> route = new AtomicReference<>(new Router.NotYet("node b is missing"));
+        ActorRef<Generation.Command> generation =
+                kit.spawn(Generation.create(ID, _ -> route.get(), MemoryTokenLog::open, SETTINGS));
+        generation.tell(new Generation.Start(REQUEST, started.getRef()));
+        started.expectMessage(new Generation.Started(ID, generation));
+        time.timePasses(SETTINGS.schedulerComing().minusSeconds(1));
+        assertThat(status(generation).finished()).isFalse();
+        scheduler.expectNoMessage(Duration.ZERO);
+
+        route.set(new Router.Found(scheduler.getRef()));
+        time.timePasses(Duration.ofSeconds(1));
+
+        assertThat(scheduler
+                        .expectMessageClass(Scheduler.Submit.class)
+                        .submission()
+                        .id())
+                .isEqualTo(ID);
+        scheduler.expectNoMessage(Duration.ZERO);
+    }
+
+    @Test
+    void saysWhatIsMissingWhenNoSchedulerComes() {
+        ActorRef<Generation.Command> generation = kit.spawn(
+                Generation.create(ID, _ -> new Router.NotYet("node b is missing"), MemoryTokenLog::open, SETTINGS));
+        generation.tell(new Generation.Start(REQUEST, started.getRef()));
+        subscribe(generation, 1, 0, 9);
+        started.receiveMessage();
+
+        time.timePasses(SETTINGS.schedulerComing());
+
+        assertThat(expectFailure())
+                .isEqualTo(new GenerationFailure(
+                        GenerationFailure.Kind.UNAVAILABLE,
+                        "model m could not be served within 5.0 s: node b is missing"));
+        subscriber.expectTerminated(generation);
+    }
+
+    @Test
+    void stopsWaitingForASchedulerWhenItIsCancelled() {
+        ActorRef<Generation.Command> generation = kit.spawn(
+                Generation.create(ID, _ -> new Router.NotYet("node b is missing"), MemoryTokenLog::open, SETTINGS));
+        generation.tell(new Generation.Start(REQUEST, started.getRef()));
+        started.receiveMessage();
+        subscribe(generation, 1, 0, 9);
+
+        generation.tell(Generation.Cancel.INSTANCE);
+
+        subscriber.expectMessage(entries(0, new LogEntry.Finished(0, 0, FinishReason.CANCELLED)));
+        subscriber.expectMessage(new GenerationEvent.Ended(ID, 2, 0));
+        subscriber.expectTerminated(generation);
     }
 
     @Test

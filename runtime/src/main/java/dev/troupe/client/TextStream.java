@@ -5,6 +5,7 @@ import dev.troupe.generation.GenerationEvent;
 import dev.troupe.generation.GenerationRequest;
 import dev.troupe.generation.LogEntry;
 import dev.troupe.sampling.SamplingParameters;
+import dev.troupe.serving.GenerationFailure;
 import dev.troupe.serving.Output;
 import dev.troupe.serving.Returns;
 import dev.troupe.stage.Want;
@@ -34,6 +35,9 @@ public final class TextStream {
     private static final Duration CHECK_EVERY = Duration.ofSeconds(5);
     private static final long SUBSCRIPTION = 1;
 
+    /** A generation answers its start at once, whatever it has to wait for afterwards. */
+    private static final Duration START_WITHIN = Duration.ofSeconds(15);
+
     private final ActorContext<Command> context;
     private final Work work;
     private final RecipientRef<Generation.Command> generation;
@@ -43,6 +47,7 @@ public final class TextStream {
     private final Map<Integer, Integer> tokens = new HashMap<>();
     private final ActorRef<GenerationEvent> subscriber;
     private int credit;
+    private boolean started;
     private boolean asked;
     private boolean complete;
     private long heardAt = System.nanoTime();
@@ -77,6 +82,8 @@ public final class TextStream {
     private record FromGeneration(GenerationEvent event) implements Command {}
 
     private record Check() implements Command {}
+
+    private record StartOverdue() implements Command {}
 
     /**
      * A request in tokens, and what turns its tokens into text.
@@ -135,6 +142,7 @@ public final class TextStream {
 
     private void begin(TimerScheduler<Command> timers) {
         timers.startTimerWithFixedDelay(new Check(), CHECK_EVERY);
+        timers.startSingleTimer(new StartOverdue(), START_WITHIN);
         client.tell(new StreamReader.Opened(context.getSelf()));
         generation.tell(new Generation.Start(
                 work.request(), context.messageAdapter(Generation.Started.class, GenerationStarted::new)));
@@ -158,9 +166,23 @@ public final class TextStream {
                     return cancel();
                 }
             }
-            case GenerationStarted started -> {
+            case StartOverdue overdue -> {
+                if (!started) {
+                    generation.tell(Generation.Cancel.INSTANCE);
+                    complete = true;
+                    buffer.add(new StreamReader.Failed(new GenerationFailure(
+                            GenerationFailure.Kind.UNAVAILABLE,
+                            "no generation was started for request %s within %d s; this front end may be forming or leaving: send the request again, or to another front end"
+                                    .formatted(work.request().traceId(), START_WITHIN.toSeconds()))));
+                }
+            }
+            case GenerationStarted answer -> {
+                if (started || complete) {
+                    return Behaviors.same();
+                }
+                started = true;
                 buffer.add(new StreamReader.Event(new TextEvent.Started(
-                        started.started().id().toString(), work.request().prompt())));
+                        answer.started().id().toString(), work.request().prompt())));
                 generation.tell(new Generation.Subscribe(SUBSCRIPTION, 0, 1, subscriber));
                 asked = true;
             }

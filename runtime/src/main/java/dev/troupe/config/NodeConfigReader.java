@@ -150,7 +150,8 @@ final class NodeConfigReader {
                         waits.duration("retry"),
                         waits.duration("forming"),
                         waits.duration("first-step"),
-                        waits.duration("least-step")));
+                        waits.duration("least-step")),
+                waits.duration("cluster"));
     }
 
     private static WireConfig wire(Section section) {

@@ -2,6 +2,7 @@ package dev.troupe.config;
 
 import dev.troupe.serving.SchedulerSettings;
 import dev.troupe.serving.StepLimits;
+import java.time.Duration;
 
 /**
  * How requests become steps ({@code troupe.scheduler}).
@@ -10,12 +11,18 @@ import dev.troupe.serving.StepLimits;
  * @param maxGenerations known at a time
  * @param maxReturnedBytes rows that one request may ask for, in bytes
  * @param waits how long to wait for what
+ * @param clusterWait how long a request may wait for the cluster to be complete
  */
 public record SchedulerConfig(
-        StepLimits limits, int maxGenerations, long maxReturnedBytes, SchedulerSettings.Waits waits) {
+        StepLimits limits,
+        int maxGenerations,
+        long maxReturnedBytes,
+        SchedulerSettings.Waits waits,
+        Duration clusterWait) {
     public SchedulerConfig {
         Check.atLeast("scheduler.max-generations", maxGenerations, 1);
         Check.atLeast("scheduler.max-returned", maxReturnedBytes, 0);
+        Check.holds(!clusterWait.isNegative(), "scheduler.waits.cluster", clusterWait, "0 (do not wait) or more");
         Check.positive("scheduler.waits.placement", waits.placement());
         Check.positive("scheduler.waits.retry", waits.retry());
         Check.positive("scheduler.waits.forming", waits.forming());

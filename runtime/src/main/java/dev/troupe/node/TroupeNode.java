@@ -14,6 +14,7 @@ import dev.troupe.cluster.slot.SlotHomes;
 import dev.troupe.cluster.slot.SlotResolver;
 import dev.troupe.config.BindGuard;
 import dev.troupe.config.NodeConfig;
+import dev.troupe.config.SeedNode;
 import dev.troupe.generation.Generation;
 import dev.troupe.generation.MemoryTokenLog;
 import dev.troupe.kernel.KernelProvider;
@@ -169,7 +170,8 @@ public final class TroupeNode implements AutoCloseable {
                                 generationId(slot, id),
                                 router(node),
                                 MemoryTokenLog::open,
-                                Generation.Settings.standard())));
+                                Generation.Settings.standard()
+                                        .withSchedulerComing(config.scheduler().clusterWait()))));
     }
 
     private ShardHost host(ClusterNode node, Slot slot) {
@@ -188,7 +190,34 @@ public final class TroupeNode implements AutoCloseable {
 
     /** The scheduler lives on the first control slot whose node is not lost: all nodes order them alike. */
     private Router router(ClusterNode node) {
-        return asked -> asked.equals(model) ? scheduler(node) : Optional.empty();
+        return asked -> asked.equals(model)
+                ? scheduler(node).<Router.Route>map(Router.Found::new).orElseGet(() -> new Router.NotYet(missing(node)))
+                : new Router.Nobody();
+    }
+
+    /** Why there is no scheduler, for people. */
+    private String missing(ClusterNode node) {
+        SlotHomes.Snapshot now = node.homes().now();
+        int wanted = config.cluster().nodes();
+        List<String> here =
+                now.nodes().stream().map(info -> info.node().hostPort()).toList();
+        if (here.size() < wanted) {
+            List<String> absent = config.cluster().seedNodes().stream()
+                    .map(SeedNode::toString)
+                    .filter(seed -> !here.contains(seed))
+                    .toList();
+            return "%d of %d nodes are in the cluster (%s)%s; start the others, or set troupe.cluster.nodes to how many there are"
+                    .formatted(
+                            here.size(),
+                            wanted,
+                            String.join(", ", here),
+                            absent.isEmpty()
+                                    ? ""
+                                    : ", of the seed nodes " + String.join(", ", absent) + " are missing");
+        }
+        return now.homes(NodeRole.CONTROL).isEmpty() || complete
+                ? "no node with role control can be reached; members: " + String.join(", ", here)
+                : "all %d nodes are there, but not all of them know each other yet".formatted(here.size());
     }
 
     private Optional<RecipientRef<Scheduler.Command>> scheduler(ClusterNode node) {

@@ -1,6 +1,7 @@
 package dev.troupe.node;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.troupe.client.Completion;
 import dev.troupe.client.TextRequest;
@@ -71,6 +72,26 @@ class FingerprintsTest {
                     .contains("127.0.0.1")
                     .doesNotContain("127.0.0.2");
             assertThat(complete(troupe).choices().getFirst().tokens().size()).isEqualTo(4);
+        }
+    }
+
+    @Test
+    void holdEveryRowThatIsLoadedAgainstWhatIsRemembered() throws Exception {
+        Path model = ModelCopies.copy(folder, "model");
+        try (TestNodes nodes = new TestNodes(1, Map.of());
+                Troupe troupe = nodes.connect()) {
+            nodes.start(model, Map.of());
+            TestNodes.await(troupe, Troupe.Description::ready);
+        }
+        ModelCopies.damageUnseen(model, TENSOR);
+
+        try (TestNodes nodes = new TestNodes(1, Map.of());
+                Troupe troupe = nodes.connect()) {
+            nodes.start(model, Map.of());
+
+            assertThatThrownBy(() -> complete(troupe))
+                    .hasMessageContaining("of tensor '" + TENSOR + "' are not those that fingerprint")
+                    .hasMessageContaining("the file has changed or is damaged");
         }
     }
 }

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.troupe.client;
+
+import org.jspecify.annotations.NullMarked;
