@@ -27,6 +27,8 @@ class WireTypesTest {
     private static final Set<String> LOCAL = Set.of(
             // A scheduler asks the placer of its own node.
             "dev.troupe.serving.Placement$Outcome",
+            // A generation asks the router of its own node.
+            "dev.troupe.serving.Router$Route",
             // A node compares newcomers with itself.
             "dev.troupe.cluster.guardian.Acquaintance$Command",
             // A node speaks with its own resolver and watch; only reports go to other nodes.
