@@ -8,6 +8,7 @@ import dev.troupe.node.LocalCluster;
 import dev.troupe.node.LocalTroupe;
 import dev.troupe.node.ModelLocation;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -20,7 +21,12 @@ final class Engines {
         split.requireSense();
         String connect = split.connect();
         if (connect != null) {
-            return Troupe.connect(connect, ClientSystem.config());
+            Path tls = split.tlsDirectory();
+            return Troupe.connect(
+                    connect,
+                    tls == null
+                            ? ClientSystem.config(split.clientHost())
+                            : ClientSystem.config(split.clientHost(), tls));
         }
         Map<String, Object> settings = settings(model, split.pipelineParallel(), split.tensorParallel());
         settings.put("troupe.device.threads", engine.threads());
@@ -29,7 +35,8 @@ final class Engines {
         settings.put("troupe.scheduler.tokens-per-step", Math.max(256, engine.prefillChunk()));
         try (ProgressLine progress = ProgressLine.onStandardError()) {
             if (split.nodes() > 0) {
-                return LocalCluster.start(split.nodes(), settings).troupe();
+                return LocalCluster.start(split.nodes(), settings, split.tlsDirectory())
+                        .troupe();
             }
             return LocalTroupe.start(
                     NodeConfig.of(ConfigFactory.parseMap(settings)),

@@ -1,5 +1,7 @@
 package dev.troupe.cli;
 
+import dev.troupe.node.ClientSystem;
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -32,6 +34,22 @@ final class SplitChoice {
             description = "run on the cluster that this node belongs to; its configuration says how the model is split")
     private @Nullable String connect;
 
+    @Option(
+            names = "--tls-dir",
+            paramLabel = "DIR",
+            description = "where troupe certs has written ca.pem and the certificates: of a client at --client-host for"
+                    + " --connect, of the nodes and a client for --nodes (default: no TLS)")
+    private @Nullable Path tlsDirectory;
+
+    @Option(
+            names = "--client-host",
+            paramLabel = "HOST",
+            defaultValue = ClientSystem.HERE,
+            description =
+                    "with --connect: where nodes reach this program, for their answers (default: 127.0.0.1, which does for"
+                            + " nodes on this machine)")
+    private String clientHost = ClientSystem.HERE;
+
     int pipelineParallel() {
         return pipelineParallel;
     }
@@ -49,6 +67,15 @@ final class SplitChoice {
         return connect;
     }
 
+    @Nullable
+    Path tlsDirectory() {
+        return tlsDirectory;
+    }
+
+    String clientHost() {
+        return clientHost;
+    }
+
     /**
      * Checks what the options say together.
      *
@@ -59,9 +86,19 @@ final class SplitChoice {
             throw new CommandFailure(
                     "--nodes %d does not work; expected 0 (this process) to %d".formatted(nodes, LOOPBACK_NODES));
         }
+        requireSenseOfRoads();
         if (connect != null && (nodes > 0 || pipelineParallel != 1 || tensorParallel != 1)) {
             throw new CommandFailure(
                     "--connect goes without --nodes, --pipeline-parallel and --tensor-parallel: the cluster's configuration says how the model is split");
+        }
+    }
+
+    private void requireSenseOfRoads() {
+        if (tlsDirectory != null && connect == null && nodes == 0) {
+            throw new CommandFailure("--tls-dir goes with --connect or --nodes: in one process nothing travels");
+        }
+        if (!clientHost.equals(ClientSystem.HERE) && connect == null) {
+            throw new CommandFailure("--client-host goes with --connect");
         }
     }
 

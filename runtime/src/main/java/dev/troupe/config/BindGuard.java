@@ -22,13 +22,12 @@ public final class BindGuard {
                 ("troupe.node.bind-host = %s is not a loopback address and troupe.wire.tls is off: anybody who can reach it"
                                 + " could bring this node down. Run troupe certs --out certs --nodes %s (and all other nodes'"
                                 + " addresses) once, copy ca.pem and each node's certificate and key to it, and set"
-                                + " troupe.wire.tls { enabled = on, ca = \"...\", certificate = \"...\", key = \"...\" }; or bind"
-                                + " to 127.0.0.1")
+                                + " troupe.wire.tls { enabled = on, directory = \"certs\" }; or bind to 127.0.0.1")
                         .formatted(node.bindHost(), node.host()));
     }
 
     /** Whether {@code host} is a literal loopback address or {@code localhost}; names are not looked up. */
-    static boolean isLoopback(String host) {
+    public static boolean isLoopback(String host) {
         if (host.equals("localhost")) {
             return true;
         }

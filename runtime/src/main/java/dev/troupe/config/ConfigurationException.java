@@ -10,7 +10,8 @@ public final class ConfigurationException extends RuntimeException {
 
     private final @Nullable String key;
 
-    ConfigurationException(String message) {
+    /** One that concerns no single key. */
+    public ConfigurationException(String message) {
         this(null, message, null);
     }
 

@@ -8,6 +8,7 @@ import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.serving.SchedulerSettings;
 import dev.troupe.serving.StepLimits;
+import dev.troupe.wire.tls.TlsFiles;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -52,7 +53,7 @@ final class NodeConfigReader {
         ReplicaConfig replica = replica(models, Section.of(whole, "replica"));
         NodeAddress node = node(Section.of(whole, "node"));
         ClusterConfig cluster = cluster(Section.of(whole, "cluster"));
-        WireConfig wire = wire(Section.of(whole, "wire"));
+        WireConfig wire = wire(node, Section.of(whole, "wire"));
         return new NodeConfig(
                 node,
                 cluster,
@@ -154,7 +155,7 @@ final class NodeConfigReader {
                 waits.duration("cluster"));
     }
 
-    private static WireConfig wire(Section section) {
+    private static WireConfig wire(NodeAddress node, Section section) {
         Section tls = section.section("tls");
         return new WireConfig(
                 section.constant("tensors", WireConfig.Road.class),
@@ -163,9 +164,28 @@ final class NodeConfigReader {
                 section.bytes("queue-bytes"),
                 section.bytes("early-bytes"),
                 section.duration("handshake"),
-                tls.flag("enabled")
-                        ? Optional.of(new WireConfig.Tls(
-                                Path.of(tls.text("ca")), Path.of(tls.text("certificate")), Path.of(tls.text("key"))))
-                        : Optional.empty());
+                tls.flag("enabled") ? Optional.of(tls(node, tls)) : Optional.empty());
+    }
+
+    /** What is {@code auto} is called as {@code troupe certs} calls it. */
+    private static WireConfig.Tls tls(NodeAddress node, Section section) {
+        String directory = section.text("directory");
+        TlsFiles usual = TlsFiles.ofNode(Path.of(directory), node.host());
+        return new WireConfig.Tls(
+                file(section, directory, "ca", usual.ca()),
+                file(section, directory, "certificate", usual.certificate()),
+                file(section, directory, "key", usual.key()));
+    }
+
+    private static Path file(Section section, String directory, String key, Path usual) {
+        boolean auto = section.isAuto(key);
+        String text = section.text(key);
+        Check.holds(
+                auto ? !directory.isBlank() : !text.isBlank(),
+                "wire.tls." + key,
+                text.isBlank() ? "\"\"" : text,
+                "a PEM file, or troupe.wire.tls.directory = the folder that troupe certs has filled; on loopback"
+                        + " troupe.wire.tls.enabled = off does too");
+        return auto ? usual : Path.of(text);
     }
 }

@@ -3,6 +3,7 @@ package dev.troupe.config;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigValueFactory;
+import dev.troupe.wire.artery.ArteryTls;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -27,7 +28,7 @@ final class PekkoSettings {
     static Config of(NodeAddress node, ClusterConfig cluster, WireConfig wire, Config user, Config reference) {
         Map<String, Object> derived = derived(node, cluster, wire);
         Config pekko = ConfigFactory.systemProperties().withOnlyPath("pekko").withFallback(user);
-        requireNotSet(derived, pekko);
+        requireNotSet(derived, pekko.withOnlyPath("pekko"));
         Config chosen = ConfigFactory.empty();
         for (Map.Entry<String, Object> entry : derived.entrySet()) {
             chosen = chosen.withValue(
@@ -43,7 +44,8 @@ final class PekkoSettings {
 
     private static Map<String, Object> derived(NodeAddress node, ClusterConfig cluster, WireConfig wire) {
         Map<String, Object> keys = new LinkedHashMap<>();
-        keys.put("pekko.remote.artery.transport", wire.tls().isPresent() ? "tls-tcp" : "tcp");
+        keys.put("pekko.remote.artery.transport", "tcp");
+        wire.tls().ifPresent(tls -> keys.putAll(ArteryTls.settings(tls.files())));
         keys.put("pekko.remote.artery.canonical.hostname", node.host());
         keys.put("pekko.remote.artery.canonical.port", node.port());
         keys.put("pekko.remote.artery.bind.hostname", node.bindHost().equals(node.host()) ? "" : node.bindHost());

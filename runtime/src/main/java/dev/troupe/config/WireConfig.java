@@ -1,5 +1,6 @@
 package dev.troupe.config;
 
+import dev.troupe.wire.tls.TlsFiles;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
@@ -35,25 +36,16 @@ public record WireConfig(
     }
 
     /**
-     * Files in PEM.
+     * Files in PEM, relative to where the process runs.
      *
      * @param ca certificate that signed all nodes' certificates
      * @param certificate this node's
      * @param key its private key
      */
     public record Tls(Path ca, Path certificate, Path key) {
-        public Tls {
-            require("ca", ca);
-            require("certificate", certificate);
-            require("key", key);
-        }
-
-        private static void require(String key, Path file) {
-            Check.holds(
-                    !file.toString().isEmpty(),
-                    "wire.tls." + key,
-                    "\"\"",
-                    "a PEM file; troupe certs makes it, or set troupe.wire.tls.enabled = off on loopback");
+        /** The same for whoever reads them. */
+        public TlsFiles files() {
+            return new TlsFiles(ca, certificate, key);
         }
     }
 

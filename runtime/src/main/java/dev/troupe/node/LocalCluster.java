@@ -1,5 +1,6 @@
 package dev.troupe.node;
 
+import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigRenderOptions;
 import dev.troupe.client.Troupe;
@@ -16,6 +17,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** Node processes on this machine that are started together and end together. */
 public final class LocalCluster implements AutoCloseable {
@@ -26,10 +28,12 @@ public final class LocalCluster implements AutoCloseable {
     private final List<NodeProcess> processes = new ArrayList<>();
     private final Path logs;
     private final String address;
+    private final Config client;
 
-    private LocalCluster(Path logs, String address) {
+    private LocalCluster(Path logs, String address, Config client) {
         this.logs = logs;
         this.address = address;
+        this.client = client;
     }
 
     /**
@@ -50,7 +54,8 @@ public final class LocalCluster implements AutoCloseable {
                 .withFallback(ConfigFactory.parseResources("reference.conf"))
                 .getStringList("troupe.cluster.seed-nodes")
                 .getFirst();
-        LocalCluster cluster = new LocalCluster(Files.createTempDirectory("troupe-logs"), address);
+        LocalCluster cluster =
+                new LocalCluster(Files.createTempDirectory("troupe-logs"), address, ClientSystem.config());
         try {
             for (String file : files) {
                 cluster.start(file.replace(".conf", ""), directory.resolve(file));
@@ -68,10 +73,24 @@ public final class LocalCluster implements AutoCloseable {
      * @param settings by whole key, beside addresses and seeds
      */
     public static LocalCluster start(int nodes, Map<String, ?> settings) throws IOException {
+        return start(nodes, settings, null);
+    }
+
+    /**
+     * The same, under TLS.
+     *
+     * @param certificates where {@code troupe certs} has written those of the nodes, and of a client at 127.0.0.1; null for
+     *     no TLS
+     */
+    public static LocalCluster start(int nodes, Map<String, ?> settings, @Nullable Path certificates)
+            throws IOException {
         List<String> seeds = IntStream.rangeClosed(1, nodes)
                 .mapToObj(n -> "127.0.0.%d:%d".formatted(n, FIRST_PORT))
                 .toList();
-        LocalCluster cluster = new LocalCluster(Files.createTempDirectory("troupe-logs"), seeds.getFirst());
+        LocalCluster cluster = new LocalCluster(
+                Files.createTempDirectory("troupe-logs"),
+                seeds.getFirst(),
+                certificates == null ? ClientSystem.config() : ClientSystem.config(ClientSystem.HERE, certificates));
         try {
             for (int n = 1; n <= nodes; n++) {
                 Map<String, Object> own = new LinkedHashMap<>(settings);
@@ -81,6 +100,12 @@ public final class LocalCluster implements AutoCloseable {
                 own.put("troupe.cluster.seed-nodes", seeds);
                 own.put("troupe.cluster.nodes", nodes);
                 own.put("troupe.wire.lane-port", FIRST_PORT + 1);
+                if (certificates != null) {
+                    own.put("troupe.wire.tls.enabled", true);
+                    own.put(
+                            "troupe.wire.tls.directory",
+                            certificates.toAbsolutePath().toString());
+                }
                 Path file = cluster.logs.resolve("node-" + n + ".conf");
                 Files.writeString(file, ConfigFactory.parseMap(own).root().render(ConfigRenderOptions.concise()));
                 cluster.start("node-" + n, file);
@@ -102,9 +127,14 @@ public final class LocalCluster implements AutoCloseable {
         return List.copyOf(processes);
     }
 
+    /** Artery's address of the first node. */
+    String address() {
+        return address;
+    }
+
     /** Talks to the first node; closing the result does not end the nodes. */
     public Troupe connect() {
-        return Troupe.connect(address, ClientSystem.config());
+        return Troupe.connect(address, client);
     }
 
     /** Talks to the first node when it is ready; closing the result ends the nodes too. */

@@ -10,8 +10,10 @@ import dev.troupe.wire.ArteryRoad;
 import dev.troupe.wire.kryo.KryoSerializer;
 import dev.troupe.wire.lane.LaneSettings;
 import dev.troupe.wire.lane.TensorLane;
+import dev.troupe.wire.tls.TlsIdentity;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Optional;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.jspecify.annotations.Nullable;
 
@@ -23,13 +25,14 @@ public final class NodeRoads implements AutoCloseable {
     private final @Nullable TensorLane lane;
     private final TensorRoad road;
 
-    private NodeRoads(NodeConfig config, ActorSystem<?> system) throws IOException {
+    private NodeRoads(NodeConfig config, ActorSystem<?> system, @Nullable TlsIdentity tls) throws IOException {
         if (config.wire().tensors() == WireConfig.Road.ARTERY) {
             lane = null;
             road = ArteryRoad.of(system);
         } else {
             lane = TensorLane.open(
                     settings(config, Incarnation.self(system).uid()),
+                    tls,
                     KryoSerializer.of(system).codec(),
                     new LaneLosses(system));
             road = lane;
@@ -39,17 +42,12 @@ public final class NodeRoads implements AutoCloseable {
     /**
      * Opens the road that {@code config} asks for.
      *
-     * @throws IOException if the lane's port cannot be bound
+     * @throws IOException if the lane's port cannot be bound, or the files of its identity are not right
      */
     public static NodeRoads open(NodeConfig config, ActorSystem<?> system) throws IOException {
-        try {
-            return new NodeRoads(config, system);
-        } catch (IOException e) {
-            throw new IOException(
-                    "the tensor lane cannot listen on %s:%d (troupe.wire.lane-port): %s"
-                            .formatted(config.node().bindHost(), config.wire().lanePort(), e.getMessage()),
-                    e);
-        }
+        Optional<WireConfig.Tls> tls = config.wire().tls();
+        return new NodeRoads(
+                config, system, tls.isPresent() ? TlsIdentity.load(tls.get().files()) : null);
     }
 
     private static LaneSettings settings(NodeConfig config, long incarnation) {

@@ -28,6 +28,7 @@ import dev.troupe.stage.PipelineStage;
 import dev.troupe.stage.ShardHost;
 import dev.troupe.stage.TensorShard;
 import dev.troupe.weights.LoadProgress;
+import dev.troupe.wire.artery.MembershipGuard;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -35,6 +36,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletionStage;
 import org.apache.pekko.actor.typed.ActorSystem;
+import org.apache.pekko.actor.typed.Props;
 import org.apache.pekko.actor.typed.RecipientRef;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
@@ -65,10 +67,7 @@ public final class TroupeNode implements AutoCloseable {
 
     private TroupeNode(NodeConfig config, LoadProgress progress) throws IOException {
         BindGuard.require(config.node(), config.wire());
-        if (config.wire().tls().isPresent()) {
-            throw new IllegalArgumentException(
-                    "troupe.wire.tls.enabled = on does not work yet: bind to a loopback address, without TLS");
-        }
+        OwnCertificate.require(config);
         this.config = config;
         this.model = config.replica().model();
         this.numerics = NumericsId.exact(config.kv().type()).value();
@@ -77,6 +76,9 @@ public final class TroupeNode implements AutoCloseable {
         this.store = identified(ModelStore.open(config, kernels, progress));
         this.system = ActorSystem.create(Behaviors.empty(), FrontEnd.SYSTEM, config.pekko());
         system.getWhenTerminated().thenRun(store::close);
+        if (config.wire().tls().isPresent()) {
+            system.systemActorOf(MembershipGuard.create(), "troupe-membership-guard", Props.empty());
+        }
         this.roads = openRoads();
         system.getWhenTerminated().thenRun(roads::close);
         this.started = ClusterNode.start(system, profile(), this::kinds);
@@ -89,7 +91,7 @@ public final class TroupeNode implements AutoCloseable {
     /**
      * Starts a node; it joins the cluster by itself.
      *
-     * @throws IOException if a model is missing or malformed
+     * @throws IOException if a model is missing or malformed, or the files of its identity are not right
      * @throws dev.troupe.config.ConfigurationException if it would bind off loopback without TLS
      */
     public static TroupeNode start(NodeConfig config, LoadProgress progress) throws IOException {

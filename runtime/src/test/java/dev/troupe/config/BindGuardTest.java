@@ -43,8 +43,7 @@ class BindGuardTest {
                         "troupe.node.bind-host = 10.0.0.5 is not a loopback address and troupe.wire.tls is off: anybody"
                                 + " who can reach it could bring this node down. Run troupe certs --out certs --nodes 127.0.0.1 (and"
                                 + " all other nodes' addresses) once, copy ca.pem and each node's certificate and key to it, and set"
-                                + " troupe.wire.tls { enabled = on, ca = \"...\", certificate = \"...\", key = \"...\" }; or bind to"
-                                + " 127.0.0.1");
+                                + " troupe.wire.tls { enabled = on, directory = \"certs\" }; or bind to 127.0.0.1");
     }
 
     private static void require(String bindHost, boolean tls) {

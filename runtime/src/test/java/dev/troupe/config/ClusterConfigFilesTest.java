@@ -17,14 +17,14 @@ class ClusterConfigFilesTest {
     private static final String SHARED_PART = "three-seeds.conf";
 
     @Test
-    void areAllReadAndBindOnlyToLoopback() throws IOException {
+    void areAllReadAndBindToLoopbackOrHaveTls() throws IOException {
         List<Path> files;
         try (Stream<Path> all = Files.list(folder())) {
             files = all.filter(file -> file.toString().endsWith(".conf") && !file.endsWith(SHARED_PART))
                     .toList();
         }
 
-        assertThat(files).hasSizeGreaterThanOrEqualTo(4);
+        assertThat(files).hasSizeGreaterThanOrEqualTo(5);
         for (Path file : files) {
             NodeConfig config = NodeConfig.load(file);
             assertThatCode(() -> BindGuard.require(config.node(), config.wire()))
@@ -56,6 +56,15 @@ class ClusterConfigFilesTest {
             assertThat(node.node().roles()).containsExactly(NodeRole.CONTROL, NodeRole.FRONTEND, NodeRole.COMPUTE);
             assertThat(node.wire().lanePort()).isEqualTo(25521);
         });
+    }
+
+    @Test
+    void showTlsOnMachinesOfTheirOwn() {
+        NodeConfig config = NodeConfig.load(folder().resolve("machines.conf"));
+
+        assertThat(config.node().host()).isEqualTo("10.0.0.1");
+        assertThat(config.wire().tls().orElseThrow().key()).isEqualTo(Path.of("certs", "10.0.0.1-key.pem"));
+        assertThat(config.cluster().nodes()).isEqualTo(3);
     }
 
     /** Tests run in their module's directory. */

@@ -134,7 +134,7 @@ class NodeConfigTest {
         assertRefused("troupe.wire.queue-bytes = 1 KiB", "expected at least troupe.wire.frame-bytes = 262144");
         assertRefused(
                 "troupe.wire.tls.enabled = on",
-                "troupe.wire.tls.ca = \"\", expected a PEM file; troupe certs makes it");
+                "troupe.wire.tls.ca = auto, expected a PEM file, or troupe.wire.tls.directory");
         assertRefused("troupe.numerics = fast", "troupe.numerics = fast, expected exact");
         assertRefused("troupe = {", "the configuration cannot be read: ");
     }

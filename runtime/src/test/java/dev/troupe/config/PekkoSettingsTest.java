@@ -79,6 +79,21 @@ class PekkoSettingsTest {
         Config pekko = of("troupe.wire.tls { enabled = on, ca = a, certificate = b, key = c }");
 
         assertThat(pekko.getString("pekko.remote.artery.transport")).isEqualTo("tls-tcp");
+        assertThat(pekko.getString("pekko.remote.artery.ssl.ssl-engine-provider"))
+                .isEqualTo("dev.troupe.wire.artery.ArteryTls");
+        assertThat(pekko.getString("troupe.wire.tls.key")).isEqualTo("c");
+    }
+
+    @Test
+    void findTheFilesThatTroupeCertsHasWritten() {
+        Config pekko = of("""
+                troupe.node.host = "127.0.0.2"
+                troupe.wire.tls { enabled = on, directory = certs, key = "/run/secrets/key.pem" }
+                """);
+
+        assertThat(pekko.getString("troupe.wire.tls.ca")).isEqualTo("certs/ca.pem");
+        assertThat(pekko.getString("troupe.wire.tls.certificate")).isEqualTo("certs/127.0.0.2.pem");
+        assertThat(pekko.getString("troupe.wire.tls.key")).isEqualTo("/run/secrets/key.pem");
     }
 
     @Test
