@@ -130,6 +130,11 @@ public final class KernelProvider {
         return reason;
     }
 
+    /** Bits of a vector; 0 where plain loops run. */
+    public int vectorBits() {
+        return vector ? VectorKernels.vectorBits() : 0;
+    }
+
     /** New kernels with threads of their own; the caller closes them. */
     public Kernels create() {
         return vector ? new VectorKernels(WorkerPool.ofAtMost(threads)) : new ReferenceKernels();

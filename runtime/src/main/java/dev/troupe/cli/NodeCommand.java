@@ -7,7 +7,9 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.apache.pekko.actor.CoordinatedShutdown;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -64,8 +66,23 @@ final class NodeCommand implements Callable<Integer> {
                 out.flush();
             });
             node.system().getWhenTerminated().toCompletableFuture().get();
+            requireAsked(
+                    node.incarnation(), CoordinatedShutdown.get(node.system()).getShutdownReason());
         }
         return 0;
+    }
+
+    /** A node that ends because it was told to has done its work; one that the cluster put out has not. */
+    static void requireAsked(String node, Optional<CoordinatedShutdown.Reason> reason) throws IOException {
+        if (reason.isPresent()
+                && (reason.get() == CoordinatedShutdown.clusterDowningReason()
+                        || reason.get() == CoordinatedShutdown.clusterJoinUnsuccessfulReason())) {
+            throw new IOException(
+                    "node %s was put out of the cluster or never let in (%s): the others could not reach it, or it could not reach most of them; see what they logged, mend the network and start it again"
+                            .formatted(
+                                    node,
+                                    reason.get().getClass().getSimpleName().replace("$", "")));
+        }
     }
 
     private static void leaveWithParent(TroupeNode node) {

@@ -1,5 +1,6 @@
 package dev.troupe.config;
 
+import dev.troupe.kvstore.KvStore;
 import dev.troupe.kvstore.KvType;
 import java.util.OptionalInt;
 
@@ -12,15 +13,12 @@ import java.util.OptionalInt;
  * @param memoryBytes for the blocks of one rank, in bytes
  */
 public record KvConfig(KvType type, int blockSize, OptionalInt fixedBlocks, long memoryBytes) {
-    /** Attention's spans of positions, which blocks must not straddle. */
-    private static final int SPAN = 128;
-
     public KvConfig {
         Check.holds(
-                blockSize > 0 && blockSize <= SPAN && SPAN % blockSize == 0,
+                KvStore.BLOCK_SIZES.contains(blockSize),
                 "kv.block-size",
                 blockSize,
-                "a divisor of 128: 1, 2, 4, 8, 16, 32, 64 or 128");
+                "one that the kernels work with: " + KvStore.BLOCK_SIZES);
         fixedBlocks.ifPresent(blocks -> Check.atLeast("kv.blocks", blocks, 1));
         Check.atLeast("kv.memory", memoryBytes, 1);
     }

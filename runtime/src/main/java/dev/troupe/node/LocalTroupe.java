@@ -60,8 +60,7 @@ public final class LocalTroupe {
      */
     public static Troupe start(NodeConfig config, LoadProgress progress) throws IOException {
         String model = config.replica().model();
-        KernelProvider kernels =
-                KernelProvider.choose(config.device().kernels(), config.device().threads());
+        KernelProvider kernels = DeviceKernels.of(config.device());
         ModelStore store = ModelStore.open(config, kernels, progress);
         try {
             Partition.even(

@@ -71,8 +71,7 @@ public final class TroupeNode implements AutoCloseable {
         this.config = config;
         this.model = config.replica().model();
         this.numerics = NumericsId.exact(config.kv().type()).value();
-        this.kernels =
-                KernelProvider.choose(config.device().kernels(), config.device().threads());
+        this.kernels = DeviceKernels.of(config.device());
         this.store = identified(ModelStore.open(config, kernels, progress));
         this.system = ActorSystem.create(Behaviors.empty(), FrontEnd.SYSTEM, config.pekko());
         system.getWhenTerminated().thenRun(store::close);

@@ -1,15 +1,19 @@
 package dev.troupe.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.troupe.node.Installation;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import org.apache.pekko.actor.CoordinatedShutdown;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -49,6 +53,19 @@ class CommandLineTest {
                         "bench-exchange",
                         "certs",
                         "Exit codes");
+    }
+
+    @Test
+    void aNodeThatTheClusterPutsOutHasFailed() throws IOException {
+        NodeCommand.requireAsked("127.0.0.1:1#a", Optional.empty());
+        NodeCommand.requireAsked("127.0.0.1:1#a", Optional.of(CoordinatedShutdown.actorSystemTerminateReason()));
+        NodeCommand.requireAsked("127.0.0.1:1#a", Optional.of(CoordinatedShutdown.jvmExitReason()));
+
+        assertThatThrownBy(() -> NodeCommand.requireAsked(
+                        "127.0.0.1:1#a", Optional.of(CoordinatedShutdown.clusterDowningReason())))
+                .isInstanceOf(IOException.class)
+                .hasMessageStartingWith(
+                        "node 127.0.0.1:1#a was put out of the cluster or never let in (ClusterDowningReason): ");
     }
 
     @Test

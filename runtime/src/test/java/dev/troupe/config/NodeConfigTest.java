@@ -127,7 +127,11 @@ class NodeConfigTest {
         assertRefused("troupe.device.threads = none", "troupe.device.threads = none, expected a whole number");
         assertRefused(
                 "troupe.device.vector-bits = 64", "troupe.device.vector-bits = 64, expected 128, 256, 512 or auto");
-        assertRefused("troupe.kv.block-size = 48", "troupe.kv.block-size = 48, expected a divisor of 128: 1, 2, 4");
+        assertRefused(
+                "troupe.kv.block-size = 48",
+                "troupe.kv.block-size = 48, expected one that the kernels work with: [16, 32, 64, 128]");
+        assertRefused(
+                "troupe.kv.block-size = 8", "troupe.kv.block-size = 8, expected one that the kernels work with: [16");
         assertRefused("troupe.kv.memory = lots", "2: Invalid value at 'troupe.kv.memory'");
         assertRefused("troupe.scheduler.prefill-chunk = 0", "troupe.scheduler: prefill-chunk=0, expected at least 1");
         assertRefused("troupe.scheduler.waits.retry = 0s", "troupe.scheduler.waits.retry = PT0S, expected more than 0");

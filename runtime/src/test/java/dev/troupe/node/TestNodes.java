@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 
 /** Nodes of one cluster in this JVM, on 127.0.0.1 and the addresses after it. */
@@ -70,6 +71,17 @@ final class TestNodes implements AutoCloseable {
             TimeUnit.MILLISECONDS.sleep(50);
         }
         throw new AssertionError("not within %d minutes; last: %s".formatted(MINUTES, last));
+    }
+
+    /** Looks at something until it is so. */
+    static void await(String what, BooleanSupplier isSo) throws InterruptedException {
+        long end = System.nanoTime() + Duration.ofMinutes(MINUTES).toNanos();
+        while (!isSo.getAsBoolean()) {
+            if (System.nanoTime() > end) {
+                throw new AssertionError("not within %d minutes: %s".formatted(MINUTES, what));
+            }
+            TimeUnit.MILLISECONDS.sleep(50);
+        }
     }
 
     private static int freePort() {
