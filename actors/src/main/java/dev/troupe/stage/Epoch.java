@@ -4,7 +4,8 @@ import java.util.Comparator;
 
 /**
  * One agreed membership of a replica, as an ordered ballot (Lamport 1998, "The Part-Time Parliament"): a higher one
- * always wins, and no two issuers ever make the same.
+ * always wins, no two issuers ever make the same, and no issuer makes the same for two replicas, so that what is known by
+ * its epoch (shards, frames on a lane) needs no name of a replica beside it.
  *
  * @param round counts up
  * @param issuer the incarnation (member uid) of the node whose scheduler issued it

@@ -105,6 +105,36 @@ class TwoNodesTest {
         assertThat(second.issuer()).isEqualTo(two.node().self().uid());
     }
 
+    /** Shards and lanes know a rank by its epoch alone. */
+    @Test
+    void givesReplicasWhoseSchedulersShareANodeDifferentEpochs() {
+        TestProbe<Placement.Outcome> outcomes = TestProbe.create(one.system());
+        int replicas = 8;
+
+        for (int replica = 1; replica <= replicas; replica++) {
+            one.node().placer().tell(new Placement.Request("tales", replica, 2, 2, Epoch.NONE, outcomes.getRef()));
+        }
+
+        Set<ShardId> ids = new HashSet<>();
+        Set<Integer> placed = new HashSet<>();
+        for (int i = 0; i < replicas; i++) {
+            Placement.Outcome outcome = outcomes.receiveMessage(LONG);
+            assertThat(outcome).isInstanceOf(Placement.Placed.class);
+            Placement.Placed winner = (Placement.Placed) outcome;
+            placed.add(winner.plan().replica());
+            for (int s = 0; s < 2; s++) {
+                for (int r = 0; r < 2; r++) {
+                    assertThat(ids.add(new ShardId(winner.epoch(), s, r)))
+                            .as(
+                                    "rank %d of stage %d of replica %s",
+                                    r, s, winner.plan().replica())
+                            .isTrue();
+                }
+            }
+        }
+        assertThat(placed).hasSize(replicas);
+    }
+
     @Test
     void refusesALowerBallotOnEveryNode() {
         Epoch epoch = placed(one, new Epoch(1000, 0)).epoch();

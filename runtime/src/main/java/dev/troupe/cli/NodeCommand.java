@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.apache.pekko.actor.CoordinatedShutdown;
 import picocli.CommandLine.Command;
@@ -74,9 +75,12 @@ final class NodeCommand implements Callable<Integer> {
 
     /** A node that ends because it was told to has done its work; one that the cluster put out has not. */
     static void requireAsked(String node, Optional<CoordinatedShutdown.Reason> reason) throws IOException {
-        if (reason.isPresent()
-                && (reason.get() == CoordinatedShutdown.clusterDowningReason()
-                        || reason.get() == CoordinatedShutdown.clusterJoinUnsuccessfulReason())) {
+        boolean asked = reason.stream()
+                .noneMatch(
+                        Set.of(
+                                CoordinatedShutdown.clusterDowningReason(),
+                                CoordinatedShutdown.clusterJoinUnsuccessfulReason())::contains);
+        if (!asked) {
             throw new IOException(
                     "node %s was put out of the cluster or never let in (%s): the others could not reach it, or it could not reach most of them; see what they logged, mend the network and start it again"
                             .formatted(

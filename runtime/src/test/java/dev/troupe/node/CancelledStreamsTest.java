@@ -61,7 +61,9 @@ class CancelledStreamsTest {
             if (wanted.test(stats)) {
                 return stats;
             }
-            assertThat(System.nanoTime()).as("not in time: %s; last %s", what, stats).isLessThan(end);
+            assertThat(System.nanoTime())
+                    .as("not in time: %s; last %s", what, stats)
+                    .isLessThan(end);
         }
     }
 
@@ -81,9 +83,7 @@ class CancelledStreamsTest {
             SchedulerStats known = await(troupe, "the scheduler knows", stats -> stats.generations() == 1);
             SchedulerStats next = await(troupe, "one step more", stats -> stats.steps() > known.steps());
 
-            assertThat(known.completionTokens())
-                    .as("cancelled, not complete")
-                    .isLessThan(MOST_TOKENS);
+            assertThat(known.completionTokens()).as("cancelled, not complete").isLessThan(MOST_TOKENS);
             assertThat(next.generations()).as("the other still runs").isEqualTo(1);
             assertThat(next.runningSequences()).isEqualTo(1);
             assertThat(next.retiringBlocks()).isZero();
