@@ -32,6 +32,16 @@ final class Admission {
                                     settings.contextLength(),
                                     Math.max(0, settings.contextLength() - prompt)));
         }
+        if (positions > StepLimits.DESCRIBED_TOKENS) {
+            return Optional.of(
+                    "prompt of %d tokens + max_tokens %d = %d exceeds what one message between nodes describes, %d tokens; ask for at most %d"
+                            .formatted(
+                                    prompt,
+                                    maxTokens,
+                                    positions,
+                                    StepLimits.DESCRIBED_TOKENS,
+                                    Math.max(0, StepLimits.DESCRIBED_TOKENS - prompt)));
+        }
         // The last token is drawn, never computed.
         long computed = Math.max(prompt, positions - 1);
         long capacity = (long) pool.total() * pool.blockSize();

@@ -17,6 +17,12 @@ public record StepLimits(
         int runningSequences,
         int stepsInFlight,
         int rowsPerStep) {
+    /**
+     * Known tokens of all sequences that one step describes whole: with at most 5 bytes a token they leave room beside
+     * them in a message between nodes of 2 MiB.
+     */
+    public static final int DESCRIBED_TOKENS = 1 << 18;
+
     /** Kinds of rows that can be wanted of one token. */
     private static final int ROW_KINDS = 2;
 

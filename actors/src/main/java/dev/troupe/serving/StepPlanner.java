@@ -259,6 +259,7 @@ final class StepPlanner {
         private int tokensLeft;
         private int decodesLeft;
         private int rowsLeft = limits.rowsPerStep();
+        private int describedLeft = StepLimits.DESCRIBED_TOKENS;
         private int holders;
         /** An older sequence lacks blocks: no younger one gets any. */
         private boolean starved;
@@ -312,7 +313,7 @@ final class StepPlanner {
         }
 
         private boolean mayStart(Sequence sequence) {
-            if (noStarts || starved || holders >= limits.runningSequences()) {
+            if (noStarts || starved || holders >= limits.runningSequences() || sequence.known() > describedLeft) {
                 return false;
             }
             int promised = sequences.values().stream()
@@ -354,6 +355,7 @@ final class StepPlanner {
             StepEntry entry = sequence.take(step, count, blocks);
             entries.add(entry);
             taken.add(sequence);
+            describedLeft -= entry.start() == null ? 0 : entry.start().tokens().size();
             rowsLeft -= (int) entry.wants().stream()
                     .filter(want -> want.kind() != Want.Kind.TOKEN)
                     .count();

@@ -9,14 +9,19 @@ import dev.troupe.stage.Epoch;
 import dev.troupe.stage.StepBatch;
 import dev.troupe.stage.StepEntry;
 import dev.troupe.stage.StepResult;
+import dev.troupe.stage.TensorShard;
 import dev.troupe.stage.Want;
 import dev.troupe.tensor.Ints;
+import dev.troupe.wire.kryo.FakeRefs;
+import dev.troupe.wire.kryo.WireCodec;
+import dev.troupe.wire.kryo.WireTypes;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
 class StepPlannerTest {
@@ -186,6 +191,46 @@ class StepPlannerTest {
 
         assertThat(sizes).hasSizeGreaterThan(10);
         assertThat(sizes.subList(1, sizes.size())).containsOnly(3);
+    }
+
+    @Test
+    void describesNoMoreInAStepThanAMessageBetweenNodesHolds() {
+        WireCodec codec = new WireCodec(WireTypes.load(), new FakeRefs());
+        int prompt = 100_000;
+        int blocks = 64 * 1000;
+        StepPlanner planner =
+                new StepPlanner(EPOCH, new StepLimits(256, 4, 64, 256, 1, 8), new KvBlockPool(blocks, 128));
+        Ints tokens =
+                Ints.of(IntStream.generate(() -> (1 << 28) - 1).limit(prompt).toArray());
+        for (long id = 1; id <= 64; id++) {
+            planner.add(new Sequence(
+                    id,
+                    new Submission(
+                            new GenerationId("g" + id, "test"),
+                            "trace",
+                            tokens,
+                            List.of(choice()),
+                            SamplingParameters.greedy(),
+                            new FinishRule(8, Ints.of()),
+                            Returns.TOKENS_ONLY),
+                    choice()));
+        }
+
+        List<Long> described = new ArrayList<>();
+        int largest = 0;
+        for (int step = 1; described.size() < 64; step++) {
+            assertThat(step).as("steps").isLessThan(100);
+            StepBatch batch = planner.plan().orElseThrow();
+            batch.entries().stream()
+                    .filter(entry -> entry.start() != null)
+                    .forEach(entry -> described.add(entry.sequence()));
+            largest = Math.max(largest, codec.encode(new TensorShard.Execute(batch)).length);
+            planner.retire(new StepResult(EPOCH, batch.step(), List.of(), List.of(), List.of()));
+        }
+
+        assertThat(largest).isBetween(2 * 4 * prompt, 2 << 20);
+        assertThat(described)
+                .containsExactlyElementsOf(LongStream.rangeClosed(1, 64).boxed().toList());
     }
 
     @Test

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import dev.troupe.serving.StepLimits;
 import java.time.Duration;
 import java.util.Map;
 import org.apache.pekko.actor.typed.ActorSystem;
@@ -113,6 +114,17 @@ class PekkoSettingsTest {
         } finally {
             system.terminate();
         }
+    }
+
+    @Test
+    void letAStepPassThatDescribesAsMuchAsItMay() {
+        int varintBytes = 5;
+        long described = (long) varintBytes * StepLimits.DESCRIBED_TOKENS;
+
+        long frame = of("").getBytes("pekko.remote.artery.advanced.maximum-frame-size");
+
+        assertThat(frame).isGreaterThanOrEqualTo(2L << 20);
+        assertThat(described).as("with room for the rest of the step").isLessThan(frame * 2 / 3);
     }
 
     private static Config of(String text) {
