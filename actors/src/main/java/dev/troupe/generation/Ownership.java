@@ -85,6 +85,10 @@ final class Ownership {
                 String reason = "nobody serves model %s; ask for one that is registered".formatted(request.model());
                 fail(new GenerationFailure(GenerationFailure.Kind.INVALID, reason));
             }
+            case Router.Barred(String reason) ->
+                fail(new GenerationFailure(
+                        GenerationFailure.Kind.UNAVAILABLE,
+                        "model %s cannot be served from here: %s".formatted(request.model(), reason)));
             case Router.NotYet(String missing)
             when sought.compareTo(settings.schedulerComing()) < 0 -> {
                 sought = sought.plus(SEEK_EVERY);

@@ -21,6 +21,13 @@ public interface Router {
      */
     record NotYet(String missing) implements Route {}
 
+    /**
+     * Nowhere from here, however long one waits.
+     *
+     * @param reason for people
+     */
+    record Barred(String reason) implements Route {}
+
     /** Nowhere, now and later: nobody serves that model. */
     record Nobody() implements Route {}
 

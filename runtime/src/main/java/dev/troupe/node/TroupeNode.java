@@ -5,6 +5,7 @@ import dev.troupe.cluster.ClusterNode;
 import dev.troupe.cluster.NodeProfile;
 import dev.troupe.cluster.guardian.PromisedLoader;
 import dev.troupe.cluster.identity.EntityIds;
+import dev.troupe.cluster.identity.Incarnation;
 import dev.troupe.cluster.identity.NodeRole;
 import dev.troupe.cluster.identity.Slot;
 import dev.troupe.cluster.placement.ModelSpec;
@@ -191,9 +192,21 @@ public final class TroupeNode implements AutoCloseable {
 
     /** The scheduler lives on the first control slot whose node is not lost: all nodes order them alike. */
     private Router router(ClusterNode node) {
-        return asked -> asked.equals(model)
-                ? scheduler(node).<Router.Route>map(Router.Found::new).orElseGet(() -> new Router.NotYet(missing(node)))
-                : new Router.Nobody();
+        return asked -> {
+            if (!asked.equals(model)) {
+                return new Router.Nobody();
+            }
+            Optional<Slot> slot = schedulerSlot(node);
+            if (slot.isEmpty()) {
+                return new Router.NotYet(missing(node));
+            }
+            Incarnation host = slot.get().node();
+            // Another checkpoint may have another tokenizer: this node's tokens would be nonsense there.
+            String misfit = node.misfits().now().get(host);
+            return misfit == null
+                    ? new Router.Found(scheduler(node, slot.get()))
+                    : new Router.Barred("node %s, which schedules it, has %s".formatted(host.hostPort(), misfit));
+        };
     }
 
     /** Why there is no scheduler, for people. */
@@ -221,14 +234,12 @@ public final class TroupeNode implements AutoCloseable {
                 : "all %d nodes are there, but not all of them know each other yet".formatted(here.size());
     }
 
-    private Optional<RecipientRef<Scheduler.Command>> scheduler(ClusterNode node) {
-        if (!complete) {
-            return Optional.empty();
-        }
-        return node.live(NodeRole.CONTROL).stream()
-                .findFirst()
-                .map(slot -> node.sharding()
-                        .entity(SCHEDULER, EntityIds.scheduler(EntityIds.replica(model, REPLICA), slot)));
+    private Optional<Slot> schedulerSlot(ClusterNode node) {
+        return complete ? node.live(NodeRole.CONTROL).stream().findFirst() : Optional.empty();
+    }
+
+    private RecipientRef<Scheduler.Command> scheduler(ClusterNode node, Slot slot) {
+        return node.sharding().entity(SCHEDULER, EntityIds.scheduler(EntityIds.replica(model, REPLICA), slot));
     }
 
     private void startFrontEnd() throws IOException {
@@ -249,7 +260,7 @@ public final class TroupeNode implements AutoCloseable {
                                 store.config(model),
                                 model,
                                 numerics,
-                                () -> scheduler(node),
+                                () -> schedulerSlot(node).map(at -> scheduler(node, at)),
                                 () -> node.homes().now().nodes().stream()
                                         .map(info -> info.node().hostPort())
                                         .toList(),
@@ -258,7 +269,9 @@ public final class TroupeNode implements AutoCloseable {
 
     /** Members that cannot serve one replica together with this node, each with the reason. */
     public List<String> refused() {
+        SlotHomes.Snapshot members = started.node().homes().now();
         return started.node().misfits().now().entrySet().stream()
+                .filter(misfit -> members.node(misfit.getKey()).isPresent())
                 .map(misfit -> "%s: %s".formatted(misfit.getKey().hostPort(), misfit.getValue()))
                 .toList();
     }

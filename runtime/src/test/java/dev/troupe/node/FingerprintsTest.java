@@ -72,6 +72,12 @@ class FingerprintsTest {
                     .contains("127.0.0.1")
                     .doesNotContain("127.0.0.2");
             assertThat(complete(troupe).choices().getFirst().tokens().size()).isEqualTo(4);
+            try (Troupe there = Troupe.connect(refused.incarnation().replaceAll("#.*", ""), ClientSystem.config())) {
+                assertThatThrownBy(() -> complete(there))
+                        .hasMessageContaining(
+                                "model tales cannot be served from here: node 127.0.0.1:%s, which schedules it, has another checkpoint of model 'tales': tensor %s differs"
+                                        .formatted(refused.incarnation().replaceAll(".*:|#.*", ""), TENSOR));
+            }
         }
     }
 
