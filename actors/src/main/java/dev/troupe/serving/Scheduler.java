@@ -334,7 +334,10 @@ public final class Scheduler {
     private Behavior<Command> onSignal(Signal signal) {
         if (signal instanceof PostStop || signal instanceof PreRestart) {
             clients.failAll("the scheduler of model %s has stopped".formatted(settings.model()));
-            if (formation != null) {
+            // When it ends, its stages see that by themselves. A message to one would wait in a region that is leaving,
+            // and hold
+            // up its node's end.
+            if (formation != null && signal instanceof PreRestart) {
                 formation.stop();
             }
         }

@@ -162,7 +162,15 @@ public final class FakeReplica {
         for (int stage = 0; stage < stages; stage++) {
             int index = stage;
             refs.add(kit.spawn(
-                    Behaviors.<PipelineStage.Command>receiveMessage(command -> stage(index, command)),
+                    Behaviors.<PipelineStage.Command>receive(
+                            (context, command) -> {
+                                if (command instanceof PipelineStage.Form form) {
+                                    // As a real stage does: its scheduler's end is its own.
+                                    context.watchWith(form.replyTo(), PipelineStage.Stop.INSTANCE);
+                                }
+                                return stage(index, command);
+                            },
+                            (_, _) -> Behaviors.same()),
                     "stage-" + NAMES.incrementAndGet()));
         }
         request.replyTo().tell(new Placement.Placed(epoch, plan(), refs));
