@@ -9,9 +9,13 @@ import dev.troupe.stage.Peer;
 import dev.troupe.stage.TensorRoad;
 import dev.troupe.stage.TensorShard;
 import dev.troupe.tensor.Floats;
+import dev.troupe.wire.tls.Authority;
+import dev.troupe.wire.tls.CertificateRole;
+import dev.troupe.wire.tls.Holder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,10 +23,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
@@ -34,6 +40,9 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
 public final class ExchangeBench {
     private static final Duration WITHIN = Duration.ofMinutes(2);
     private static final int PORT = 25_640;
+    private static final String RAW = "raw socket";
+    private static final Set<CertificateRole> NODE =
+            Set.of(CertificateRole.CONTROL, CertificateRole.FRONTEND, CertificateRole.COMPUTE);
 
     private ExchangeBench() {}
 
@@ -93,10 +102,37 @@ public final class ExchangeBench {
         }
     }
 
+    /** The same under mutual TLS, with certificates of its own that are gone afterwards; without the blocking socket. */
+    public static List<Row> runUnderTls(List<Integer> sizes, int rounds) throws IOException {
+        Path folder = Files.createTempDirectory("troupe-exchange-certs");
+        try {
+            Authority authority = Authority.create(folder, Clock.systemUTC());
+            for (int number = 1; number <= 2; number++) {
+                authority.issue(new Holder(host(number), NODE), Duration.ofDays(1));
+            }
+            Map<String, ?> settings =
+                    Map.of("troupe.wire.tls.enabled", true, "troupe.wire.tls.directory", folder.toString());
+            return run(settings, "TLS", sizes, rounds).stream()
+                    .filter(row -> !row.road().equals(RAW))
+                    .toList();
+        } finally {
+            try (Stream<Path> files = Files.list(folder)) {
+                for (Path file : files.toList()) {
+                    Files.delete(file);
+                }
+            }
+            Files.delete(folder);
+        }
+    }
+
+    private static String host(int number) {
+        return "127.0.0." + number;
+    }
+
     private static Map<String, Object> settings(Map<String, ?> given, int number) {
         Map<String, Object> all = new LinkedHashMap<>(given);
         all.put("troupe.models", Map.of("tales", "tales")); // a node must know one; nothing loads it
-        all.put("troupe.node.host", "127.0.0." + number);
+        all.put("troupe.node.host", host(number));
         all.put("troupe.node.port", PORT);
         all.put("troupe.wire.lane-port", PORT + 1);
         return all;
@@ -127,7 +163,7 @@ public final class ExchangeBench {
         try (RawSocket raw = RawSocket.connect(host, Integer.parseInt(answers.get(2)))) {
             for (int bytes : sizes) {
                 raw.roundTrips(bytes, rounds);
-                rows.add(Row.of("raw socket", bytes, raw.roundTrips(bytes, rounds)));
+                rows.add(Row.of(RAW, bytes, raw.roundTrips(bytes, rounds)));
             }
         }
         for (ExchangeSide.Road road : ExchangeSide.Road.values()) {

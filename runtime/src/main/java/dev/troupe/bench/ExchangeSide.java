@@ -73,6 +73,8 @@ final class ExchangeSide implements AutoCloseable {
     public void close() {
         roads.close();
         system.terminate();
+        // The next one takes the same port.
+        system.getWhenTerminated().toCompletableFuture().join();
     }
 
     /** How floats travel. */

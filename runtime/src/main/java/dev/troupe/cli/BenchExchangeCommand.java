@@ -23,7 +23,7 @@ import picocli.CommandLine.Spec;
         name = "bench-exchange",
         description = {
             "Measures the round trip of one exchange of floats between two processes on this machine, over the tensor lane"
-                    + " and over Artery, beside a blocking socket.",
+                    + " and over Artery, with and without TLS, beside a blocking socket.",
             "Every size is warmed up with as many rounds as are timed."
         },
         mixinStandardHelpOptions = true,
@@ -76,6 +76,7 @@ final class BenchExchangeCommand implements Callable<Integer> {
             throw new CommandFailure("--rounds %d; expected at least 10".formatted(rounds));
         }
         List<ExchangeBench.Row> rows = new ArrayList<>(ExchangeBench.run(Map.of(), "plain", bytes, rounds));
+        rows.addAll(ExchangeBench.runUnderTls(bytes, rounds));
         print(rows);
         return 0;
     }

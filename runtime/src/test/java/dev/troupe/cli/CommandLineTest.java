@@ -203,7 +203,7 @@ class CommandLineTest {
         JsonNode rows = new ObjectMapper().readTree(outcome.out());
         assertThat(rows)
                 .extracting(row -> row.get("road").asText())
-                .contains("raw socket", "lane, plain", "artery, plain");
+                .contains("raw socket", "lane, plain", "artery, plain", "lane, TLS", "artery, TLS");
         assertThat(rows)
                 .allSatisfy(row -> assertThat(row.get("median_us").asDouble()).isPositive());
     }

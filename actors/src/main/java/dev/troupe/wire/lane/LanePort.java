@@ -26,7 +26,6 @@ import org.jspecify.annotations.Nullable;
 final class LanePort {
     private final LaneSettings settings;
     private final @Nullable TlsIdentity tls;
-    private final FramePool tlsBuffers = new FramePool(TlsPipe.BUFFER);
     private final WireCodec codec;
     private final FramePool pool;
     private final FramePool greetingPool = new FramePool(Connection.GREETING);
@@ -226,13 +225,11 @@ final class LanePort {
     }
 
     private Pipe accepted(SocketChannel channel) {
-        return tls == null ? new PlainPipe(channel) : new TlsPipe(channel, tls.server(), tlsBuffers);
+        return tls == null ? new PlainPipe(channel) : new TlsPipe(channel, tls.server());
     }
 
     private Pipe dialed(SocketChannel channel, LaneAddress peer) {
-        return tls == null
-                ? new PlainPipe(channel)
-                : new TlsPipe(channel, tls.client(peer.host(), peer.port()), tlsBuffers);
+        return tls == null ? new PlainPipe(channel) : new TlsPipe(channel, tls.client(peer.host(), peer.port()));
     }
 
     // What happens to connections.

@@ -1,6 +1,5 @@
 package dev.troupe.wire.lane;
 
-import dev.troupe.wire.frame.FramePool;
 import dev.troupe.wire.tls.CertificateRole;
 import dev.troupe.wire.tls.PeerCertificate;
 import java.io.IOException;
@@ -27,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class TlsPipe implements Pipe {
     /** Size of both buffers: some records, which have at most 16 KiB of data (RFC 8446 section 5.1). */
-    static final int BUFFER = 64 * 1024;
+    private static final int BUFFER = 64 * 1024;
 
     private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
     private static final int MOST_AT_ONCE = 16;
@@ -35,7 +34,6 @@ final class TlsPipe implements Pipe {
 
     private final SocketChannel channel;
     private final SSLEngine engine;
-    private final FramePool buffers;
     /** From the socket, ready to be read. */
     private final ByteBuffer in;
     /** For the socket, ready to be read. Guarded by this, as all writing. */
@@ -48,17 +46,14 @@ final class TlsPipe implements Pipe {
     private int idleWrites;
     private boolean whole;
 
-    /**
-     * @param engine new, in its mode, authentication of the other side demanded
-     * @param buffers lends some of {@link #BUFFER} bytes
-     */
-    TlsPipe(SocketChannel channel, SSLEngine engine, FramePool buffers) {
+    /** @param engine new, in its mode, authentication of the other side demanded */
+    TlsPipe(SocketChannel channel, SSLEngine engine) {
         this.channel = channel;
         this.engine = engine;
-        this.buffers = buffers;
         this.recordBytes = engine.getSession().getPacketBufferSize();
-        this.in = buffers.take(BUFFER).flip();
-        this.out = buffers.take(BUFFER).flip();
+        // On the heap: the cipher is faster there, more than the socket is slower.
+        this.in = ByteBuffer.allocate(BUFFER).flip();
+        this.out = ByteBuffer.allocate(BUFFER).flip();
     }
 
     @Override
@@ -301,7 +296,7 @@ final class TlsPipe implements Pipe {
                 e);
     }
 
-    /** Says why, if the engine knows, as far as the socket takes it. Called once, and last. */
+    /** Says why, if the engine knows, as far as the socket takes it. */
     @Override
     public synchronized void close() {
         engine.closeOutbound();
@@ -319,7 +314,5 @@ final class TlsPipe implements Pipe {
             // The connection ends anyhow, and whoever ends it has said why.
             out.position(out.limit());
         }
-        buffers.giveBack(in);
-        buffers.giveBack(out);
     }
 }

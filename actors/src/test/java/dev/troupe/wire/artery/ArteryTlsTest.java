@@ -75,7 +75,7 @@ class ArteryTlsTest {
                             roles = [%s]
                             jmx.enabled = off
                             seed-node-timeout = 1s
-                            shutdown-after-unsuccessful-join-seed-nodes = 6s
+                            shutdown-after-unsuccessful-join-seed-nodes = 4s
                           }
                           coordinated-shutdown.run-by-actor-system-terminate = off
                         }

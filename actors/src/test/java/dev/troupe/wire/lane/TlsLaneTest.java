@@ -8,7 +8,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.troupe.stage.Partial;
 import dev.troupe.tensor.Floats;
-import dev.troupe.wire.frame.FramePool;
 import dev.troupe.wire.lane.LaneFixture.Heard;
 import dev.troupe.wire.lane.LaneFixture.Shard;
 import dev.troupe.wire.tls.CertificateRole;
@@ -314,7 +313,7 @@ class TlsLaneTest {
         SSLEngine real = identity("127.0.0.2").server();
         try (SocketChannel channel = SocketChannel.open()) {
             for (HandshakeStatus need : List.of(HandshakeStatus.NEED_WRAP, HandshakeStatus.NEED_UNWRAP)) {
-                TlsPipe pipe = new TlsPipe(channel, new StuckEngine(real, need), new FramePool(TlsPipe.BUFFER));
+                TlsPipe pipe = new TlsPipe(channel, new StuckEngine(real, need));
 
                 assertThatThrownBy(() -> pipe.handshake(() -> {}))
                         .isInstanceOf(IOException.class)
