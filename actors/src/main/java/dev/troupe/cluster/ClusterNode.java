@@ -3,6 +3,7 @@ package dev.troupe.cluster;
 import dev.troupe.cluster.guardian.Acquaintance;
 import dev.troupe.cluster.guardian.Misfits;
 import dev.troupe.cluster.guardian.NodeGuardian;
+import dev.troupe.cluster.guardian.NodeInfo;
 import dev.troupe.cluster.guardian.Promises;
 import dev.troupe.cluster.identity.EntityIds;
 import dev.troupe.cluster.identity.Incarnation;
@@ -22,15 +23,19 @@ import dev.troupe.stage.ShardRoster;
 import dev.troupe.stage.TensorShard;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Props;
+import org.apache.pekko.cluster.Member;
 import org.apache.pekko.cluster.sharding.typed.javadsl.EntityTypeKey;
 import org.apache.pekko.cluster.typed.Cluster;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One process's part in the cluster: its guardian, its regions and the homes they know, its watch over other nodes, and on
@@ -54,15 +59,17 @@ public final class ClusterNode {
     private final SlotHomes homes = new SlotHomes();
     private final Misfits misfits = new Misfits();
     private final Suspects suspects = new Suspects();
+    private final Cluster cluster;
     private final SlotSharding sharding;
     private final ActorRef<NodeWatch.Command> watch;
     private final ActorRef<Placement.Request> placer;
 
     private ClusterNode(ActorSystem<?> system, NodeProfile profile) {
+        cluster = Cluster.get(system);
         self = Incarnation.self(system);
         roles = roles(system);
         sharding = new SlotSharding(system, homes);
-        watch = NodeWatch.start(system, new NodeWatch.Setup(self, suspects, ANSWER_WITHIN));
+        watch = NodeWatch.start(system, new NodeWatch.Setup(self, suspects, ANSWER_WITHIN, homes));
         placer = system.systemActorOf(
                 Placer.create(new Placer.Setup(
                         self, profile.models(), profile.times(), suspects, watch, id -> sharding.entity(STAGE, id))),
@@ -156,14 +163,33 @@ public final class ClusterNode {
     }
 
     /**
-     * Slots of {@code role} that may be used from here and whose node is not lost, in an order that is the same on all
-     * nodes. A node that something speaks against, but that may still answer, counts as live: where nodes disagreed about
-     * it for a moment, two schedulers of one replica would take each other's epochs away.
+     * Slots of {@code role} that may be used from here and whose node is not lost, oldest member first: an order that is the
+     * same on all nodes and puts a node that comes back last. A node that something speaks against, but that may still answer,
+     * counts as live: where nodes disagreed about it for a moment, two schedulers of one replica would take each other's
+     * epochs away.
      */
     public List<Slot> live(NodeRole role) {
         Set<Incarnation> lost = suspects.lost();
+        Map<Incarnation, Member> members = new HashMap<>();
+        cluster.state().getMembers().forEach(member -> members.put(Incarnation.of(member), member));
         return homes.now().homes(role).stream()
-                .filter(slot -> !lost.contains(slot.node()))
+                .filter(slot -> !lost.contains(slot.node()) && members.containsKey(slot.node()))
+                .sorted((a, b) -> age(members.get(a.node()), members.get(b.node())))
+                .toList();
+    }
+
+    private static int age(@Nullable Member a, @Nullable Member b) {
+        return a == null || b == null || a.equals(b) ? 0 : a.isOlderThan(b) ? -1 : 1;
+    }
+
+    /** Lanes of the other members that are not lost. */
+    public List<String> otherLanes() {
+        Set<Incarnation> lost = suspects.lost();
+        return homes.now().nodes().stream()
+                .filter(node -> !node.node().equals(self)
+                        && !lost.contains(node.node())
+                        && !node.lane().isEmpty())
+                .map(NodeInfo::lane)
                 .toList();
     }
 

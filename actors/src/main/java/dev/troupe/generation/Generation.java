@@ -82,7 +82,7 @@ public final class Generation {
 
     record FromScheduler(Scheduler.Update update) implements Computing {}
 
-    record SchedulerGone() implements Computing {}
+    record SchedulerGone(ActorRef<Scheduler.Command> scheduler) implements Computing {}
 
     record SubscriberGone(long subscription) implements Reading {}
 
@@ -108,7 +108,7 @@ public final class Generation {
             Duration schedulerComing, Duration schedulerSilence, Duration firstSubscriber, int entriesPerEvent) {
         /** The usual ones. */
         public static Settings standard() {
-            return new Settings(Duration.ofMinutes(1), Duration.ofSeconds(15), Duration.ofSeconds(30), 64);
+            return new Settings(Duration.ofMinutes(1), Duration.ofSeconds(4), Duration.ofSeconds(30), 64);
         }
 
         /** The same with another wait for a scheduler. */
@@ -127,7 +127,7 @@ public final class Generation {
             return Behaviors.receiveMessage(command -> switch (command) {
                 case Start(GenerationRequest request, ActorRef<Started> replyTo) -> {
                     replyTo.tell(new Started(id, context.getSelf()));
-                    yield new Ownership(context, timers, settings, id, request, logs).begin(router);
+                    yield new Ownership(context, timers, settings, id, request, router, logs).begin();
                 }
                 case Subscribe(long _, long _, int _, ActorRef<GenerationEvent> subscriber) -> {
                     subscriber.tell(new GenerationEvent.Failed(id, gone(id)));

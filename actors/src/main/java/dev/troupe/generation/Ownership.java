@@ -12,7 +12,6 @@ import java.time.Duration;
 import java.util.Optional;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
-import org.apache.pekko.actor.typed.RecipientRef;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
@@ -21,13 +20,7 @@ import org.jspecify.annotations.Nullable;
 /** A {@link Generation} that has its request: first it runs, then it has ended and only its log is read. */
 final class Ownership {
     static final String LINGER = "linger";
-    private static final String TICK = "tick";
     private static final String DEADLINE = "deadline";
-    private static final String SEEK = "seek";
-    private static final Duration SEEK_EVERY = Duration.ofMillis(100);
-
-    /** Questions that a scheduler may leave unanswered. */
-    private static final int QUESTIONS = 3;
 
     private final ActorContext<Generation.Command> context;
     private final TimerScheduler<Generation.Command> timers;
@@ -37,18 +30,13 @@ final class Ownership {
     private final TokenLog log;
     private final Transcript transcript;
     private final Delivery delivery;
-    private final ActorRef<Scheduler.Update> updates;
     private final Behavior<Generation.Command> running = Behaviors.receiveMessage(this::running);
     private final Behavior<Generation.Command> ended = Behaviors.receiveMessage(this::ended);
 
-    private Router router = _ -> new Router.Nobody();
-    private Duration sought = Duration.ZERO;
-    private @Nullable RecipientRef<Scheduler.Command> scheduler;
-    private @Nullable ActorRef<Scheduler.Command> watched;
+    private final SchedulerLink scheduler;
     private @Nullable GenerationFailure failure;
     private Epoch epoch = Epoch.NONE;
     private long stale;
-    private int unanswered;
 
     Ownership(
             ActorContext<Generation.Command> context,
@@ -56,6 +44,7 @@ final class Ownership {
             Generation.Settings settings,
             GenerationId id,
             GenerationRequest request,
+            Router router,
             TokenLog.Factory logs) {
         this.context = context;
         this.timers = timers;
@@ -66,62 +55,34 @@ final class Ownership {
         ActorRef<Generation.Command> self = context.getSelf();
         this.log = logs.open(id, entries -> self.tell(new Generation.Durable(entries)));
         this.delivery = new Delivery(id, log, settings.entriesPerEvent());
-        this.updates = context.messageAdapter(Scheduler.Update.class, Generation.FromScheduler::new);
+        this.scheduler = new SchedulerLink(
+                context,
+                timers,
+                settings,
+                id,
+                request.model(),
+                router,
+                transcript::drawn,
+                this::submission,
+                context.messageAdapter(Scheduler.Update.class, Generation.FromScheduler::new));
     }
 
-    Behavior<Generation.Command> begin(Router by) {
-        router = by;
+    Behavior<Generation.Command> begin() {
         timers.startSingleTimer(DEADLINE, new Generation.Overdue(), request.deadline());
-        timers.startTimerWithFixedDelay(SEEK, new Generation.Seek(), SEEK_EVERY);
-        seekScheduler();
+        scheduler.open().ifPresent(this::fail);
         return advance();
     }
 
-    /** While the cluster forms there is no scheduler yet: a request that comes early waits for it. */
-    private void seekScheduler() {
-        switch (router.scheduler(request.model())) {
-            case Router.Found(RecipientRef<Scheduler.Command> found) -> submit(found);
-            case Router.Nobody() -> {
-                String reason = "nobody serves model %s; ask for one that is registered".formatted(request.model());
-                fail(new GenerationFailure(GenerationFailure.Kind.INVALID, reason));
-            }
-            case Router.Barred(String reason) ->
-                fail(new GenerationFailure(
-                        GenerationFailure.Kind.UNAVAILABLE,
-                        "model %s cannot be served from here: %s".formatted(request.model(), reason)));
-            case Router.NotYet(String missing)
-            when sought.compareTo(settings.schedulerComing()) < 0 -> {
-                sought = sought.plus(SEEK_EVERY);
-                context.getLog().debug("generation {} waits: {}", id, missing);
-            }
-            case Router.NotYet(String missing) ->
-                fail(new GenerationFailure(
-                        GenerationFailure.Kind.UNAVAILABLE,
-                        "model %s could not be served within %s s: %s"
-                                .formatted(request.model(), seconds(settings.schedulerComing()), missing)));
-        }
-    }
-
-    private void submit(RecipientRef<Scheduler.Command> to) {
-        scheduler = to;
-        timers.cancel(SEEK);
-        Duration betweenQuestions = settings.schedulerSilence().dividedBy(QUESTIONS + 1L);
-        timers.startTimerWithFixedDelay(TICK, new Generation.Tick(), betweenQuestions);
-        Submission submission = new Submission(
+    private Submission submission(int losses) {
+        return new Submission(
                 id,
                 request.traceId(),
                 request.prompt(),
                 transcript.open(),
                 request.sampling(),
                 request.finish(),
-                request.returns());
-        tellScheduler(new Scheduler.Submit(submission, updates));
-    }
-
-    private void tellScheduler(Scheduler.Command command) {
-        if (scheduler != null) {
-            scheduler.tell(command);
-        }
+                request.returns(),
+                losses);
     }
 
     private Behavior<Generation.Command> running(Generation.Command command) {
@@ -142,9 +103,10 @@ final class Ownership {
     private Behavior<Generation.Command> onComputing(Generation.Computing command) {
         switch (command) {
             case Generation.FromScheduler(Scheduler.Update update) -> onUpdate(update);
-            case Generation.SchedulerGone _ -> fail(lost("its scheduler%s has ended".formatted(where())));
-            case Generation.Seek _ -> seekScheduler();
-            case Generation.Tick _ -> askScheduler();
+            case Generation.SchedulerGone(ActorRef<Scheduler.Command> gone) ->
+                scheduler.ended(gone).ifPresent(this::fail);
+            case Generation.Seek _ -> scheduler.look().ifPresent(this::fail);
+            case Generation.Tick _ -> scheduler.ask().ifPresent(this::fail);
             case Generation.End(int choice, int completionTokens) -> endChoice(choice, completionTokens);
             case Generation.Cancel _ -> cancel();
             case Generation.Lingered _ -> {
@@ -157,22 +119,16 @@ final class Ownership {
     }
 
     private void onUpdate(Scheduler.Update update) {
-        unanswered = 0;
+        scheduler.heard();
         switch (update) {
-            case Scheduler.Accepted(GenerationId _, ActorRef<Scheduler.Command> ref) -> watch(ref);
+            case Scheduler.Accepted(GenerationId _, ActorRef<Scheduler.Command> ref) -> scheduler.accepted(ref);
+            case Scheduler.Released released -> scheduler.released(released).ifPresent(this::fail);
             case Scheduler.Failed(GenerationId _, GenerationFailure reason) -> fail(reason);
             case Scheduler.Advanced advanced when advanced.epoch().compareTo(epoch) < 0 -> stale++;
             case Scheduler.Advanced advanced -> {
                 epoch = advanced.epoch();
                 advanced.outputs().forEach(this::take);
             }
-        }
-    }
-
-    private void watch(ActorRef<Scheduler.Command> ref) {
-        if (watched == null) {
-            watched = ref;
-            context.watchWith(ref, new Generation.SchedulerGone());
         }
     }
 
@@ -185,55 +141,31 @@ final class Ownership {
             }
             case Transcript.Verdict.Repeats _ -> {}
             case Transcript.Verdict.Contradicts(GenerationFailure defect) -> {
-                tellScheduler(new Scheduler.Cancel(id));
+                scheduler.tell(new Scheduler.Cancel(id));
                 fail(defect);
             }
         }
     }
 
-    private void askScheduler() {
-        if (unanswered < QUESTIONS) {
-            unanswered++;
-            tellScheduler(new Scheduler.Probe(id, updates));
-            return;
-        }
-        tellScheduler(new Scheduler.Cancel(id));
-        fail(lost(
-                "its scheduler%s has not answered for %s s".formatted(where(), seconds(settings.schedulerSilence()))));
-    }
-
-    /** Names the scheduler's node, as far as it is known. */
-    private String where() {
-        return watched == null || watched.path().address().hasLocalScope()
-                ? ""
-                : " on node " + watched.path().address().hostPort();
-    }
-
     private void endChoice(int choice, int completionTokens) {
         transcript.end(choice, completionTokens, FinishReason.STOP).ifPresent(finished -> {
             log.append(finished);
-            tellScheduler(new Scheduler.EndChoice(id, choice));
+            scheduler.tell(new Scheduler.EndChoice(id, choice));
         });
     }
 
     private void cancel() {
-        tellScheduler(new Scheduler.Cancel(id));
+        scheduler.tell(new Scheduler.Cancel(id));
         endAll(FinishReason.CANCELLED);
     }
 
     private void overdue() {
-        tellScheduler(new Scheduler.Cancel(id));
+        scheduler.tell(new Scheduler.Cancel(id));
         String reason = "it was not complete %s s after its start, which is its deadline; it had %d completion tokens"
                 .formatted(seconds(request.deadline()), transcript.drawn());
         fail(new GenerationFailure(GenerationFailure.Kind.DEADLINE, reason));
         // The subscriber has as long to take the end as the first one had to come.
         timers.startSingleTimer(DEADLINE, new Generation.Overdue(), settings.firstSubscriber());
-    }
-
-    private GenerationFailure lost(String what) {
-        return new GenerationFailure(
-                GenerationFailure.Kind.LOST,
-                "%s; the generation had %d completion tokens in epoch %s".formatted(what, transcript.drawn(), epoch));
     }
 
     private void fail(GenerationFailure reason) {
@@ -275,7 +207,7 @@ final class Ownership {
                 replyTo.tell(new Generation.Status(
                         id, epoch, log.size(), transcript.isFinished(), stale, transcript.repeated()));
             case Generation.Stop _ -> {
-                tellScheduler(new Scheduler.Cancel(id));
+                scheduler.tell(new Scheduler.Cancel(id));
                 return Behaviors.stopped();
             }
         }
@@ -332,12 +264,7 @@ final class Ownership {
         if (!transcript.isFinished()) {
             return running;
         }
-        timers.cancel(SEEK);
-        timers.cancel(TICK);
-        if (watched != null) {
-            context.unwatch(watched);
-            watched = null;
-        }
+        scheduler.close();
         ActorRef<GenerationEvent> subscriber = delivery.subscriber();
         if (allTold && subscriber != null) {
             subscriber.tell(lastEvent());

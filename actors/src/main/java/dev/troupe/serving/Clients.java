@@ -7,7 +7,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Predicate;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.jspecify.annotations.Nullable;
@@ -22,12 +21,10 @@ final class Clients {
         GenerationId id() {
             return submission.id();
         }
-
-        /** Whether any rank has been asked to compute a part of it. */
-        boolean hasStarted() {
-            return sequences.stream().anyMatch(sequence -> sequence.lastStep() > 0);
-        }
     }
+
+    /** Losses in a row that a request is to blame for; alone at the second, because the first has made it a suspect. */
+    private static final int POISONOUS = 2;
 
     private final ActorContext<Scheduler.Command> context;
     private final SchedulerSettings settings;
@@ -50,21 +47,37 @@ final class Clients {
         List.copyOf(clients.values()).forEach(client -> admit(fresh, client));
     }
 
-    /** Nothing is computed any more; what ranks had begun ends. */
+    /** The epoch is lost: all wait for the next, but for what has now been lost too often. */
     void lose(String reason) {
         steps = null;
-        fail(Client::hasStarted, GenerationFailure.Kind.LOST, reason);
+        for (Client client : List.copyOf(clients.values())) {
+            client.sequences().forEach(Sequence::lose);
+            int losses =
+                    client.sequences().stream().mapToInt(Sequence::losses).max().orElse(0);
+            if (losses >= POISONOUS) {
+                fail(client, new GenerationFailure(GenerationFailure.Kind.POISON, poison(client, losses, reason)));
+            }
+        }
+    }
+
+    private static String poison(Client client, int losses, String reason) {
+        return ("%d times in a row something was lost while this request was being computed, the last time alone and without"
+                        + " gaining a token since (prompt of %d tokens), so it is not tried again: %s")
+                .formatted(losses, client.submission().prompt().size(), reason);
     }
 
     /** Nothing can be computed now: ends all. */
     void failAll(String reason) {
-        fail(client -> true, GenerationFailure.Kind.UNAVAILABLE, reason);
+        List.copyOf(clients.values())
+                .forEach(client -> fail(client, new GenerationFailure(GenerationFailure.Kind.NO_CAPACITY, reason)));
     }
 
-    private void fail(Predicate<Client> which, GenerationFailure.Kind kind, String reason) {
-        List.copyOf(clients.values()).stream()
-                .filter(which)
-                .forEach(client -> fail(client, new GenerationFailure(kind, reason)));
+    /** Gives all of them back: another scheduler may compute them. */
+    void releaseAll(long successor, String reason) {
+        for (Client client : List.copyOf(clients.values())) {
+            end(client);
+            client.replyTo().tell(new Scheduler.Released(client.id(), successor, reason));
+        }
     }
 
     private void fail(Client client, GenerationFailure failure) {
@@ -130,9 +143,9 @@ final class Clients {
             replyTo.tell(new Scheduler.Accepted(id, context.getSelf()));
             return;
         }
-        String reason = "the scheduler of model %s does not know the generation: it has been started anew since"
+        String reason = "the scheduler of model %s does not know it: it has been started anew since"
                 .formatted(settings.model());
-        refuse(id, replyTo, GenerationFailure.Kind.LOST, reason);
+        replyTo.tell(new Scheduler.Released(id, 0, reason));
     }
 
     /** Lets go of a generation. */

@@ -13,8 +13,10 @@ public record GenerationFailure(Kind kind, String reason) {
         INVALID,
         /** Too many requests: come back later. */
         OVERLOADED,
-        /** No replica can serve now: come back later. */
-        UNAVAILABLE,
+        /** No replica can serve now, and the reason says what is missing: come back later. */
+        NO_CAPACITY,
+        /** Computing this very request has cost nodes: change it, and tell us. */
+        POISON,
         /** A node or its answer was lost on the way: send the request again. */
         LOST,
         /** The request's own time limit has passed. */

@@ -41,6 +41,13 @@ public final class Placement {
         }
     }
 
+    /**
+     * Another scheduler has taken the replica over since the epoch that the request names was issued here.
+     *
+     * @param by its epoch
+     */
+    public record Superseded(Epoch by) implements Outcome {}
+
     /** No epoch for now; the reason says what is missing. */
     public record NotPlaced(String reason) implements Outcome {}
 }

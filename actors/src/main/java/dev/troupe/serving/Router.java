@@ -1,5 +1,6 @@
 package dev.troupe.serving;
 
+import java.util.List;
 import org.apache.pekko.actor.typed.RecipientRef;
 
 /** Finds the scheduler that serves a model. */
@@ -11,8 +12,24 @@ public interface Router {
     /** Where a request goes. */
     sealed interface Route {}
 
-    /** To this scheduler. */
-    record Found(RecipientRef<Scheduler.Command> scheduler) implements Route {}
+    /**
+     * To one of these schedulers.
+     *
+     * @param ways at least one, the best first and in the same order everywhere
+     */
+    record Found(List<Way> ways) implements Route {
+        public Found {
+            ways = List.copyOf(ways);
+        }
+    }
+
+    /**
+     * The way to a scheduler.
+     *
+     * @param node where it is, {@code host:port#uid}
+     * @param issuer of the epochs that it gets
+     */
+    record Way(String node, long issuer, RecipientRef<Scheduler.Command> scheduler) {}
 
     /**
      * Nowhere yet.
@@ -33,6 +50,6 @@ public interface Router {
 
     /** One replica of one model. */
     static Router single(String model, RecipientRef<Scheduler.Command> scheduler) {
-        return asked -> asked.equals(model) ? new Found(scheduler) : new Nobody();
+        return asked -> asked.equals(model) ? new Found(List.of(new Way("", 0, scheduler))) : new Nobody();
     }
 }

@@ -26,8 +26,10 @@ import org.jspecify.annotations.Nullable;
  * The actor that serves one model replica: gets an epoch, forms its stages, then turns generations into steps. It keeps
  * nothing that generations and guardians could not tell a new one.
  *
- * <p>When an epoch is lost (a rank, a node, a step without a result in time), every generation that ranks had begun to
- * compute ends with an error that says what was lost, those still waiting go on waiting, and a new epoch is sought.
+ * <p>When an epoch is lost (a rank, a node, a step without a result in time), all generations wait with the tokens they have,
+ * a new epoch is sought, and its ranks compute them again from their tokens. One that was computed at the time is computed
+ * alone until it gains a token; if that costs an epoch too, it ends. Without capacity for an epoch all wait for a while, then
+ * end with what is missing. When another scheduler has taken the replica over, this one gives its generations back and stops.
  */
 public final class Scheduler {
     /** What a scheduler understands. */
@@ -48,7 +50,7 @@ public final class Scheduler {
     /** One choice of the generation is complete, whatever its finish rule says. */
     public record EndChoice(GenerationId id, int choice) implements Request {}
 
-    /** Are you there, and do you know this generation? Answered by {@link Accepted}, or {@link Failed} if not. */
+    /** Are you there, and do you know this generation? Answered by {@link Accepted}, or {@link Released} if not. */
     public record Probe(GenerationId id, ActorRef<Update> replyTo) implements Request {}
 
     /** What have you done so far? */
@@ -93,7 +95,19 @@ public final class Scheduler {
     /** The generation has ended without all of its tokens. */
     public record Failed(GenerationId id, GenerationFailure failure) implements Update {}
 
+    /**
+     * The scheduler does not compute the generation any more; another one can.
+     *
+     * @param successor issuer of the epochs of the scheduler that does now; 0 if there is none yet
+     * @param reason for people
+     */
+    public record Released(GenerationId id, long successor, String reason) implements Update {}
+
     private static final String TIMER = "wait";
+
+    /** Epochs in a row lost before their first result, after which nobody is left to wait for the next. */
+    private static final int FRUITLESS = 4;
+
     private static final int RESTARTS = 10;
     private static final Duration RESTARTS_WITHIN = Duration.ofMinutes(1);
 
@@ -110,6 +124,14 @@ public final class Scheduler {
     private Epoch highest = Epoch.NONE;
     private @Nullable Formation formation;
     private @Nullable EpochSteps steps;
+    private final EpochPace pace;
+
+    /** Since when there has been no epoch, in nanoseconds of the clock. */
+    private long unplacedSince;
+
+    /** Why nobody need wait for an epoch any more; null while it is worth it. */
+    private @Nullable String noCapacity;
+
     /** The step in flight that the timer stands for; 0 for none. */
     private long awaited;
 
@@ -125,6 +147,8 @@ public final class Scheduler {
         this.placement = placement;
         this.nanoTime = nanoTime;
         this.clients = new Clients(context, settings);
+        this.pace = new EpochPace(settings.waits().retry(), nanoTime);
+        this.unplacedSince = nanoTime.getAsLong();
         this.stageEvents = context.messageAdapter(StageEvent.class, StageReported::new);
         this.results = context.messageAdapter(StepResult.class, StepDone::new);
     }
@@ -172,9 +196,13 @@ public final class Scheduler {
         return switch (command) {
             case Request request -> onRequest(request);
             case PlacementAnswered(Placement.Placed placed) -> form(placed);
+            case PlacementAnswered(Placement.Superseded(Epoch by)) -> yieldTo(by);
             case PlacementAnswered(Placement.NotPlaced refused) -> {
                 context.getLog().warn("model {} has no replica: {}", settings.model(), refused.reason());
-                clients.failAll(refused.reason());
+                Duration waited = Duration.ofNanos(nanoTime.getAsLong() - unplacedSince);
+                if (waited.compareTo(settings.waits().capacity()) >= 0) {
+                    giveUp(refused.reason());
+                }
                 timers.startSingleTimer(
                         TIMER, new PlacementDue(), settings.waits().retry());
                 yield Behaviors.same();
@@ -243,7 +271,12 @@ public final class Scheduler {
 
     private Behavior<Command> onRequest(Request request) {
         switch (request) {
-            case Submit(Submission submission, ActorRef<Update> replyTo) -> clients.submit(submission, replyTo);
+            case Submit(Submission submission, ActorRef<Update> replyTo) -> {
+                clients.submit(submission, replyTo);
+                if (noCapacity != null) {
+                    clients.failAll(noCapacity);
+                }
+            }
             case Cancel(GenerationId id) -> clients.cancel(id);
             case Gone(ActorRef<Update> replyTo) -> clients.cancel(replyTo);
             case EndChoice(GenerationId id, int choice) -> clients.endChoice(id, choice);
@@ -277,6 +310,7 @@ public final class Scheduler {
         EpochSteps fresh = new EpochSteps(ready.epoch(), ready.plan(), settings, nanoTime);
         steps = fresh;
         context.getLog().info("model {} is served in epoch {}", settings.model(), ready.epoch());
+        noCapacity = null;
         clients.serveBy(fresh);
         pump();
         return behavior(this::serving);
@@ -323,18 +357,39 @@ public final class Scheduler {
         tally.lost(lost);
         clients.lose(reason);
         timers.cancel(TIMER);
-        if (lost == null || lost.steps() == 0) {
-            clients.failAll(reason);
-            timers.startSingleTimer(TIMER, new PlacementDue(), settings.waits().retry());
-            return behavior(this::placing);
+        boolean served = lost != null && lost.steps() > 0;
+        if (served) {
+            unplacedSince = nanoTime.getAsLong();
         }
-        return seekEpoch();
+        Duration wait = pace.lost(served);
+        if (pace.fruitless() >= FRUITLESS) {
+            giveUp("%d epochs in a row were lost before they gave a result, the last one: %s"
+                    .formatted(pace.fruitless(), reason));
+        }
+        if (wait.isZero()) {
+            return seekEpoch();
+        }
+        timers.startSingleTimer(TIMER, new PlacementDue(), wait);
+        return behavior(this::placing);
+    }
+
+    /** Ends all that wait, and all that come before there is an epoch. */
+    private void giveUp(String reason) {
+        noCapacity = reason;
+        clients.failAll(reason);
+    }
+
+    private Behavior<Command> yieldTo(Epoch by) {
+        String reason = "epoch %s of another scheduler has superseded %s".formatted(by, highest);
+        context.getLog().info("model {}: {}", settings.model(), reason);
+        clients.releaseAll(by.issuer(), reason);
+        return Behaviors.stopped();
     }
 
     private Behavior<Command> onSignal(Signal signal) {
         if (signal instanceof PostStop || signal instanceof PreRestart) {
-            clients.failAll("the scheduler of model %s has stopped".formatted(settings.model()));
-            // When it ends, its stages see that by themselves. A message to one would wait in a region that is leaving,
+            clients.releaseAll(0, "the scheduler of model %s has stopped".formatted(settings.model()));
+            // When it ends, its stages see that by themselves. A message to one would wait in a region that is leaving
             // and hold
             // up its node's end.
             if (formation != null && signal instanceof PreRestart) {

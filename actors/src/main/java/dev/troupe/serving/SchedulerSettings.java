@@ -34,8 +34,15 @@ public record SchedulerSettings(
      * @param forming for all ranks to load
      * @param firstStep for the first result of an epoch
      * @param leastStep for any other result, at least
+     * @param capacity for nodes to come back, while there is no epoch
      */
-    public record Waits(Duration placement, Duration retry, Duration forming, Duration firstStep, Duration leastStep) {
+    public record Waits(
+            Duration placement,
+            Duration retry,
+            Duration forming,
+            Duration firstStep,
+            Duration leastStep,
+            Duration capacity) {
         /** Generous ones: a busy machine is not a lost one. */
         public static Waits standard() {
             return new Waits(
@@ -43,8 +50,28 @@ public record SchedulerSettings(
                     Duration.ofSeconds(1),
                     Duration.ofMinutes(10),
                     Duration.ofSeconds(60),
-                    Duration.ofSeconds(10));
+                    Duration.ofSeconds(10),
+                    Duration.ofSeconds(30));
         }
+
+        /** The same with another wait for capacity. */
+        public Waits withCapacity(Duration time) {
+            return new Waits(placement, retry, forming, firstStep, leastStep, time);
+        }
+    }
+
+    /** The same with other time limits. */
+    public SchedulerSettings withWaits(Waits others) {
+        return new SchedulerSettings(
+                model,
+                replica,
+                pipelineParallel,
+                tensorParallel,
+                limits,
+                contextLength,
+                maxGenerations,
+                maxReturnedBytes,
+                others);
     }
 
     /** Settings with the usual limits: one step in flight for every stage. */

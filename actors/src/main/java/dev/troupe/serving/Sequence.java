@@ -33,6 +33,10 @@ final class Sequence {
     private boolean onRanks;
     private int stepsInFlight;
     private long lastStep;
+    /** Known tokens when a step in flight was lost with it, and how often in a row that happened there. */
+    private int lostAt;
+
+    private int losses;
 
     Sequence(long id, Submission submission, Submission.Choice choice) {
         this.id = id;
@@ -40,6 +44,8 @@ final class Sequence {
         this.choice = choice;
         this.tokens = submission.prompt().append(choice.completion()).toArray();
         this.known = tokens.length;
+        this.losses = submission.losses();
+        this.lostAt = known;
     }
 
     long id() {
@@ -203,6 +209,22 @@ final class Sequence {
         scheduled = 0;
         onRanks = false;
         return given;
+    }
+
+    /** The epoch is lost: all its tokens will be computed again, in another one. */
+    void lose() {
+        if (stepsInFlight > 0) {
+            losses = losses() + 1;
+            lostAt = known;
+        }
+        putBack();
+        stepsInFlight = 0;
+        lastStep = 0;
+    }
+
+    /** How often in a row something was lost while it was being computed, with no token gained in between. */
+    int losses() {
+        return lostAt == known ? losses : 0;
     }
 
     @Override

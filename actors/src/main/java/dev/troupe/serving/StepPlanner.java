@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SequencedCollection;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,6 +25,9 @@ import org.jspecify.annotations.Nullable;
  * blocks run out, the youngest sequence that holds some is put back and computed again later (in exact mode its tokens
  * stay the same). There is no live-lock: the oldest sequence may take the blocks of all others, and one sequence fits
  * alone, which admission has checked. A sequence starts only when the blocks of all its known tokens are there.
+ *
+ * <p>A sequence that was being computed when an epoch was lost may be the cause. Until it has gained a token it is computed
+ * alone, with no other step in flight, so that a second loss names it and no other.
  *
  * <p>Owned by one thread.
  */
@@ -39,6 +43,11 @@ final class StepPlanner {
         Flight(StepBatch batch, List<Sequence> sequences) {
             this.batch = batch;
             this.sequences = List.copyOf(sequences);
+        }
+
+        /** Whether its only sequence may cost the epoch. */
+        boolean isAlone() {
+            return sequences.stream().anyMatch(sequence -> sequence.losses() > 0);
         }
     }
 
@@ -120,10 +129,10 @@ final class StepPlanner {
         if (flights.size() >= limits.stepsInFlight()) {
             return Optional.empty();
         }
-        Draft draft = new Draft(lastStep + 1);
-        for (Sequence sequence : sequences.values()) {
-            draft.consider(sequence);
+        if (flights.values().stream().anyMatch(Flight::isAlone)) {
+            return Optional.empty();
         }
+        Draft draft = alone().orElseGet(() -> together(sequence -> sequence.losses() == 0));
         if (draft.entries.isEmpty()) {
             return Optional.empty();
         }
@@ -133,6 +142,25 @@ final class StepPlanner {
         released.clear();
         flights.put(lastStep, new Flight(batch, draft.taken));
         return Optional.of(batch);
+    }
+
+    /** A step for a sequence that may have cost an epoch; empty if there is none, or none that has room. */
+    private Optional<Draft> alone() {
+        for (Sequence suspect : sequences.values()) {
+            if (suspect.losses() > 0 && suspect.isReady()) {
+                if (!flights.isEmpty()) {
+                    return Optional.of(together(_ -> false)); // nothing more until it can be alone
+                }
+                return Optional.of(together(sequence -> sequence == suspect)).filter(draft -> !draft.entries.isEmpty());
+            }
+        }
+        return Optional.empty();
+    }
+
+    private Draft together(Predicate<Sequence> which) {
+        Draft draft = new Draft(lastStep + 1, which);
+        sequences.values().stream().filter(which).forEach(draft::consider);
+        return draft;
     }
 
     /** What a retired step gave one sequence. */
@@ -266,12 +294,15 @@ final class StepPlanner {
         /** An older sequence waits to start: no younger one starts. */
         private boolean noStarts;
 
-        Draft(long step) {
+        Draft(long step, Predicate<Sequence> which) {
             this.step = step;
             int decoding = 0;
             int ready = 0;
             for (Sequence sequence : sequences.values()) {
                 holders += sequence.holdsBlocks() ? 1 : 0;
+                if (!which.test(sequence)) {
+                    continue;
+                }
                 decoding += sequence.isDecoding() ? 1 : 0;
                 ready += sequence.isDecoding() && sequence.isReady() ? 1 : 0;
             }

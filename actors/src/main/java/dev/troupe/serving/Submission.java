@@ -14,6 +14,7 @@ import java.util.List;
  * @param sampling how to draw
  * @param finish when a choice ends
  * @param returns what to return beside tokens
+ * @param losses how many schedulers in a row were lost with it since it gained a token
  */
 public record Submission(
         GenerationId id,
@@ -22,7 +23,8 @@ public record Submission(
         List<Choice> choices,
         SamplingParameters sampling,
         FinishRule finish,
-        Returns returns) {
+        Returns returns,
+        int losses) {
     public Submission {
         choices = List.copyOf(choices);
         if (prompt.isEmpty() || choices.isEmpty()) {
@@ -30,6 +32,18 @@ public record Submission(
                     "generation %s has %d prompt tokens and %d choices, expected at least 1 of each"
                             .formatted(id, prompt.size(), choices.size()));
         }
+    }
+
+    /** One with which nothing was lost. */
+    public Submission(
+            GenerationId id,
+            String traceId,
+            Ints prompt,
+            List<Choice> choices,
+            SamplingParameters sampling,
+            FinishRule finish,
+            Returns returns) {
+        this(id, traceId, prompt, choices, sampling, finish, returns, 0);
     }
 
     /**

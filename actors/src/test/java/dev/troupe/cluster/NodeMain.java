@@ -75,6 +75,7 @@ public final class NodeMain {
         TestProbe<Placement.Outcome> outcomes = TestProbe.create(node.system());
         node.node().placer().tell(new Placement.Request("tales", 0, stages, ranks, Epoch.NONE, outcomes.getRef()));
         return switch (outcomes.receiveMessage(LIMIT)) {
+            case Placement.Superseded superseded -> throw new IllegalStateException("by " + superseded.by());
             case Placement.NotPlaced not -> throw new IllegalStateException(not.reason());
             case Placement.Placed placed -> placed.epoch() + " " + String.join(" ", answers(placed));
         };

@@ -10,6 +10,7 @@ import dev.troupe.serving.GenerationId;
 import dev.troupe.serving.Output;
 import dev.troupe.serving.Router;
 import dev.troupe.serving.Scheduler;
+import dev.troupe.serving.Submission;
 import dev.troupe.stage.Epoch;
 import dev.troupe.tensor.Ints;
 import java.time.Duration;
@@ -277,7 +278,7 @@ class GenerationTest {
     }
 
     @Test
-    void failsWhenItsSchedulerDoesNotAnswerForTooLong() {
+    void movesWithItsTokensWhenItsSchedulerDoesNotAnswerForTooLong() {
         ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
         ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
         subscribe(generation, 1, 0, 9);
@@ -292,30 +293,100 @@ class GenerationTest {
 
         time.timePasses(Duration.ofSeconds(6));
         subscriber.expectMessage(entries(0, logged(2, 10)));
-        subscriber.expectNoMessage(Duration.ZERO);
+        for (int i = 0; i < 3; i++) {
+            scheduler.expectMessageClass(Scheduler.Probe.class);
+        }
         time.timePasses(Duration.ofSeconds(2));
 
-        assertThat(expectFailure())
-                .isEqualTo(
-                        new GenerationFailure(
-                                GenerationFailure.Kind.LOST,
-                                "its scheduler has not answered for 8.0 s; the generation had 1 completion tokens in epoch e2.1"));
+        scheduler.expectMessage(new Scheduler.Cancel(ID));
+        Submission again = scheduler.expectMessageClass(Scheduler.Submit.class).submission();
+        assertThat(again.choices()).containsExactly(new Submission.Choice(0, Ints.of(10)));
+        assertThat(again.losses()).isEqualTo(1);
     }
 
     @Test
-    void failsAtOnceWhenItsSchedulerEnds() {
-        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+    void movesToTheNextSchedulerWhenTheNodeOfItsOwnIsLostAndGoesOnWithoutARepeat() {
+        TestProbe<Scheduler.Command> next = kit.createTestProbe();
+        Router.Way first = new Router.Way("a#1", 1, scheduler.getRef());
+        Router.Way second = new Router.Way("b#2", 2, next.getRef());
+        AtomicReference<Router.Route> route = new AtomicReference<>(new Router.Found(List.of(first, second)));
+        ActorRef<Generation.Command> generation =
+                kit.spawn(Generation.create(ID, _ -> route.get(), MemoryTokenLog::open, SETTINGS));
         ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
         subscribe(generation, 1, 0, 9);
+        updates.tell(advanced(EPOCH, token(2, 10), token(3, 11)));
+        subscriber.expectMessage(entries(0, logged(2, 10), logged(3, 11)));
+
+        route.set(new Router.Found(List.of(second)));
+        time.timePasses(Duration.ofMillis(100));
+
+        Scheduler.Submit moved = next.expectMessageClass(Scheduler.Submit.class);
+        assertThat(moved.submission().choices()).containsExactly(new Submission.Choice(0, Ints.of(10, 11)));
+        updates.tell(advanced(EPOCH, token(4, 12)));
+        updates.tell(advanced(EPOCH.next(2), token(4, 12), token(5, 13)));
+        subscriber.expectMessage(entries(2, logged(4, 12)));
+        assertThat(subscriber.receiveMessage())
+                .isEqualTo(entries(3, new LogEntry.Computed(EPOCH.next(2), token(5, 13))));
+        updates.tell(advanced(EPOCH, token(6, 14)));
+        assertThat(status(generation).stale()).isEqualTo(1);
+    }
+
+    @Test
+    void goesToTheSchedulerThatHasTakenOver() {
+        TestProbe<Scheduler.Command> second = kit.createTestProbe();
+        TestProbe<Scheduler.Command> third = kit.createTestProbe();
+        Router.Route route = new Router.Found(List.of(
+                new Router.Way("a#1", 1, scheduler.getRef()),
+                new Router.Way("b#2", 2, second.getRef()),
+                new Router.Way("c#3", 3, third.getRef())));
+        ActorRef<Generation.Command> generation =
+                kit.spawn(Generation.create(ID, _ -> route, MemoryTokenLog::open, SETTINGS));
+        ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
+
+        updates.tell(new Scheduler.Released(ID, 3, "epoch e9.3 has superseded e2.1"));
+        status(generation);
+        time.timePasses(Duration.ofMillis(100));
+
+        assertThat(third.expectMessageClass(Scheduler.Submit.class).submission().losses())
+                .isZero();
+        second.expectNoMessage(Duration.ZERO);
+    }
+
+    @Test
+    void failsWhenItLosesOneSchedulerAfterTheOtherWithoutGainingAToken() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+        GenerationRequest lingering = GenerationRequest.of("m", Ints.of(1, 2))
+                .linger(Duration.ofMinutes(1))
+                .build();
+        start(generation, lingering);
+        subscribe(generation, 1, 0, 9);
+
+        for (int i = 0; i < 4; i++) {
+            for (int question = 0; question < 4; question++) {
+                time.timePasses(Duration.ofSeconds(2));
+                status(generation);
+            }
+        }
+
+        GenerationFailure failure = expectFailure();
+        assertThat(failure.kind()).isEqualTo(GenerationFailure.Kind.LOST);
+        assertThat(failure.reason()).contains("has not answered for 8.0 s", "4 schedulers in a row");
+    }
+
+    @Test
+    void movesAtOnceWhenItsSchedulerEnds() {
+        TestProbe<Scheduler.Command> next = kit.createTestProbe();
+        Router.Route route = new Router.Found(
+                List.of(new Router.Way("a#1", 1, scheduler.getRef()), new Router.Way("b#2", 2, next.getRef())));
+        ActorRef<Generation.Command> generation =
+                kit.spawn(Generation.create(ID, _ -> route, MemoryTokenLog::open, SETTINGS));
+        ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
         updates.tell(new Scheduler.Accepted(ID, scheduler.getRef()));
         status(generation);
 
         scheduler.stop();
 
-        assertThat(expectFailure())
-                .isEqualTo(new GenerationFailure(
-                        GenerationFailure.Kind.LOST,
-                        "its scheduler has ended; the generation had 0 completion tokens in epoch e0.0"));
+        next.expectMessageClass(Scheduler.Submit.class);
     }
 
     @Test
@@ -359,7 +430,7 @@ class GenerationTest {
         assertThat(status(generation).finished()).isFalse();
         scheduler.expectNoMessage(Duration.ZERO);
 
-        route.set(new Router.Found(scheduler.getRef()));
+        route.set(new Router.Found(List.of(new Router.Way("a#1", 1, scheduler.getRef()))));
         time.timePasses(Duration.ofSeconds(1));
 
         assertThat(scheduler
@@ -382,7 +453,7 @@ class GenerationTest {
 
         assertThat(expectFailure())
                 .isEqualTo(new GenerationFailure(
-                        GenerationFailure.Kind.UNAVAILABLE,
+                        GenerationFailure.Kind.NO_CAPACITY,
                         "model m could not be served within 5.0 s: node b is missing"));
         subscriber.expectTerminated(generation);
     }

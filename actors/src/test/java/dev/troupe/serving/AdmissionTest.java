@@ -29,7 +29,7 @@ class AdmissionTest {
                 contextLength,
                 8,
                 1 << 20,
-                new SchedulerSettings.Waits(LONG, LONG, LONG, LONG, LONG));
+                new SchedulerSettings.Waits(LONG, LONG, LONG, LONG, LONG, LONG));
         return new Admission(settings, plan, new KvBlockPool(plan.kvBlocks(), plan.kvBlockSize()));
     }
 

@@ -40,6 +40,7 @@ public final class FakeReplica {
     private CountingReplica counting;
     private Epoch epoch = Epoch.NONE;
     private @Nullable String refusal;
+    private @Nullable Epoch successor;
     private boolean holding;
     private boolean forming = true;
     private int formed;
@@ -65,6 +66,11 @@ public final class FakeReplica {
     /** From now on there is no epoch, for this reason; null gives some again. */
     public synchronized void refuse(@Nullable String reason) {
         refusal = reason;
+    }
+
+    /** From now on the replica is another scheduler's. */
+    public synchronized void supersede(Epoch by) {
+        successor = by;
     }
 
     /** From now on stages do not answer when they are to form. */
@@ -152,6 +158,10 @@ public final class FakeReplica {
     private synchronized Behavior<Placement.Request> place(Placement.Request request) {
         if (refusal != null) {
             request.replyTo().tell(new Placement.NotPlaced(refusal));
+            return Behaviors.same();
+        }
+        if (successor != null) {
+            request.replyTo().tell(new Placement.Superseded(successor));
             return Behaviors.same();
         }
         Epoch above = request.above().compareTo(epoch) > 0 ? request.above() : epoch;

@@ -14,6 +14,7 @@ import dev.troupe.tensor.Ints;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
@@ -27,7 +28,12 @@ import org.junit.jupiter.api.Test;
 class SchedulerTest {
     private static final Duration STEP = Duration.ofSeconds(5);
     private static final SchedulerSettings.Waits WAITS = new SchedulerSettings.Waits(
-            Duration.ofHours(1), Duration.ofSeconds(1), Duration.ofSeconds(60), Duration.ofSeconds(30), STEP);
+            Duration.ofHours(1),
+            Duration.ofSeconds(1),
+            Duration.ofSeconds(60),
+            Duration.ofSeconds(30),
+            STEP,
+            Duration.ZERO);
 
     /** Busy build machines need more than the kit's three seconds. */
     private static final Config PATIENT =
@@ -96,6 +102,14 @@ class SchedulerTest {
         TestProbe<SchedulerStats> probe = kit.createTestProbe();
         scheduler.tell(new Scheduler.GetStats(probe.getRef()));
         return probe.receiveMessage();
+    }
+
+    /** Lets time pass as long as it takes to be there, and no longer: steps in flight have deadlines. */
+    private boolean isInEpoch(FakeReplica replica, int round) {
+        if (!replica.isForming(round)) {
+            time.timePasses(WAITS.retry());
+        }
+        return replica.isForming(round);
     }
 
     /** Waits in real time: the test kit's own clock stands still. */
@@ -259,7 +273,7 @@ class SchedulerTest {
         });
         assertThat(expectFailure())
                 .isEqualTo(new GenerationFailure(
-                        GenerationFailure.Kind.UNAVAILABLE, "needs 4 compute slots, there are 2"));
+                        GenerationFailure.Kind.NO_CAPACITY, "needs 4 compute slots, there are 2"));
 
         replica.refuse(null);
         await("an epoch", () -> {
@@ -285,48 +299,212 @@ class SchedulerTest {
 
         assertThat(expectFailure())
                 .isEqualTo(new GenerationFailure(
-                        GenerationFailure.Kind.UNAVAILABLE, "no answer about placement within 3600.0 s"));
+                        GenerationFailure.Kind.NO_CAPACITY, "no answer about placement within 3600.0 s"));
     }
 
     @Test
-    void endsWhatWaitsWhenTheReplicaCannotBeFormedAndTriesAgainLater() {
+    void endsWhatWaitsWhenTheReplicaCanNeverBeFormedAndTriesAgainLater() {
         FakeReplica replica = new FakeReplica(kit, 1, 1, 20, 4);
         replica.formNoMore();
         ActorRef<Scheduler.Command> scheduler = scheduler(replica, 1, 1);
         scheduler.tell(new Scheduler.Submit(submission("a", 3, 4), generation.getRef()));
         generation.expectMessageClass(Scheduler.Accepted.class);
-        await("forming", () -> replica.isForming(1));
-
-        replica.lose(0, -1, "model.safetensors is truncated");
+        for (int epoch = 1; epoch <= 4; epoch++) {
+            int round = epoch;
+            await("forming", () -> {
+                time.timePasses(WAITS.retry());
+                return replica.isForming(round);
+            });
+            generation.expectNoMessage(Duration.ZERO);
+            replica.lose(0, -1, "model.safetensors is truncated");
+        }
 
         assertThat(expectFailure())
-                .isEqualTo(new GenerationFailure(GenerationFailure.Kind.UNAVAILABLE, "model.safetensors is truncated"));
+                .isEqualTo(
+                        new GenerationFailure(
+                                GenerationFailure.Kind.NO_CAPACITY,
+                                "4 epochs in a row were lost before they gave a result, the last one: model.safetensors is truncated"));
         await("another try", () -> {
             time.timePasses(WAITS.retry());
-            return replica.isForming(2);
+            return replica.isForming(5);
         });
     }
 
     @Test
-    void endsWhatRunsWithTheNameOfTheLostNodeAndServesOthersInANewEpoch() {
+    void waitsForCapacityAsLongAsItMayAndThenSaysWhatIsMissingAtOnce() {
+        FakeReplica replica = new FakeReplica(kit, 1, 1, 20, 4);
+        replica.refuse("needs 4 compute slots, there are 2");
+        AtomicLong now = new AtomicLong();
+        SchedulerSettings settings = settings(1, 1).withWaits(WAITS.withCapacity(Duration.ofSeconds(30)));
+        ActorRef<Scheduler.Command> scheduler = kit.spawn(Scheduler.create(settings, replica.placement(), now::get));
+        scheduler.tell(new Scheduler.Submit(submission("a", 3, 4), generation.getRef()));
+        generation.expectMessageClass(Scheduler.Accepted.class);
+        for (int second = 0; second < 5; second++) {
+            stats(scheduler);
+            time.timePasses(WAITS.retry());
+        }
+        generation.expectNoMessage(Duration.ZERO);
+        assertThat(stats(scheduler).generations()).isEqualTo(1);
+
+        now.set(Duration.ofSeconds(30).toNanos());
+        await("the end of patience", () -> {
+            time.timePasses(WAITS.retry());
+            return stats(scheduler).generations() == 0;
+        });
+
+        GenerationFailure missing =
+                new GenerationFailure(GenerationFailure.Kind.NO_CAPACITY, "needs 4 compute slots, there are 2");
+        assertThat(expectFailure()).isEqualTo(missing);
+        scheduler.tell(new Scheduler.Submit(submission("b", 3, 4), generation.getRef()));
+        generation.expectMessageClass(Scheduler.Accepted.class);
+        assertThat(expectFailure()).isEqualTo(missing);
+    }
+
+    @Test
+    void goesOnWithTheSameTokensInANewEpochWhenANodeIsLost() {
         FakeReplica replica = new FakeReplica(kit, 2, 2, 20, 4);
         ActorRef<Scheduler.Command> scheduler = scheduler(replica, 2, 2);
         serveOne(scheduler, "warm");
         replica.hold();
-        scheduler.tell(new Scheduler.Submit(submission("a", 9, 20), generation.getRef()));
+        Submission submission = submission("a", 9, 20);
+        scheduler.tell(new Scheduler.Submit(submission, generation.getRef()));
         generation.expectMessageClass(Scheduler.Accepted.class);
+        List<Scheduler.Advanced> advances = new ArrayList<>();
+        for (int token = 0; token < 7; token++) {
+            await("a step in flight", () -> replica.stepsHeld() == 1);
+            replica.releaseOne();
+            advances.addAll(receive(1));
+        }
         await("a step in flight", () -> replica.stepsHeld() == 1);
 
         replica.lose(1, 1, "node 127.0.0.2:2551 was removed from the cluster; it hosted stage 1 rank 1");
-
-        assertThat(expectFailure())
-                .isEqualTo(new GenerationFailure(
-                        GenerationFailure.Kind.LOST,
-                        "node 127.0.0.2:2551 was removed from the cluster; it hosted stage 1 rank 1"));
         replica.release();
-        serveOne(scheduler, "b");
+        advances.addAll(receive(13));
+
+        assertThat(tokens(advances, 0)).isEqualTo(CountingReplica.completion(submission, 0));
+        assertThat(advances.getLast().epoch()).isEqualTo(replica.epoch());
+        assertThat(advances.get(6).epoch()).isLessThan(replica.epoch());
         assertThat(stats(scheduler).epochsLost()).isEqualTo(1);
+        assertThat(stats(scheduler).freeBlocks()).isEqualTo(20);
         assertThat(replica.stageCommands()).containsExactly(PipelineStage.Stop.INSTANCE, PipelineStage.Stop.INSTANCE);
+    }
+
+    @Test
+    void computesAloneWhatWasComputedWhenAnEpochWasLost() {
+        FakeReplica replica = new FakeReplica(kit, 1, 1, 40, 4);
+        ActorRef<Scheduler.Command> scheduler = scheduler(replica, 1, 1);
+        serveOne(scheduler, "warm");
+        replica.hold();
+        TestProbe<Scheduler.Update> other = kit.createTestProbe();
+        scheduler.tell(new Scheduler.Submit(submission("a", 5, 3), generation.getRef()));
+        generation.expectMessageClass(Scheduler.Accepted.class);
+        await("a step in flight", () -> replica.stepsHeld() == 1);
+        scheduler.tell(new Scheduler.Submit(submission("b", 5, 3), other.getRef()));
+        other.expectMessageClass(Scheduler.Accepted.class);
+        replica.releaseOne();
+        await("both in flight", () -> replica.batches().getLast().entries().size() == 2);
+
+        replica.lose(0, 0, "gone");
+        await(
+                "a step of the next epoch",
+                () -> replica.batches().getLast().epoch().equals(replica.epoch()));
+        replica.release();
+        receive(3);
+        for (int token = 0; token < 3; token++) {
+            other.expectMessageClass(Scheduler.Advanced.class);
+        }
+
+        List<StepBatch> after = replica.batches().stream()
+                .filter(batch -> batch.epoch().equals(replica.epoch()))
+                .toList();
+        assertThat(after.get(0).entries()).hasSize(1);
+        assertThat(after.get(1).entries()).hasSize(1);
+        assertThat(after.get(2).entries()).hasSize(2);
+    }
+
+    @Test
+    void endsARequestThatCostsTwoEpochsAndNoOther() {
+        FakeReplica replica = new FakeReplica(kit, 1, 1, 40, 4);
+        ActorRef<Scheduler.Command> scheduler = scheduler(replica, 1, 1);
+        serveOne(scheduler, "warm");
+        replica.hold();
+        TestProbe<Scheduler.Update> other = kit.createTestProbe();
+        Submission healthy = submission("b", 4, 3);
+        scheduler.tell(new Scheduler.Submit(
+                submission("blocker", 2, 1),
+                kit.<Scheduler.Update>createTestProbe().getRef()));
+        await("a step in flight", () -> replica.stepsHeld() == 1);
+        scheduler.tell(new Scheduler.Submit(submission("a", 5, 9), generation.getRef()));
+        scheduler.tell(new Scheduler.Submit(healthy, other.getRef()));
+        generation.expectMessageClass(Scheduler.Accepted.class);
+        other.expectMessageClass(Scheduler.Accepted.class);
+        replica.releaseOne();
+        await("both in flight", () -> replica.batches().getLast().entries().size() == 2);
+
+        replica.lose(0, 0, "node x ended");
+        await("one of them alone", () -> replica.isForming(2) && replica.stepsHeld() == 1);
+        replica.lose(0, 0, "node y ended");
+
+        GenerationFailure failure = expectFailure();
+        assertThat(failure.kind()).isEqualTo(GenerationFailure.Kind.POISON);
+        assertThat(failure.reason()).contains("2 times in a row", "prompt of 5 tokens", "node y ended");
+        await("the healthy one", () -> replica.isForming(3) && replica.stepsHeld() == 1);
+        replica.release();
+        List<Scheduler.Advanced> advances = new ArrayList<>();
+        for (int token = 0; token < 3; token++) {
+            advances.add(other.expectMessageClass(Scheduler.Advanced.class));
+        }
+        assertThat(tokens(advances, 0)).isEqualTo(CountingReplica.completion(healthy, 0));
+    }
+
+    @Test
+    void outlivesAnyNumberOfLossesWithATokenBetweenThem() {
+        FakeReplica replica = new FakeReplica(kit, 1, 1, 20, 4);
+        ActorRef<Scheduler.Command> scheduler = scheduler(replica, 1, 1);
+        serveOne(scheduler, "warm");
+        replica.hold();
+        Submission submission = submission("a", 3, 12);
+        scheduler.tell(new Scheduler.Submit(submission, generation.getRef()));
+        generation.expectMessageClass(Scheduler.Accepted.class);
+        List<Scheduler.Advanced> advances = new ArrayList<>();
+        for (int token = 0; token < 11; token++) {
+            int round = token + 1;
+            await("a step in flight", () -> {
+                return isInEpoch(replica, round) && replica.stepsHeld() == 1;
+            });
+            replica.releaseOne();
+            advances.addAll(receive(1));
+            await("the next step", () -> replica.stepsHeld() == 1);
+            replica.lose(0, 0, "gone again");
+        }
+        await("an epoch", () -> {
+            return isInEpoch(replica, 12) && replica.stepsHeld() == 1;
+        });
+        replica.release();
+        advances.addAll(receive(1));
+
+        assertThat(tokens(advances, 0)).isEqualTo(CountingReplica.completion(submission, 0));
+        assertThat(stats(scheduler).epochsLost()).isEqualTo(11);
+    }
+
+    @Test
+    void givesItsGenerationsBackWhenAnotherSchedulerHasTakenOver() {
+        FakeReplica replica = new FakeReplica(kit, 1, 1, 20, 4);
+        ActorRef<Scheduler.Command> scheduler = scheduler(replica, 1, 1);
+        serveOne(scheduler, "warm");
+        replica.hold();
+        Submission submission = submission("a", 9, 20);
+        scheduler.tell(new Scheduler.Submit(submission, generation.getRef()));
+        generation.expectMessageClass(Scheduler.Accepted.class);
+        await("a step in flight", () -> replica.stepsHeld() == 1);
+
+        replica.supersede(new Epoch(9, 99));
+        replica.lose(0, 0, "its guardian has promised a higher epoch");
+
+        Scheduler.Released released = generation.expectMessageClass(Scheduler.Released.class);
+        assertThat(released.id()).isEqualTo(submission.id());
+        assertThat(released.successor()).isEqualTo(99);
+        generation.expectTerminated(scheduler);
     }
 
     @Test
@@ -345,34 +523,9 @@ class SchedulerTest {
             return null;
         });
 
-        assertThat(expectFailure())
-                .isEqualTo(new GenerationFailure(
-                        GenerationFailure.Kind.UNAVAILABLE, "the scheduler of model counting has stopped"));
+        assertThat(generation.expectMessageClass(Scheduler.Released.class).reason())
+                .isEqualTo("the scheduler of model counting has stopped");
         placement.expectMessageClass(Placement.Request.class);
-    }
-
-    @Test
-    void keepsWhatNoRankHasBegunWhenAnEpochIsLost() {
-        FakeReplica replica = new FakeReplica(kit, 1, 1, 4, 4);
-        ActorRef<Scheduler.Command> scheduler = scheduler(replica, 1, 1);
-        serveOne(scheduler, "warm");
-        replica.hold();
-        TestProbe<Scheduler.Update> waiting = kit.createTestProbe();
-        Submission later = submission("later", 12, 2);
-        scheduler.tell(new Scheduler.Submit(submission("a", 12, 4), generation.getRef()));
-        scheduler.tell(new Scheduler.Submit(later, waiting.getRef()));
-        generation.expectMessageClass(Scheduler.Accepted.class);
-        waiting.expectMessageClass(Scheduler.Accepted.class);
-        await("a step in flight", () -> replica.stepsHeld() == 1);
-
-        replica.lose(0, 0, "gone");
-        replica.release();
-
-        assertThat(expectFailure().kind()).isEqualTo(GenerationFailure.Kind.LOST);
-        Scheduler.Advanced first = waiting.expectMessageClass(Scheduler.Advanced.class);
-        Scheduler.Advanced second = waiting.expectMessageClass(Scheduler.Advanced.class);
-        assertThat(tokens(List.of(first, second), 0)).isEqualTo(CountingReplica.completion(later, 0));
-        assertThat(first.epoch()).isEqualTo(replica.epoch());
     }
 
     @Test
@@ -387,14 +540,17 @@ class SchedulerTest {
         stats(scheduler);
 
         time.timePasses(STEP.minusMillis(1));
-        generation.expectNoMessage(Duration.ZERO);
-        time.timePasses(Duration.ofMillis(1));
+        assertThat(stats(scheduler).epochsLost()).isZero();
+        LoggingTestKit.warn("step 3 of epoch e1.7 (9 tokens) gave no result within 5.0 s; "
+                        + "127.0.0.1:2551#0/cpu0 hosts stage 0 rank 0 (layers 0 to 3, KV groups 0 to 0)")
+                .expect(kit.system(), () -> {
+                    time.timePasses(Duration.ofMillis(1));
+                    return null;
+                });
 
-        assertThat(expectFailure())
-                .isEqualTo(new GenerationFailure(
-                        GenerationFailure.Kind.LOST,
-                        "step 3 of epoch e1.7 (9 tokens) gave no result within 5.0 s; "
-                                + "127.0.0.1:2551#0/cpu0 hosts stage 0 rank 0 (layers 0 to 3, KV groups 0 to 0)"));
+        await("the step in a new epoch", () -> replica.isForming(2) && replica.stepsHeld() == 1);
+        replica.release();
+        receive(20);
     }
 
     @Test
@@ -478,12 +634,8 @@ class SchedulerTest {
         scheduler.tell(new Scheduler.Probe(unknown, generation.getRef()));
 
         generation.expectMessage(new Scheduler.Accepted(known.id(), scheduler));
-        generation.expectMessage(
-                new Scheduler.Failed(
-                        unknown,
-                        new GenerationFailure(
-                                GenerationFailure.Kind.LOST,
-                                "the scheduler of model counting does not know the generation: it has been started anew since")));
+        generation.expectMessage(new Scheduler.Released(
+                unknown, 0, "the scheduler of model counting does not know it: it has been started anew since"));
     }
 
     @Test
@@ -516,9 +668,8 @@ class SchedulerTest {
         scheduler.tell(Scheduler.Stop.INSTANCE);
 
         generation.expectTerminated(scheduler);
-        assertThat(expectFailure())
-                .isEqualTo(new GenerationFailure(
-                        GenerationFailure.Kind.UNAVAILABLE, "the scheduler of model counting has stopped"));
+        assertThat(generation.expectMessageClass(Scheduler.Released.class).reason())
+                .isEqualTo("the scheduler of model counting has stopped");
         await("stopped stages", () -> replica.stageCommands().size() == 2);
     }
 

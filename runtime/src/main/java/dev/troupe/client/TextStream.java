@@ -171,7 +171,7 @@ public final class TextStream {
                     generation.tell(Generation.Cancel.INSTANCE);
                     complete = true;
                     buffer.add(new StreamReader.Failed(new GenerationFailure(
-                            GenerationFailure.Kind.UNAVAILABLE,
+                            GenerationFailure.Kind.NO_CAPACITY,
                             "no generation was started for request %s within %d s; this front end may be forming or leaving: send the request again, or to another front end"
                                     .formatted(work.request().traceId(), START_WITHIN.toSeconds()))));
                 }

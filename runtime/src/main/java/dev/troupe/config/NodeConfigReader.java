@@ -151,7 +151,8 @@ final class NodeConfigReader {
                         waits.duration("retry"),
                         waits.duration("forming"),
                         waits.duration("first-step"),
-                        waits.duration("least-step")),
+                        waits.duration("least-step"),
+                        waits.duration("capacity")),
                 waits.duration("cluster"));
     }
 

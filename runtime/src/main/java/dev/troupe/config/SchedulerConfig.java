@@ -28,6 +28,7 @@ public record SchedulerConfig(
         Check.positive("scheduler.waits.forming", waits.forming());
         Check.positive("scheduler.waits.first-step", waits.firstStep());
         Check.positive("scheduler.waits.least-step", waits.leastStep());
+        Check.atLeast("scheduler.waits.capacity", waits.capacity().toMillis(), 0);
     }
 
     /** For the scheduler of one replica. */

@@ -8,11 +8,13 @@ import dev.troupe.stage.LaneRegistry;
 import dev.troupe.stage.TensorRoad;
 import dev.troupe.wire.ArteryRoad;
 import dev.troupe.wire.kryo.KryoSerializer;
+import dev.troupe.wire.lane.LaneAddress;
 import dev.troupe.wire.lane.LaneSettings;
 import dev.troupe.wire.lane.TensorLane;
 import dev.troupe.wire.tls.TlsIdentity;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.jspecify.annotations.Nullable;
@@ -69,6 +71,16 @@ public final class NodeRoads implements AutoCloseable {
     /** Where this node listens for tensors; empty where there is no lane. */
     public String address() {
         return lane == null ? "" : lane.address().toString();
+    }
+
+    /**
+     * Makes sure that there are connections to these lanes: the end of a process is seen at once by the end of its
+     * connections, also by nodes that exchange no tensors with it.
+     */
+    void connect(List<String> lanes) {
+        if (lane != null) {
+            lanes.forEach(peer -> lane.connect(LaneAddress.parse(peer)));
+        }
     }
 
     /** Sends floats. */

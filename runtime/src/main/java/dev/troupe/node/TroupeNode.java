@@ -33,7 +33,7 @@ import dev.troupe.wire.artery.MembershipGuard;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CompletionStage;
 import org.apache.pekko.actor.typed.ActorSystem;
@@ -53,6 +53,8 @@ public final class TroupeNode implements AutoCloseable {
 
     /** Long enough to be for ever, short enough for the scheduler of the actor system. */
     private static final Duration COMPLETE_WITHIN = Duration.ofDays(100);
+
+    private static final Duration CONNECT_EVERY = Duration.ofSeconds(1);
 
     private final ActorSystem<Void> system;
     private final NodeConfig config;
@@ -83,6 +85,12 @@ public final class TroupeNode implements AutoCloseable {
         system.getWhenTerminated().thenRun(roads::close);
         this.started = ClusterNode.start(system, profile(), this::kinds);
         whenComplete(COMPLETE_WITHIN).thenRun(() -> complete = true);
+        system.scheduler()
+                .scheduleWithFixedDelay(
+                        CONNECT_EVERY,
+                        CONNECT_EVERY,
+                        () -> roads.connect(started.node().otherLanes()),
+                        system.executionContext());
         if (started.node().roles().contains(NodeRole.FRONTEND)) {
             startFrontEnd();
         }
@@ -190,22 +198,28 @@ public final class TroupeNode implements AutoCloseable {
         return new GenerationId(entityId.substring(0, entityId.lastIndexOf('@')), slot.toString());
     }
 
-    /** The scheduler lives on the first control slot whose node is not lost: all nodes order them alike. */
+    /** The scheduler lives on the oldest node with role control that is not lost: all nodes order them alike. */
     private Router router(ClusterNode node) {
         return asked -> {
             if (!asked.equals(model)) {
                 return new Router.Nobody();
             }
-            Optional<Slot> slot = schedulerSlot(node);
-            if (slot.isEmpty()) {
+            List<Slot> slots = schedulerSlots(node);
+            if (slots.isEmpty()) {
                 return new Router.NotYet(missing(node));
             }
-            Incarnation host = slot.get().node();
             // Another checkpoint may have another tokenizer: this node's tokens would be nonsense there.
-            String misfit = node.misfits().now().get(host);
-            return misfit == null
-                    ? new Router.Found(scheduler(node, slot.get()))
-                    : new Router.Barred("node %s, which schedules it, has %s".formatted(host.hostPort(), misfit));
+            Map<Incarnation, String> misfits = node.misfits().now();
+            List<Router.Way> ways = slots.stream()
+                    .filter(slot -> !misfits.containsKey(slot.node()))
+                    .map(slot ->
+                            new Router.Way(slot.node().toString(), slot.node().uid(), scheduler(node, slot)))
+                    .toList();
+            Incarnation first = slots.getFirst().node();
+            return misfits.containsKey(first)
+                    ? new Router.Barred(
+                            "node %s, which schedules it, has %s".formatted(first.hostPort(), misfits.get(first)))
+                    : new Router.Found(ways);
         };
     }
 
@@ -234,8 +248,8 @@ public final class TroupeNode implements AutoCloseable {
                 : "all %d nodes are there, but not all of them know each other yet".formatted(here.size());
     }
 
-    private Optional<Slot> schedulerSlot(ClusterNode node) {
-        return complete ? node.live(NodeRole.CONTROL).stream().findFirst() : Optional.empty();
+    private List<Slot> schedulerSlots(ClusterNode node) {
+        return complete ? node.live(NodeRole.CONTROL) : List.of();
     }
 
     private RecipientRef<Scheduler.Command> scheduler(ClusterNode node, Slot slot) {
@@ -260,7 +274,7 @@ public final class TroupeNode implements AutoCloseable {
                                 store.config(model),
                                 model,
                                 numerics,
-                                () -> schedulerSlot(node).map(at -> scheduler(node, at)),
+                                () -> schedulerSlots(node).stream().findFirst().map(at -> scheduler(node, at)),
                                 () -> node.homes().now().nodes().stream()
                                         .map(info -> info.node().hostPort())
                                         .toList(),

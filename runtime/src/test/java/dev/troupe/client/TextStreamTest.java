@@ -42,7 +42,7 @@ class TextStreamTest {
 
         GenerationFailure failure =
                 client.expectMessageClass(StreamReader.Failed.class).failure();
-        assertThat(failure.kind()).isEqualTo(GenerationFailure.Kind.UNAVAILABLE);
+        assertThat(failure.kind()).isEqualTo(GenerationFailure.Kind.NO_CAPACITY);
         assertThat(failure.reason()).contains("no generation was started", "within 15 s", "send the request again");
         generation.expectMessage(Generation.Cancel.INSTANCE);
         client.expectTerminated(stream);

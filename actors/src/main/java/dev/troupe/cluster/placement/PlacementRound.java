@@ -159,6 +159,9 @@ final class PlacementRound {
             return Behaviors.same();
         }
         if (ballot.isLost()) {
+            if (isSuperseded()) {
+                return answer(new Placement.Superseded(ballot.highest()));
+            }
             lost++;
             retryLater();
             return Behaviors.same();
@@ -175,6 +178,12 @@ final class PlacementRound {
             return Behaviors.same();
         }
         return answer(outcome(sites));
+    }
+
+    /** Whether the replica was this node's and another one has taken it over since. */
+    private boolean isSuperseded() {
+        long self = setup.self().uid();
+        return request.above().issuer() == self && ballot.highest().issuer() != self;
     }
 
     /** The first loss is only news of a higher epoch; after more of them somebody is competing, and chance decides. */

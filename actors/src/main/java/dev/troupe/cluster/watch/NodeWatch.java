@@ -2,6 +2,7 @@ package dev.troupe.cluster.watch;
 
 import dev.troupe.cluster.guardian.NodeGuardian;
 import dev.troupe.cluster.identity.Incarnation;
+import dev.troupe.cluster.slot.SlotHomes;
 import dev.troupe.stage.Epoch;
 import dev.troupe.stage.PipelineStage;
 import java.time.Duration;
@@ -99,8 +100,9 @@ public final class NodeWatch {
      *
      * @param suspects where to publish whom something speaks against
      * @param answerWithin how long a node that seems lost may take to answer
+     * @param homes which nodes there are, and where they listen for tensors
      */
-    public record Setup(Incarnation self, Suspects suspects, Duration answerWithin) {}
+    public record Setup(Incarnation self, Suspects suspects, Duration answerWithin, SlotHomes homes) {}
 
     /** Starts the watch of {@code system}'s node, outside of the user's actors. */
     public static ActorRef<Command> start(ActorSystem<?> system, Setup setup) {
@@ -202,6 +204,9 @@ public final class NodeWatch {
                             .formatted(reporter.hostPort(), node.hostPort(), reason, loss.hosted()));
             ask(node, "lost its lane");
         }
+        setup.homes().now().nodes().stream()
+                .filter(node -> node.lane().equals(lane))
+                .forEach(node -> ask(node.node(), "lost its lane"));
     }
 
     /** Asks a node whether it is there. */
