@@ -10,6 +10,7 @@ import java.io.PrintWriter;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.apache.pekko.stream.javadsl.Sink;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -62,6 +63,17 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(names = "--json", description = "print one JSON object at the end instead of the text as it comes")
     private boolean json;
 
+    @Option(
+            names = "--verify",
+            paramLabel = "HASH",
+            description =
+                    "fail unless the run has this hash, which --json and --show-hash print: the same tokens from the same"
+                            + " logits, however the model was split and whatever was lost on the way")
+    private @Nullable String verify;
+
+    @Option(names = "--show-hash", description = "print the run's hash after the text")
+    private boolean showHash;
+
     @Spec
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
@@ -73,20 +85,35 @@ final class GenerateCommand implements Callable<Integer> {
                 .withStop(stop)
                 .withIgnoreEos(ignoreEos);
         PrintWriter out = spec.commandLine().getOut();
+        Completion completion;
         try (Troupe troupe = Engines.open(model.location(), split, engine)) {
-            if (json) {
-                out.println(
-                        toJson(troupe.complete(request).toCompletableFuture().get()));
-            } else {
+            if (!json) {
                 out.print(prompt);
                 out.flush();
-                troupe.generate(request)
-                        .runWith(Sink.foreach(event -> print(event, out)), troupe.system())
-                        .toCompletableFuture()
-                        .get();
-                out.println();
             }
-            out.flush();
+            completion = Completion.of(troupe.generate(request)
+                    .map(event -> {
+                        if (!json) {
+                            print(event, out);
+                        }
+                        return event;
+                    })
+                    .runWith(Sink.seq(), troupe.system())
+                    .toCompletableFuture()
+                    .get());
+        }
+        if (json) {
+            out.println(toJson(completion));
+        } else {
+            out.println();
+        }
+        if (showHash && !json) {
+            out.println("hash " + completion.hash());
+        }
+        out.flush();
+        if (verify != null && !verify.equals(completion.hash())) {
+            throw new CommandFailure("the run's hash is %s, expected %s: other tokens, or the same from other logits"
+                    .formatted(completion.hash(), verify));
         }
         return 0;
     }
@@ -109,6 +136,7 @@ final class GenerateCommand implements Callable<Integer> {
         Completion.Choice choice = completion.choices().getFirst();
         root.set("ids", mapper.valueToTree(choice.tokens().toArray()));
         root.put("text", choice.text());
+        root.put("hash", completion.hash());
         root.put("finish_reason", choice.reason().name().toLowerCase(java.util.Locale.ROOT));
         return mapper.writeValueAsString(root);
     }

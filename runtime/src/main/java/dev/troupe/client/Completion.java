@@ -6,6 +6,7 @@ import dev.troupe.tensor.Ints;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,11 +28,17 @@ public record Completion(String id, Ints prompt, List<Choice> choices) {
      * @param text their text, without a stop text
      * @param reason why it ended
      * @param logits rows by position, where the request asked
+     * @param hash of all tokens and their logits; empty without a token
      */
-    public record Choice(Ints tokens, String text, FinishReason reason, List<Floats> logits) {
+    public record Choice(Ints tokens, String text, FinishReason reason, List<Floats> logits, String hash) {
         public Choice {
             logits = List.copyOf(logits);
         }
+    }
+
+    /** The hashes of all choices: equal for two runs that drew the same tokens from the same logits. */
+    public String hash() {
+        return choices.stream().map(Choice::hash).collect(Collectors.joining("-"));
     }
 
     /** Text of the first choice. */
@@ -73,12 +80,14 @@ public record Completion(String id, Ints prompt, List<Choice> choices) {
     private static final class Gathered {
         private final List<Integer> tokens = new ArrayList<>();
         private final StringBuilder text = new StringBuilder();
+        private String hash = "";
         private final TreeMap<Integer, Floats> rows = new TreeMap<>();
         private @Nullable FinishReason reason;
 
         private void add(TextEvent.Token token) {
             tokens.add(token.token());
             text.append(token.text());
+            hash = token.hash();
         }
 
         private void end(TextEvent.Ended end) {
@@ -91,7 +100,7 @@ public record Completion(String id, Ints prompt, List<Choice> choices) {
                 throw new IllegalArgumentException("a choice with %d tokens has no end".formatted(tokens.size()));
             }
             int[] ids = tokens.stream().mapToInt(Integer::intValue).toArray();
-            return new Choice(Ints.of(ids), text.toString(), reason, List.copyOf(rows.values()));
+            return new Choice(Ints.of(ids), text.toString(), reason, List.copyOf(rows.values()), hash);
         }
     }
 }

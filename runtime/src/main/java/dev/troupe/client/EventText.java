@@ -1,5 +1,6 @@
 package dev.troupe.client;
 
+import dev.troupe.generation.HashChain;
 import dev.troupe.sampling.Logprob;
 import dev.troupe.serving.FinishReason;
 import dev.troupe.serving.Output;
@@ -28,6 +29,7 @@ final class EventText {
     private static final class Choice {
         private final @Nullable IncrementalDetokenizer detokenizer;
         private final StopMatcher stops;
+        private final HashChain hashes = new HashChain();
         private boolean ended;
 
         private Choice(@Nullable IncrementalDetokenizer detokenizer, StopMatcher stops) {
@@ -67,7 +69,8 @@ final class EventText {
                             text,
                             token.logit(),
                             token.logprob(),
-                            top));
+                            top,
+                            choice.hashes.append(token)));
                     if (choice.stops.matched().isPresent()) {
                         choice.ended = true;
                         events.add(new TextEvent.Ended(token.choice(), FinishReason.STOP, ""));

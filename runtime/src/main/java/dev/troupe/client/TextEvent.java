@@ -26,8 +26,17 @@ public sealed interface TextEvent {
      * @param logit its raw logit
      * @param logprob its log-probability, or NaN where the request did not ask
      * @param top the most probable tokens, descending
+     * @param hash of all tokens of the choice up to this one, with their logits, as {@link dev.troupe.generation.HashChain} makes it
      */
-    record Token(int choice, int position, int token, String text, float logit, float logprob, List<Logprob> top)
+    record Token(
+            int choice,
+            int position,
+            int token,
+            String text,
+            float logit,
+            float logprob,
+            List<Logprob> top,
+            String hash)
             implements TextEvent {
         public Token {
             top = List.copyOf(top);

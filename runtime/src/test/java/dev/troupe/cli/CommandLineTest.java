@@ -216,4 +216,33 @@ class CommandLineTest {
         assertThat(outcome.err().lines()).hasSize(1);
         assertThat(outcome.err()).contains("--bytes 1048576", "131072");
     }
+
+    @Test
+    void verifiesTheHashOfARunHoweverTheModelIsSplit() throws Exception {
+        String[] unsplit = {"generate", "--model", "tales", "--prompt", "Lily", "--max-new-tokens", "12", "--json"};
+        String hash =
+                new ObjectMapper().readTree(run(unsplit).out()).get("hash").asText();
+
+        Outcome equal = run(
+                "generate",
+                "--model",
+                "tales",
+                "--prompt",
+                "Lily",
+                "--max-new-tokens",
+                "12",
+                "--tensor-parallel",
+                "2",
+                "--show-hash",
+                "--verify",
+                hash);
+        Outcome other =
+                run("generate", "--model", "tales", "--prompt", "Lily", "--max-new-tokens", "11", "--verify", hash);
+
+        assertThat(equal.exitCode()).isZero();
+        assertThat(equal.out()).contains("Lily", "hash " + hash);
+        assertThat(other.exitCode()).isEqualTo(1);
+        assertThat(other.err().lines()).hasSize(1);
+        assertThat(other.err()).contains("expected " + hash);
+    }
 }
