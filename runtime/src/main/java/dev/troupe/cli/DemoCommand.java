@@ -1,5 +1,6 @@
 package dev.troupe.cli;
 
+import dev.troupe.chaos.StreamWatch;
 import dev.troupe.client.Completion;
 import dev.troupe.client.TextEvent;
 import dev.troupe.client.TextRequest;
@@ -8,8 +9,8 @@ import dev.troupe.node.Installation;
 import dev.troupe.node.LocalCluster;
 import dev.troupe.node.LocalTroupe;
 import dev.troupe.node.ModelLocation;
+import dev.troupe.node.NodeProcess;
 import java.io.PrintWriter;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.apache.pekko.stream.javadsl.Sink;
@@ -19,18 +20,22 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code troupe demo}: three processes, one model, one story, and the proof that the split changed nothing. */
+/** {@code troupe demo}: three processes, one model, one story, one of them killed, and the proof that nothing changed. */
 @Command(
         name = "demo",
         description = {
             "Starts three nodes on 127.0.0.1, .2 and .3, splits the bundled model into 2 stages x 2 ranks over them, tells a",
-            "story, tells it again unsplit in one process, and compares the two: tokens and logits, bit for bit."
+            "story and kills one of the nodes in the middle of it. Then tells it again undisturbed and unsplit in one process,",
+            "and compares the two: tokens and logits, bit for bit."
         },
         mixinStandardHelpOptions = true,
         footerHeading = "%nExamples:%n",
-        footer = {"  troupe demo", "  troupe demo \"Tom had a red ball.\""})
+        footer = {"  troupe demo", "  troupe demo \"Tom had a red ball.\"", "  troupe demo --no-kill"})
 final class DemoCommand implements Callable<Integer> {
     private static final List<String> SEEDS = List.of("seed-1.conf", "seed-2.conf", "seed-3.conf");
+
+    /** Tokens before the kill, at most: in the middle of a story of usual length. */
+    private static final int KILL_AT = 60;
 
     @Parameters(
             arity = "0..1",
@@ -47,6 +52,9 @@ final class DemoCommand implements Callable<Integer> {
             description = "tokens to generate at most (default: 160)")
     private int maxNewTokens;
 
+    @Option(names = "--no-kill", description = "leave all three nodes alone")
+    private boolean noKill;
+
     @Option(names = "--no-color", description = "plain text only")
     private boolean noColor;
 
@@ -60,7 +68,7 @@ final class DemoCommand implements Callable<Integer> {
         TextRequest request = TextRequest.greedy(prompt, maxNewTokens).withLogits(true);
         out.println("Starting three node processes ...");
         out.flush();
-        Completion split;
+        StreamWatch split;
         try (LocalCluster cluster = LocalCluster.startSeeds(Installation.clusterConfig(), SEEDS);
                 Troupe troupe = cluster.connect()) {
             Troupe.Description description = cluster.awaitReady(troupe);
@@ -68,46 +76,74 @@ final class DemoCommand implements Callable<Integer> {
             out.printf("%nModel %s, split over them:%n", description.model());
             description.placement().forEach(line -> out.println("  " + line));
             out.println();
-            split = tell(troupe, request, out);
+            split = tell(troupe, request, cluster.processes().getLast(), out);
         }
-        out.printf("%nThe same prompt, unsplit, in one process ...%n");
+        out.printf("%nThe same prompt, undisturbed and unsplit, in one process ...%n");
         out.flush();
         Completion whole;
         try (Troupe troupe = LocalTroupe.start(ModelLocation.of(Installation.BUNDLED_MODEL), 1, 1)) {
             whole = troupe.complete(request).toCompletableFuture().get();
         }
-        Comparison comparison = Comparison.of(split, whole);
+        Comparison comparison = Comparison.of(split.completion(), whole);
         out.println(comparison.details());
         out.println(paint("VERDICT: " + comparison.verdict(), comparison.identical() ? "32;1" : "31;1"));
         out.flush();
         return comparison.identical() ? 0 : 1;
     }
 
-    private Completion tell(Troupe troupe, TextRequest request, PrintWriter out) throws Exception {
-        List<TextEvent> events = new ArrayList<>();
+    /** @param victim killed in the middle: it computes, but neither the stream nor the scheduler is there */
+    private StreamWatch tell(Troupe troupe, TextRequest request, NodeProcess victim, PrintWriter out) throws Exception {
+        int at = noKill ? 0 : Math.clamp(maxNewTokens / 2, 1, KILL_AT);
+        StreamWatch watch = new StreamWatch(at, () -> kill(victim, at, out));
         out.print(paint(prompt, "2"));
         out.flush();
         long start = System.nanoTime();
         troupe.generate(request)
                 .runWith(
                         Sink.foreach(event -> {
-                            events.add(event);
-                            switch (event) {
-                                case TextEvent.Token token -> out.print(token.text());
-                                case TextEvent.Ended ended -> out.print(ended.text());
-                                case TextEvent.Started started -> {}
-                                case TextEvent.Logits logits -> {}
-                            }
-                            out.flush();
+                            print(event, out);
+                            watch.on(event);
                         }),
                         troupe.system())
                 .toCompletableFuture()
                 .get();
-        Completion completion = Completion.of(events);
         double seconds = (System.nanoTime() - start) / 1e9;
-        int tokens = completion.choices().getFirst().tokens().size();
-        out.printf("%n%n%d tokens in %.1f s.%n", tokens, seconds);
-        return completion;
+        out.printf("%n%n%d tokens in %.1f s.%n", watch.tokens(), seconds);
+        if (watch.hasActed()) {
+            requireGone(victim);
+            out.printf(
+                    "%s was killed after token %d; the next tokens came from the other two nodes.%n"
+                            + "Longest gap after the kill: %.0f ms (usual time between two tokens: %.1f ms).%n",
+                    victim.name(), at, watch.gapMillis(), watch.usualMillis());
+        } else if (!noKill) {
+            out.printf("The story ended before token %d, where %s would have been killed.%n", at, victim.name());
+        }
+        return watch;
+    }
+
+    private void kill(NodeProcess victim, int at, PrintWriter out) {
+        out.printf(
+                "%n%n%s%n%n",
+                paint("  [after token %d: kill -9 %d, %s]".formatted(at, victim.pid(), victim.name()), "31;1"));
+        out.flush();
+        victim.kill();
+    }
+
+    private static void requireGone(NodeProcess victim) {
+        if (victim.isAlive()) {
+            throw new CommandFailure("process %d (%s) was killed and is still there: nothing was shown"
+                    .formatted(victim.pid(), victim.name()));
+        }
+    }
+
+    private static void print(TextEvent event, PrintWriter out) {
+        switch (event) {
+            case TextEvent.Token token -> out.print(token.text());
+            case TextEvent.Ended ended -> out.print(ended.text());
+            case TextEvent.Started started -> {}
+            case TextEvent.Logits logits -> {}
+        }
+        out.flush();
     }
 
     private String paint(String text, String code) {

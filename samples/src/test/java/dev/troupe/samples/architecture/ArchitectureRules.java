@@ -30,7 +30,8 @@ import org.jspecify.annotations.NullMarked;
 final class ArchitectureRules {
     static final List<String> KERNELS = List.of("tensor", "kernel", "weights", "kvstore", "model", "sampling");
     static final List<String> ACTORS = List.of("wire", "stage", "kvcache", "serving", "generation", "plan", "cluster");
-    static final List<String> RUNTIME = List.of("config", "text", "http", "client", "node", "bench", "cli", "report");
+    static final List<String> RUNTIME =
+            List.of("config", "text", "http", "client", "chaos", "node", "bench", "cli", "report");
     static final List<String> SAMPLES = List.of("samples");
 
     private final String base;
