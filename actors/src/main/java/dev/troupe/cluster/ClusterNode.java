@@ -72,7 +72,13 @@ public final class ClusterNode {
         watch = NodeWatch.start(system, new NodeWatch.Setup(self, suspects, ANSWER_WITHIN, homes));
         placer = system.systemActorOf(
                 Placer.create(new Placer.Setup(
-                        self, profile.models(), profile.times(), suspects, watch, id -> sharding.entity(STAGE, id))),
+                        self,
+                        profile.models(),
+                        profile.times(),
+                        suspects,
+                        watch,
+                        id -> sharding.entity(STAGE, id),
+                        homes::mostDevices)),
                 "troupe-placer",
                 Props.empty());
     }

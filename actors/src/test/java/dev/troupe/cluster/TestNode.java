@@ -12,6 +12,7 @@ import dev.troupe.cluster.slot.EntityKind;
 import dev.troupe.cluster.slot.SlotResolver;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.plan.DeviceProfile;
+import dev.troupe.plan.Footprint;
 import dev.troupe.plan.Models;
 import dev.troupe.stage.Peer;
 import dev.troupe.stage.PipelineStage;
@@ -88,7 +89,15 @@ public final class TestNode implements AutoCloseable {
                 compute ? List.of(new DeviceProfile("cpu0", 1, 1L << 28)) : List.of(),
                 lane(options),
                 options.numerics(),
-                List.of(new ModelSpec(card, Models.config(8, 4, 2048), options.numerics(), null, KvType.F16, 32, 64)),
+                List.of(new ModelSpec(
+                        card,
+                        Models.config(8, 4, 2048),
+                        options.numerics(),
+                        null,
+                        KvType.F16,
+                        32,
+                        64,
+                        Footprint.UNKNOWN)),
                 new PlacementTimes(Duration.ofMillis(400), Duration.ofSeconds(8)));
     }
 

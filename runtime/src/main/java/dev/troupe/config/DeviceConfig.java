@@ -11,10 +11,16 @@ import java.util.Set;
  * @param threads CPU threads of every rank
  * @param kernels which kernels
  * @param vectorBits width of a vector, or empty for what the machine prefers
+ * @param memoryBytes for weights and KV cache of all ranks, in bytes
  * @param weightCacheBytes packed weights kept for the next epoch, in bytes
  */
 public record DeviceConfig(
-        Kind kind, int threads, KernelProvider.Choice kernels, OptionalInt vectorBits, long weightCacheBytes) {
+        Kind kind,
+        int threads,
+        KernelProvider.Choice kernels,
+        OptionalInt vectorBits,
+        long memoryBytes,
+        long weightCacheBytes) {
     private static final Set<Integer> WIDTHS = Set.of(128, 256, 512);
 
     /** Kinds of devices. */
@@ -27,6 +33,7 @@ public record DeviceConfig(
 
     public DeviceConfig {
         Check.atLeast("device.threads", threads, 1);
+        Check.atLeast("device.memory", memoryBytes, 1);
         Check.atLeast("device.weight-cache", weightCacheBytes, 0);
         if (vectorBits.isPresent()) {
             int bits = vectorBits.getAsInt();

@@ -1,5 +1,6 @@
 package dev.troupe.config;
 
+import com.sun.management.OperatingSystemMXBean;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigResolveOptions;
@@ -9,6 +10,7 @@ import dev.troupe.kvstore.KvType;
 import dev.troupe.serving.SchedulerSettings;
 import dev.troupe.serving.StepLimits;
 import dev.troupe.wire.tls.TlsFiles;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -117,7 +119,15 @@ final class NodeConfigReader {
                 section.integerOrAuto("threads").orElse(Math.max(1, spare)),
                 section.constant("kernels", KernelProvider.Choice.class),
                 section.integerOrAuto("vector-bits"),
+                section.isAuto("memory") ? mostMemory() : section.bytes("memory"),
                 section.bytes("weight-cache"));
+    }
+
+    /** Four fifths of what this process may have: the rest is for the Java heap, files that are read, and others. */
+    private static long mostMemory() {
+        return ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
+                ? system.getTotalMemorySize() / 5 * 4
+                : Long.MAX_VALUE;
     }
 
     private static KvConfig kv(Section section) {

@@ -15,12 +15,14 @@ import dev.troupe.model.decoder.KvSettings;
 import dev.troupe.model.decoder.ShardSlice;
 import dev.troupe.model.decoder.ShardWeights;
 import dev.troupe.model.decoder.WeightLoader;
+import dev.troupe.plan.Footprint;
 import dev.troupe.stage.ReplicaPlan;
 import dev.troupe.stage.ShardId;
 import dev.troupe.stage.ShardLoader;
 import dev.troupe.tensor.Ints;
 import dev.troupe.text.Tokenizer;
 import dev.troupe.weights.LoadProgress;
+import dev.troupe.weights.WeightFormatException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -121,6 +123,25 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
             }
         }
         return kv.blocks(bytesPerToken);
+    }
+
+    /** What ranks of a registered model keep: packed weights, and {@code kvBlocks} KV blocks. */
+    public Footprint footprint(String model, KvConfig kv, int kvBlocks) {
+        Checkpoint checkpoint = checkpoint(model);
+        ModelConfig config = checkpoint.config();
+        return (partition, stage, rank) -> {
+            ShardSlice slice = ShardSlice.of(config, partition, stage, rank);
+            long perToken = 2L
+                    * partition.stages().get(stage).layers()
+                    * slice.groups()
+                    * config.headDim()
+                    * kv.type().bytes();
+            try {
+                return Math.addExact(WeightLoader.bytes(checkpoint, slice), perToken * kv.blockSize() * kvBlocks);
+            } catch (WeightFormatException e) {
+                throw new IllegalArgumentException(String.valueOf(e.getMessage()), e);
+            }
+        };
     }
 
     @Override

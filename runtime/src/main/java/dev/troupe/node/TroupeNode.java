@@ -139,10 +139,12 @@ public final class TroupeNode implements AutoCloseable {
                         null,
                         config.kv().type(),
                         config.kv().blockSize(),
-                        store.kvBlocks(model, partition, config.kv())))
+                        store.kvBlocks(model, partition, config.kv()),
+                        store.footprint(id, config.kv(), store.kvBlocks(model, partition, config.kv()))))
                 .toList();
         List<DeviceProfile> devices = config.node().roles().contains(NodeRole.COMPUTE)
-                ? List.of(new DeviceProfile("cpu0", config.device().threads(), 0))
+                ? List.of(new DeviceProfile(
+                        "cpu0", config.device().threads(), config.device().memoryBytes()))
                 : List.of();
         return new NodeProfile(devices, roads.address(), numerics, models, PlacementTimes.DEFAULT);
     }

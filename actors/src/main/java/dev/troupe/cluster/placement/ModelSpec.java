@@ -5,6 +5,7 @@ import dev.troupe.cluster.guardian.Terms;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.model.Partition;
+import dev.troupe.plan.Footprint;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param partition an uneven split to use, or null for even ones
  * @param kvBlockSize tokens in a KV block
  * @param kvBlocks KV blocks of every rank
+ * @param footprint what its ranks keep in memory
  */
 public record ModelSpec(
         ModelCard card,
@@ -24,7 +26,8 @@ public record ModelSpec(
         @Nullable Partition partition,
         KvType kvType,
         int kvBlockSize,
-        int kvBlocks) {
+        int kvBlocks,
+        Footprint footprint) {
     /** Registered id. */
     public String id() {
         return card.registered().id();

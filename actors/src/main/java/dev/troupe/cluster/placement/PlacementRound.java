@@ -9,8 +9,8 @@ import dev.troupe.cluster.identity.Slot;
 import dev.troupe.cluster.watch.NodeWatch;
 import dev.troupe.cluster.watch.Tenant;
 import dev.troupe.plan.Assignment;
-import dev.troupe.plan.Planner;
 import dev.troupe.plan.Site;
+import dev.troupe.plan.SplitPlanner;
 import dev.troupe.plan.UnplannableException;
 import dev.troupe.serving.Placement;
 import dev.troupe.stage.Epoch;
@@ -203,8 +203,13 @@ final class PlacementRound {
 
     private Placement.Outcome outcome(List<Site> sites) {
         try {
-            return placed(plan(Planner.plan(
-                    model.config(), request.pipelineParallel(), request.tensorParallel(), model.partition(), sites)));
+            SplitPlanner planner = new SplitPlanner(
+                    model.config(),
+                    request.pipelineParallel(),
+                    request.tensorParallel(),
+                    model.partition(),
+                    model.footprint());
+            return placed(plan(planner.plan(sites, setup.mostDevices().getAsInt())));
         } catch (UnplannableException e) {
             return new Placement.NotPlaced("no plan for %s: %s".formatted(replica, e.getMessage()));
         }

@@ -8,6 +8,7 @@ import dev.troupe.stage.PipelineStage;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.IntSupplier;
 import java.util.stream.Collectors;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
@@ -32,6 +33,7 @@ public final class Placer {
      * @param suspects members that nobody waits for
      * @param watch who tells the stages of a lost node
      * @param stages gives the pipeline stage of that entity id
+     * @param mostDevices how many devices there were when most of them were there
      */
     public record Setup(
             Incarnation self,
@@ -39,7 +41,8 @@ public final class Placer {
             PlacementTimes times,
             Suspects suspects,
             ActorRef<NodeWatch.Command> watch,
-            Function<String, RecipientRef<PipelineStage.Command>> stages) {
+            Function<String, RecipientRef<PipelineStage.Command>> stages,
+            IntSupplier mostDevices) {
         public Setup {
             models = List.copyOf(models);
         }

@@ -13,6 +13,7 @@ import java.util.Optional;
  * Read from any thread.
  */
 public final class SlotHomes {
+    private volatile int mostDevices;
     private volatile Snapshot now = new Snapshot(List.of(), List.of());
 
     /**
@@ -50,7 +51,14 @@ public final class SlotHomes {
         return now;
     }
 
+    /** Usable device slots when there were most of them, as far as this process knows. */
+    public int mostDevices() {
+        return mostDevices;
+    }
+
+    /** Called by one thread. */
     void publish(Snapshot snapshot) {
+        mostDevices = Math.max(mostDevices, snapshot.homes(NodeRole.COMPUTE).size());
         now = snapshot;
     }
 }

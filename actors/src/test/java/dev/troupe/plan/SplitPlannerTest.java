@@ -1,0 +1,65 @@
+package dev.troupe.plan;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.troupe.model.ModelConfig;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class SplitPlannerTest {
+    private static final long MIB = 1 << 20;
+    private static final ModelConfig MODEL = Models.config(8, 4, 2048);
+
+    /** Every layer's share of a KV group takes a mebibyte: 32 for the whole model. */
+    private static final Footprint FOOTPRINT = (partition, stage, rank) -> {
+        var layers = partition.stages().get(stage);
+        var groups = layers.ranks().get(rank);
+        return (long) layers.layers() * (groups.toGroup() - groups.fromGroup()) * MIB;
+    };
+
+    private static List<Site> devices(int count, long memory) {
+        List<Site> sites = new ArrayList<>();
+        for (int n = 1; n <= count; n++) {
+            sites.add(new Site("n" + n, "n" + n + "/cpu0", new DeviceProfile("cpu0", 1, memory)));
+        }
+        return sites;
+    }
+
+    private static String split(int stages, int ranks, int devices, int most, long memory) throws UnplannableException {
+        Assignment assignment =
+                new SplitPlanner(MODEL, stages, ranks, null, FOOTPRINT).plan(devices(devices, memory), most);
+        return assignment.sites().size() + "x" + assignment.sites().getFirst().size();
+    }
+
+    @Test
+    void keepsTheWantedSplitAsLongAsNoDeviceMustTakeMoreThanBefore() throws Exception {
+        assertThat(split(2, 2, 4, 4, 0)).isEqualTo("2x2");
+        assertThat(split(2, 2, 5, 5, 0)).isEqualTo("2x2");
+        assertThat(split(2, 2, 3, 3, 0)).isEqualTo("2x2");
+        assertThat(split(2, 2, 2, 3, 0)).isEqualTo("2x2");
+        assertThat(split(2, 2, 1, 1, 0)).isEqualTo("2x2");
+    }
+
+    @Test
+    void givesUpStagesBeforeRanksWhenDevicesAreLost() throws Exception {
+        assertThat(split(2, 2, 3, 4, 0)).isEqualTo("1x2");
+        assertThat(split(2, 2, 2, 4, 0)).isEqualTo("1x2");
+        assertThat(split(2, 2, 1, 4, 0)).isEqualTo("1x1");
+        assertThat(split(1, 4, 3, 4, 0)).isEqualTo("1x3");
+        assertThat(split(4, 1, 2, 4, 0)).isEqualTo("2x1");
+    }
+
+    @Test
+    void doesNotMakeADeviceHoldMoreThanItCan() throws Exception {
+        assertThat(split(2, 2, 2, 4, 16 * MIB)).isEqualTo("1x2");
+        assertThat(split(2, 2, 1, 4, 32 * MIB)).isEqualTo("1x1");
+        assertThatThrownBy(() -> split(2, 2, 2, 4, 16 * MIB - 1))
+                .isInstanceOf(UnplannableException.class)
+                .hasMessageContaining("no_capacity")
+                .hasMessageContaining("0.03 GiB")
+                .hasMessageContaining("n1/cpu0 has 0.02 GiB, n2/cpu0 has 0.02 GiB")
+                .hasMessageContaining("start more nodes");
+    }
+}
