@@ -68,7 +68,7 @@ public final class ClusterNode {
         cluster = Cluster.get(system);
         self = Incarnation.self(system);
         roles = roles(system);
-        sharding = new SlotSharding(system, homes);
+        sharding = new SlotSharding(system, homes, suspects::lost);
         watch = NodeWatch.start(system, new NodeWatch.Setup(self, suspects, ANSWER_WITHIN, homes));
         placer = system.systemActorOf(
                 Placer.create(new Placer.Setup(
@@ -186,6 +186,20 @@ public final class ClusterNode {
 
     private static int age(@Nullable Member a, @Nullable Member b) {
         return a == null || b == null || a.equals(b) ? 0 : a.isOlderThan(b) ? -1 : 1;
+    }
+
+    /**
+     * Prepares this node's end: its devices take part in no new epoch, and all others are told, so that what it does is done
+     * elsewhere before it goes.
+     */
+    public void announceLeave(ActorSystem<?> system) {
+        promises.leave();
+        NodeWatch.announceLeave(system, self);
+    }
+
+    /** Whether ranks run here. */
+    public boolean hosts() {
+        return !roster.residents().isEmpty();
     }
 
     /** Lanes of the other members that are not lost. */

@@ -187,6 +187,7 @@ public final class LocalCluster implements AutoCloseable {
 
     @Override
     public void close() {
+        processes.forEach(NodeProcess::leave); // all at once: none need take over what another one does
         processes.forEach(NodeProcess::close);
         try (Stream<Path> files = Files.list(logs)) {
             for (Path file : files.toList()) {

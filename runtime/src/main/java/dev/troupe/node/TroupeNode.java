@@ -35,7 +35,11 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import org.apache.pekko.Done;
+import org.apache.pekko.actor.Cancellable;
+import org.apache.pekko.actor.CoordinatedShutdown;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Props;
 import org.apache.pekko.actor.typed.RecipientRef;
@@ -54,6 +58,8 @@ public final class TroupeNode implements AutoCloseable {
     /** Long enough to be for ever, short enough for the scheduler of the actor system. */
     private static final Duration COMPLETE_WITHIN = Duration.ofDays(100);
 
+    private static final Duration HAND_OVER_WITHIN = Duration.ofSeconds(5);
+    private static final Duration LOOK_EVERY = Duration.ofMillis(50);
     private static final Duration CONNECT_EVERY = Duration.ofSeconds(1);
 
     private final ActorSystem<Void> system;
@@ -91,6 +97,8 @@ public final class TroupeNode implements AutoCloseable {
                         CONNECT_EVERY,
                         () -> roads.connect(started.node().otherLanes()),
                         system.executionContext());
+        CoordinatedShutdown.get(system)
+                .addTask(CoordinatedShutdown.PhaseBeforeServiceUnbind(), "troupe-hand-over", this::handOver);
         if (started.node().roles().contains(NodeRole.FRONTEND)) {
             startFrontEnd();
         }
@@ -147,6 +155,28 @@ public final class TroupeNode implements AutoCloseable {
                         "cpu0", config.device().threads(), config.device().memoryBytes()))
                 : List.of();
         return new NodeProfile(devices, roads.address(), numerics, models, PlacementTimes.DEFAULT);
+    }
+
+    /** The first thing that happens when the node is told to end: others take over what it does, while it still does it. */
+    private CompletionStage<Done> handOver() {
+        ClusterNode node = started.node();
+        if (node.live(NodeRole.CONTROL).stream().allMatch(slot -> slot.node().equals(node.self()))) {
+            return CompletableFuture.completedFuture(Done.getInstance()); // there is nobody
+        }
+        node.announceLeave(system);
+        CompletableFuture<Done> handedOver = new CompletableFuture<>();
+        long end = System.nanoTime() + HAND_OVER_WITHIN.toNanos();
+        Cancellable looking = system.scheduler()
+                .scheduleWithFixedDelay(
+                        LOOK_EVERY,
+                        LOOK_EVERY,
+                        () -> {
+                            if (!node.hosts() || System.nanoTime() - end > 0) {
+                                handedOver.complete(Done.getInstance());
+                            }
+                        },
+                        system.executionContext());
+        return handedOver.whenComplete((_, _) -> looking.cancel());
     }
 
     private List<EntityKind<?>> kinds(ClusterNode node) {

@@ -15,7 +15,7 @@ class StreamWatchTest {
     private void tokens(StreamWatch watch, long... millis) {
         for (long each : millis) {
             now = each * 1_000_000;
-            watch.on(new TextEvent.Token(0, 1, 7, "x", 0, 0, List.of()));
+            watch.on(new TextEvent.Token(0, 1, 7, "x", 0, 0, List.of(), ""));
         }
     }
 

@@ -57,6 +57,11 @@ final class TestNodes implements AutoCloseable {
         return Troupe.connect("127.0.0.1:" + port, ClientSystem.config());
     }
 
+    /** Talks to the front end of the n-th node, from 1. */
+    Troupe connect(int n) {
+        return Troupe.connect("127.0.0.%d:%d".formatted(n, port), ClientSystem.config());
+    }
+
     /** What {@code troupe} says of itself as soon as it says what is wanted. */
     static Troupe.Description await(Troupe troupe, Predicate<Troupe.Description> wanted) throws Exception {
         long end = System.nanoTime() + Duration.ofMinutes(MINUTES).toNanos();

@@ -181,6 +181,9 @@ public final class NodeGuardian {
         if (!setup.roles().contains(NodeRole.COMPUTE)) {
             return Optional.empty();
         }
+        if (setup.promises().isLeaving()) {
+            return Optional.of(unfit(promise, "it is leaving the cluster", Map.of()));
+        }
         Terms terms = promise.terms();
         if (!terms.numerics().equals(setup.numerics())) {
             return Optional.of(unfit(

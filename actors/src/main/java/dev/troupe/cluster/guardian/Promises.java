@@ -11,6 +11,7 @@ import java.util.Set;
  * again is another incarnation, and nothing of its old slots is left to protect. Thread-safe.
  */
 public final class Promises {
+    private volatile boolean leaving;
     private final Map<String, Epoch> highest = new HashMap<>();
     private final Map<String, Set<Epoch>> superseded = new HashMap<>();
 
@@ -30,6 +31,15 @@ public final class Promises {
             superseded.computeIfAbsent(replica, _ -> new HashSet<>()).add(before);
         }
         return epoch;
+    }
+
+    /** From now on this node's devices take part in no epoch. */
+    public void leave() {
+        leaving = true;
+    }
+
+    boolean isLeaving() {
+        return leaving;
     }
 
     /** The highest ballot promised for {@code replica}, or {@link Epoch#NONE}. */

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.StreamSupport;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -47,11 +48,14 @@ public final class SlotSharding {
     private final Incarnation self;
     private final Map<String, EntityKind<?>> kinds = new ConcurrentHashMap<>();
     private final SlotHomes homes;
+    private final Supplier<Set<Incarnation>> lost;
 
     /**
      * @param homes where to publish what is known
+     * @param lost members that are lost or leave: their slots get no home any more
      */
-    public SlotSharding(ActorSystem<?> system, SlotHomes homes) {
+    public SlotSharding(ActorSystem<?> system, SlotHomes homes, Supplier<Set<Incarnation>> lost) {
+        this.lost = lost;
         this.system = system;
         this.self = Incarnation.self(system);
         this.homes = homes;
@@ -141,6 +145,7 @@ public final class SlotSharding {
         return StreamSupport.stream(Cluster.get(system).state().getMembers().spliterator(), false)
                 .filter(member -> HERE_TO_STAY.contains(member.status()))
                 .map(Incarnation::of)
+                .filter(member -> !lost.get().contains(member))
                 .toList();
     }
 

@@ -44,6 +44,7 @@ public final class NodeWatch {
     private final Tenancy tenancy = new Tenancy();
     private final Map<Incarnation, Address> members = new HashMap<>();
     private final Map<Incarnation, String> asked = new HashMap<>();
+    private final Set<Incarnation> leaving = new HashSet<>();
     private final Set<ActorRef<NodeLost>> listeners = new HashSet<>();
     private final ActorRef<NodeGuardian.Health> answers;
 
@@ -74,6 +75,9 @@ public final class NodeWatch {
 
     /** Another node's lane has lost a peer. */
     public record LaneReport(Incarnation reporter, String lane, String reason) implements Command {}
+
+    /** A node says that it will leave the cluster: what it does must be done elsewhere. */
+    public record Leaves(Incarnation node) implements Command {}
 
     /** Tell {@code listener} about every node that is lost. */
     public record Subscription(ActorRef<NodeLost> listener) implements Command {}
@@ -114,6 +118,14 @@ public final class NodeWatch {
         return at(system, Cluster.get(system).selfMember().address());
     }
 
+    /** Tells all members that {@code node}, this one, will leave. */
+    public static void announceLeave(ActorSystem<?> system, Incarnation node) {
+        Cluster.get(system)
+                .state()
+                .getMembers()
+                .forEach(member -> at(system, member.address()).tell(new Leaves(node)));
+    }
+
     private static ActorRef<Command> at(ActorSystem<?> system, Address address) {
         return ActorRefResolver.get(system).resolveActorRef("%s/system/%s".formatted(address, NAME));
     }
@@ -149,6 +161,7 @@ public final class NodeWatch {
                 });
                 laneLost(setup.self(), lost.lane(), lost.reason());
             }
+            case Leaves(Incarnation node) -> leaves(node);
             case LaneReport report -> laneLost(report.reporter(), report.lane(), report.reason());
             case Subscription subscription -> {
                 listeners.add(subscription.listener());
@@ -174,15 +187,20 @@ public final class NodeWatch {
         if (status.equals(MemberStatus.up())) {
             members.put(node, member.address());
         } else if (status.equals(MemberStatus.removed()) || status.equals(MemberStatus.down())) {
-            if (members.remove(node) != null) {
+            boolean known = members.remove(node) != null;
+            if (known && !leaving.remove(node)) {
                 lost(node, "was removed from the cluster");
             }
             cleared(node);
         } else if (status.equals(MemberStatus.leaving()) || status.equals(MemberStatus.exiting())) {
-            if (members.remove(node) != null) {
-                setup.suspects().lose(node);
-                lost(node, "leaves the cluster");
-            }
+            leaves(node);
+        }
+    }
+
+    private void leaves(Incarnation node) {
+        if (members.containsKey(node) && leaving.add(node)) {
+            setup.suspects().lose(node);
+            lost(node, "leaves the cluster");
         }
     }
 
@@ -225,7 +243,9 @@ public final class NodeWatch {
     private void cleared(Incarnation node) {
         asked.remove(node);
         timers.cancel(new Unanswered(node));
-        setup.suspects().remove(node);
+        if (!leaving.contains(node)) {
+            setup.suspects().remove(node);
+        }
     }
 
     private void lost(Incarnation node, String what) {

@@ -142,6 +142,15 @@ class NodeGuardianTest {
     }
 
     @Test
+    void takesNoPartOnceItLeaves() {
+        promises.leave();
+
+        assertThat(vote(compute(), 3, 1, new Terms("tales", "f00d", "exact-1")))
+                .isInstanceOfSatisfying(
+                        Vote.Unfit.class, unfit -> assertThat(unfit.reason()).isEqualTo("it is leaving the cluster"));
+    }
+
+    @Test
     void comparesNothingWithoutDevices() {
         BehaviorTestKit<NodeGuardian.Command> guardian = guardian(List.of(NodeRole.CONTROL), "exact-2");
 
