@@ -6,8 +6,10 @@ import dev.troupe.serving.Router;
 import dev.troupe.serving.Scheduler;
 import dev.troupe.stage.Epoch;
 import java.time.Duration;
+import java.util.List;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 
 /**
@@ -31,6 +33,27 @@ public final class Generation {
 
     /** The generation is there and can be spoken to directly. */
     public record Started(GenerationId id, ActorRef<Command> generation) {}
+
+    /**
+     * Go on with a generation whose owner may be lost. Answered by a {@link Resumption}.
+     *
+     * @param original as it was named when it began
+     */
+    public record Resume(GenerationId original, ActorRef<Resumption> replyTo) implements Reading {}
+
+    /** What {@link Resume} gives. */
+    public sealed interface Resumption {}
+
+    /**
+     * The generation goes on and can be spoken to directly.
+     *
+     * @param id which it has here
+     * @param entries in its log now
+     */
+    public record Resumed(GenerationId id, long entries, ActorRef<Command> generation) implements Resumption {}
+
+    /** The generation cannot go on here. */
+    public record NotResumed(GenerationId id, GenerationFailure failure) implements Resumption {}
 
     /**
      * Tell the log. The newest subscriber wins; an earlier one is told that it has been superseded. A subscriber's end
@@ -86,7 +109,11 @@ public final class Generation {
 
     record SubscriberGone(long subscription) implements Reading {}
 
-    record Durable(long entries) implements Reading {}
+    record FromKeeper(LogKeeper.Answer answer) implements Reading {}
+
+    record LogCheck() implements Reading {}
+
+    record SuccessionOverdue() implements Reading {}
 
     record Seek() implements Computing {}
 
@@ -117,18 +144,33 @@ public final class Generation {
         }
     }
 
+    /**
+     * What generations of a node need.
+     *
+     * @param router finds schedulers
+     * @param logs makes their logs
+     * @param holders finds the logs of others
+     */
+    public record Setup(Router router, TokenLog.Factory logs, LogHolders holders, Settings settings) {}
+
     private Generation() {}
 
-    /** The behaviour of a generation that has not begun. */
+    /** The behaviour of a generation that has not begun, whose log stays in this process. */
     public static Behavior<Command> create(GenerationId id, Router router, TokenLog.Factory logs, Settings settings) {
+        return create(id, new Setup(router, logs, LogHolders.NONE, settings));
+    }
+
+    /** The behaviour of a generation that has not begun. */
+    public static Behavior<Command> create(GenerationId id, Setup setup) {
         return Behaviors.setup(context -> Behaviors.withTimers(timers -> {
             context.setLoggerName(Generation.class);
-            timers.startSingleTimer(Ownership.LINGER, new Lingered(), settings.firstSubscriber());
+            timers.startSingleTimer(
+                    Ownership.LINGER, new Lingered(), setup.settings().firstSubscriber());
             return Behaviors.receiveMessage(command -> switch (command) {
-                case Start(GenerationRequest request, ActorRef<Started> replyTo) -> {
-                    replyTo.tell(new Started(id, context.getSelf()));
-                    yield new Ownership(context, timers, settings, id, request, router, logs).begin();
-                }
+                case Start start -> new Ownership(context, timers, setup, id, opening(context, setup, id, start))
+                        .begin(start.replyTo());
+                case Resume(GenerationId original, ActorRef<Resumption> replyTo) ->
+                    new Succession(context, timers, setup, id, original).begin(replyTo);
                 case Subscribe(long _, long _, int _, ActorRef<GenerationEvent> subscriber) -> {
                     subscriber.tell(new GenerationEvent.Failed(id, gone(id)));
                     yield Behaviors.stopped();
@@ -137,9 +179,22 @@ public final class Generation {
                     replyTo.tell(new Status(id, Epoch.NONE, 0, false, 0, 0));
                     yield Behaviors.stopped();
                 }
-                case Demand _, Unsubscribe _, SubscriberGone _, Durable _, Stop _, Computing _ -> Behaviors.stopped();
+                case Demand _, Unsubscribe _, SubscriberGone _, FromKeeper _, LogCheck _, Stop _ -> Behaviors.stopped();
+                case SuccessionOverdue _, Computing _ -> Behaviors.stopped();
             });
         }));
+    }
+
+    private static TokenLog.Opening opening(
+            ActorContext<Command> context, Setup setup, GenerationId id, Start start) {
+        return new TokenLog.Opening(
+                id,
+                OwnerTerm.first(setup.holders().self()),
+                start.request(),
+                Duration.ZERO,
+                List.of(),
+                List.of(),
+                context.messageAdapter(LogKeeper.Answer.class, FromKeeper::new));
     }
 
     private static GenerationFailure gone(GenerationId id) {

@@ -1,17 +1,20 @@
 package dev.troupe.generation;
 
-import dev.troupe.serving.GenerationId;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.LongConsumer;
+import java.util.Optional;
 
 /** A log that lives and dies with its node: an entry is durable as soon as it is appended. */
 public final class MemoryTokenLog implements TokenLog {
-    private final List<LogEntry> entries = new ArrayList<>();
+    private final List<LogEntry> entries;
+
+    private MemoryTokenLog(List<LogEntry> entries) {
+        this.entries = new ArrayList<>(entries);
+    }
 
     /** A {@link TokenLog.Factory}. */
-    public static TokenLog open(GenerationId id, LongConsumer durable) {
-        return new MemoryTokenLog();
+    public static TokenLog open(Opening opening) {
+        return new MemoryTokenLog(opening.entries());
     }
 
     @Override
@@ -30,8 +33,33 @@ public final class MemoryTokenLog implements TokenLog {
     }
 
     @Override
+    public boolean isHeld() {
+        return true;
+    }
+
+    @Override
     public List<LogEntry> read(long from, int most) {
         int start = Math.toIntExact(from);
         return List.copyOf(entries.subList(start, Math.min(entries.size(), start + most)));
     }
+
+    @Override
+    public void flush() {}
+
+    @Override
+    public void on(LogKeeper.Answer answer) {}
+
+    @Override
+    public void check() {}
+
+    @Override
+    public void confirm() {}
+
+    @Override
+    public Optional<OwnerTerm> takenBy() {
+        return Optional.empty();
+    }
+
+    @Override
+    public void close() {}
 }

@@ -9,6 +9,8 @@ import dev.troupe.serving.Scheduler;
 import dev.troupe.serving.Submission;
 import dev.troupe.stage.Epoch;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
@@ -21,11 +23,15 @@ import org.jspecify.annotations.Nullable;
 final class Ownership {
     static final String LINGER = "linger";
     private static final String DEADLINE = "deadline";
+    private static final String LOG = "log";
+    private static final Duration LOG_EVERY = Duration.ofMillis(200);
+    private static final Duration LEAST_DEADLINE = Duration.ofMillis(1);
 
     private final ActorContext<Generation.Command> context;
     private final TimerScheduler<Generation.Command> timers;
     private final Generation.Settings settings;
     private final GenerationId id;
+    private final TokenLog.Opening opening;
     private final GenerationRequest request;
     private final TokenLog log;
     private final Transcript transcript;
@@ -34,6 +40,8 @@ final class Ownership {
     private final Behavior<Generation.Command> ended = Behaviors.receiveMessage(this::ended);
 
     private final SchedulerLink scheduler;
+    private final List<ActorRef<Generation.Started>> starters = new ArrayList<>();
+    private final List<ActorRef<Generation.Resumption>> resumers = new ArrayList<>();
     private @Nullable GenerationFailure failure;
     private Epoch epoch = Epoch.NONE;
     private long stale;
@@ -41,19 +49,17 @@ final class Ownership {
     Ownership(
             ActorContext<Generation.Command> context,
             TimerScheduler<Generation.Command> timers,
-            Generation.Settings settings,
+            Generation.Setup setup,
             GenerationId id,
-            GenerationRequest request,
-            Router router,
-            TokenLog.Factory logs) {
+            TokenLog.Opening opening) {
         this.context = context;
         this.timers = timers;
-        this.settings = settings;
+        this.settings = setup.settings();
         this.id = id;
-        this.request = request;
+        this.opening = opening;
+        this.request = opening.request();
         this.transcript = new Transcript(request);
-        ActorRef<Generation.Command> self = context.getSelf();
-        this.log = logs.open(id, entries -> self.tell(new Generation.Durable(entries)));
+        this.log = setup.logs().open(opening);
         this.delivery = new Delivery(id, log, settings.entriesPerEvent());
         this.scheduler = new SchedulerLink(
                 context,
@@ -61,15 +67,40 @@ final class Ownership {
                 settings,
                 id,
                 request.model(),
-                router,
+                setup.router(),
                 transcript::drawn,
                 this::submission,
                 context.messageAdapter(Scheduler.Update.class, Generation.FromScheduler::new));
     }
 
-    Behavior<Generation.Command> begin() {
-        timers.startSingleTimer(DEADLINE, new Generation.Overdue(), request.deadline());
-        scheduler.open().ifPresent(this::fail);
+    Behavior<Generation.Command> begin(ActorRef<Generation.Started> replyTo) {
+        starters.add(replyTo);
+        return begin();
+    }
+
+    /** Goes on with a log that another owner began. */
+    Behavior<Generation.Command> resume(List<ActorRef<Generation.Resumption>> replyTo) {
+        resumers.addAll(replyTo);
+        transcript.restore(opening.entries()).forEach(log::append);
+        if (transcript.hasFailed()) {
+            failure = new GenerationFailure(
+                    GenerationFailure.Kind.LOST,
+                    "generation %s had failed when the front end that owned it was lost, and the reason with it: send the request again"
+                            .formatted(opening.id()));
+        }
+        return begin();
+    }
+
+    private Behavior<Generation.Command> begin() {
+        Duration left = request.deadline().minus(opening.age());
+        timers.startSingleTimer(
+                DEADLINE,
+                new Generation.Overdue(),
+                left.compareTo(LEAST_DEADLINE) < 0 ? LEAST_DEADLINE : left);
+        timers.startTimerWithFixedDelay(LOG, new Generation.LogCheck(), LOG_EVERY);
+        if (!transcript.isFinished()) {
+            scheduler.open().ifPresent(this::fail);
+        }
         return advance();
     }
 
@@ -95,7 +126,7 @@ final class Ownership {
     private Behavior<Generation.Command> ended(Generation.Command command) {
         return switch (command) {
             case Generation.Reading reading -> onReading(reading);
-            case Generation.Overdue _, Generation.Lingered _ -> Behaviors.stopped();
+            case Generation.Overdue _, Generation.Lingered _, Generation.Cancel _ -> end();
             case Generation.Computing _ -> Behaviors.same();
         };
     }
@@ -111,7 +142,7 @@ final class Ownership {
             case Generation.Cancel _ -> cancel();
             case Generation.Lingered _ -> {
                 cancel();
-                return Behaviors.stopped();
+                return end();
             }
             case Generation.Overdue _ -> overdue();
         }
@@ -188,8 +219,11 @@ final class Ownership {
 
     private Behavior<Generation.Command> onReading(Generation.Reading command) {
         switch (command) {
-            case Generation.Start(GenerationRequest _, ActorRef<Generation.Started> replyTo) ->
-                replyTo.tell(new Generation.Started(id, context.getSelf()));
+            case Generation.Start(GenerationRequest _, ActorRef<Generation.Started> replyTo) -> starters.add(replyTo);
+            case Generation.Resume(GenerationId _, ActorRef<Generation.Resumption> replyTo) -> {
+                log.confirm();
+                resumers.add(replyTo);
+            }
             case Generation.Subscribe subscribe -> onSubscribe(subscribe);
             case Generation.Demand(long subscription, int events) -> {
                 if (delivery.isCurrent(subscription)) {
@@ -202,13 +236,14 @@ final class Ownership {
             case Generation.SubscriberGone(long subscription) -> {
                 return leave(subscription);
             }
-            case Generation.Durable _ -> {}
+            case Generation.FromKeeper(LogKeeper.Answer answer) -> log.on(answer);
+            case Generation.LogCheck _ -> log.check();
+            case Generation.SuccessionOverdue _ -> {}
             case Generation.GetStatus(ActorRef<Generation.Status> replyTo) ->
                 replyTo.tell(new Generation.Status(
                         id, epoch, log.size(), transcript.isFinished(), stale, transcript.repeated()));
             case Generation.Stop _ -> {
-                scheduler.tell(new Scheduler.Cancel(id));
-                return Behaviors.stopped();
+                return leave("its node leaves the cluster");
             }
         }
         return advance();
@@ -246,7 +281,32 @@ final class Ownership {
         if (!transcript.isFinished()) {
             cancel();
         }
+        return end();
+    }
+
+    /** Ends, and leaves the log with its other holder: another front end can go on with it. */
+    private Behavior<Generation.Command> leave(String why) {
+        scheduler.tell(new Scheduler.Cancel(id));
+        ActorRef<GenerationEvent> subscriber = delivery.subscriber();
+        if (subscriber != null) {
+            String reason = "generation %s does not go on here: %s; resume it at another front end"
+                    .formatted(opening.id(), why);
+            refuse(subscriber, GenerationFailure.Kind.SUPERSEDED, reason);
+        }
         return Behaviors.stopped();
+    }
+
+    /** Ends, and nobody needs the log any more. */
+    private Behavior<Generation.Command> end() {
+        log.close();
+        return Behaviors.stopped();
+    }
+
+    private void answerWhoWaits() {
+        starters.forEach(client -> client.tell(new Generation.Started(id, context.getSelf())));
+        starters.clear();
+        resumers.forEach(client -> client.tell(new Generation.Resumed(id, log.size(), context.getSelf())));
+        resumers.clear();
     }
 
     private void endDelivery() {
@@ -260,6 +320,14 @@ final class Ownership {
 
     /** Tells what can be told, and moves to the state that this leaves the generation in. */
     private Behavior<Generation.Command> advance() {
+        log.flush();
+        Optional<OwnerTerm> successor = log.takenBy();
+        if (successor.isPresent()) {
+            return leave("the owner of term %s has taken it over".formatted(successor.get()));
+        }
+        if (log.isHeld()) {
+            answerWhoWaits();
+        }
         boolean allTold = delivery.deliver();
         if (!transcript.isFinished()) {
             return running;
@@ -270,7 +338,7 @@ final class Ownership {
             subscriber.tell(lastEvent());
             endDelivery();
             if (request.linger().isZero()) {
-                return Behaviors.stopped();
+                return end();
             }
         }
         return ended;

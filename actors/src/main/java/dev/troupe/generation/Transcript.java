@@ -11,6 +11,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,6 +53,7 @@ final class Transcript {
     private final GenerationRequest request;
     private final List<Choice> choices = new ArrayList<>();
     private long repeated;
+    private boolean failed;
 
     Transcript(GenerationRequest request) {
         this.request = request;
@@ -85,6 +87,36 @@ final class Transcript {
                                 .mapToInt(Integer::intValue)
                                 .toArray())))
                 .toList();
+    }
+
+    /**
+     * Takes in the entries of a log, and gives those that must follow them at once: an owner may have been lost between the last
+     * token of a choice and its end.
+     */
+    List<LogEntry.Finished> restore(List<LogEntry> entries) {
+        Map<Integer, LogEntry.Finished> open = new TreeMap<>();
+        for (LogEntry entry : entries) {
+            switch (entry) {
+                case LogEntry.Computed(var _, Output output) -> {
+                    if (take(output) instanceof Verdict.Enters(Optional<FinishReason> finish)) {
+                        finish.ifPresent(reason -> open.put(
+                                output.choice(),
+                                new LogEntry.Finished(output.choice(), completionTokens(output.choice()), reason)));
+                    }
+                }
+                case LogEntry.Finished finished -> {
+                    open.remove(finished.choice());
+                    choices.get(finished.choice()).finished = true;
+                    failed |= finished.reason() == FinishReason.ERROR;
+                }
+            }
+        }
+        return List.copyOf(open.values());
+    }
+
+    /** Whether a choice of the log that was restored had ended with an error. */
+    boolean hasFailed() {
+        return failed;
     }
 
     /** What an output did. */

@@ -2,15 +2,17 @@ package dev.troupe.client;
 
 import dev.troupe.generation.Generation;
 import dev.troupe.serving.GenerationFailure;
+import dev.troupe.serving.GenerationId;
 import dev.troupe.tensor.Ints;
 import dev.troupe.text.Tokenizer;
+import java.time.Duration;
+import java.util.List;
 import java.util.function.Supplier;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.Props;
 import org.apache.pekko.actor.typed.RecipientRef;
-import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.jspecify.annotations.Nullable;
 
@@ -31,7 +33,17 @@ public final class FrontEnd {
      *
      * @param client gets the events, or why there are none
      */
-    public record Open(TextRequest request, ActorRef<StreamReader.Message> client) implements Command {}
+    public record Open(TextRequest request, ActorRef<StreamReader.Answer> client) implements Command {}
+
+    /**
+     * Go on with a request that another front end may have begun.
+     *
+     * @param id of its generation, as {@link TextEvent.Started} told it
+     * @param seen events that the client has
+     * @param client gets the events from that one on, or why there are none
+     */
+    public record Resume(String id, TextRequest request, long seen, ActorRef<StreamReader.Answer> client)
+            implements Command {}
 
     /** What serves here? */
     public record Describe(ActorRef<Troupe.Description> replyTo) implements Command {}
@@ -42,15 +54,28 @@ public final class FrontEnd {
      * @param model registered id of the model that is served
      * @param tokenizer text to tokens and back, or null if the model has none: then prompts must be tokens
      * @param eosTokens tokens that end a text
-     * @param generations makes a generation that has not begun
+     * @param generations of this node
+     * @param resumeWithin how long a generation lives on without a client
+     * @param frontEnds those of the cluster that can be reached, {@code host:port}
      * @param description tells what serves; may take a while
      */
     public record Setup(
             String model,
             @Nullable Tokenizer tokenizer,
             Ints eosTokens,
-            Supplier<RecipientRef<Generation.Command>> generations,
+            Generations generations,
+            Duration resumeWithin,
+            Supplier<List<String>> frontEnds,
             Describer description) {}
+
+    /** The generations of a front end's node. */
+    public interface Generations {
+        /** One that has not begun. */
+        RecipientRef<Generation.Command> begin();
+
+        /** The one that goes on here with {@code original}, whether or not it does already. */
+        RecipientRef<Generation.Command> resume(GenerationId original);
+    }
 
     /** Asks whoever knows for a description. */
     @FunctionalInterface
@@ -67,21 +92,36 @@ public final class FrontEnd {
     private static Behavior<Command> create(Setup setup) {
         return Behaviors.setup(context -> Behaviors.receiveMessage(command -> {
             switch (command) {
-                case Open open -> open(context, setup, open);
+                case Open open ->
+                    serve(open.client(), () -> {
+                        TextStream.Work work = TextStream.Work.of(open.request(), setup);
+                        context.spawnAnonymous(TextStream.create(
+                                work, setup.generations().begin(), setup.frontEnds(), open.client()));
+                    });
+                case Resume resume ->
+                    serve(resume.client(), () -> {
+                        TextStream.Work work = TextStream.Work.of(resume.request(), setup);
+                        GenerationId original = GenerationId.parse(resume.id());
+                        context.spawnAnonymous(TextStream.resume(
+                                work,
+                                setup.generations().resume(original),
+                                original,
+                                resume.seen(),
+                                setup.frontEnds(),
+                                resume.client()));
+                    });
                 case Describe describe -> setup.description().describe(describe.replyTo());
             }
             return Behaviors.same();
         }));
     }
 
-    private static void open(ActorContext<Command> context, Setup setup, Open open) {
+    private static void serve(ActorRef<StreamReader.Answer> client, Runnable stream) {
         try {
-            TextStream.Work work = TextStream.Work.of(open.request(), setup);
-            context.spawnAnonymous(TextStream.create(work, setup.generations().get(), open.client()));
+            stream.run();
         } catch (IllegalArgumentException e) {
-            open.client()
-                    .tell(new StreamReader.Failed(
-                            new GenerationFailure(GenerationFailure.Kind.INVALID, String.valueOf(e.getMessage()))));
+            client.tell(new StreamReader.Failed(
+                    new GenerationFailure(GenerationFailure.Kind.INVALID, String.valueOf(e.getMessage()))));
         }
     }
 }

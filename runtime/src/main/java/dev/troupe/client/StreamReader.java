@@ -2,61 +2,97 @@ package dev.troupe.client;
 
 import dev.troupe.serving.GenerationFailure;
 import java.time.Duration;
+import java.util.List;
+import java.util.function.Function;
+import java.util.function.LongSupplier;
 import org.apache.pekko.Done;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.PostStop;
+import org.apache.pekko.actor.typed.RecipientRef;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
 import org.apache.pekko.stream.QueueOfferResult;
 import org.apache.pekko.stream.javadsl.SourceQueueWithComplete;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The client's end of one generation: takes events from a {@link TextStream} on the front end, at most as many as were
- * asked for, and puts them into a stream queue. It notices when the front end is gone, and tells it when the client is.
+ * The client's end of one generation: takes events from a {@link TextStream} on a front end, at most as many as were asked for,
+ * and puts them into a stream queue. When the front end is silent, or an event is missing, it resumes the generation at another
+ * one, after the events that it has. It tells the front end when the client is gone.
  */
 public final class StreamReader {
     /** Events on their way at a time; enough to hide a round trip. */
     static final int CREDIT = 32;
 
-    private static final Duration PING_EVERY = Duration.ofSeconds(2);
-
     private final ActorContext<Message> context;
-    private final SourceQueueWithComplete<TextEvent> queue;
-    private final String frontEnd;
-    private final Duration patience;
-    private @Nullable ActorRef<TextStream.Command> stream;
-    private long heardAt = System.nanoTime();
+    private final TimerScheduler<Message> timers;
+    private final Setup setup;
+    private final Silence silence;
 
-    private StreamReader(
-            ActorContext<Message> context,
-            SourceQueueWithComplete<TextEvent> queue,
-            String frontEnd,
-            Duration patience) {
+    private String frontEnd;
+
+    /** Counts the front ends that were asked. */
+    private long attempt;
+
+    private @Nullable ActorRef<Answer> ear;
+    private @Nullable ActorRef<TextStream.Command> stream;
+    private String id = "";
+
+    /** Events that the client has or will get, and those of them that it has taken. */
+    private long seen;
+
+    private long taken;
+    private int refusals;
+
+    private StreamReader(ActorContext<Message> context, TimerScheduler<Message> timers, Setup setup) {
         this.context = context;
-        this.queue = queue;
-        this.frontEnd = frontEnd;
-        this.patience = patience;
+        this.timers = timers;
+        this.setup = setup;
+        this.silence = new Silence(setup.patience(), setup.nanoTime());
+        this.frontEnd = setup.frontEnds().current();
     }
 
     /** What a reader understands. */
-    public sealed interface Message {}
+    sealed interface Message {}
+
+    /** What a front end tells it. */
+    public sealed interface Answer {}
 
     /** The front end took the request; ask {@code stream} for events. */
-    public record Opened(ActorRef<TextStream.Command> stream) implements Message {}
+    public record Opened(ActorRef<TextStream.Command> stream) implements Answer {}
 
-    /** The next event. */
-    public record Event(TextEvent event) implements Message {}
+    /**
+     * An event.
+     *
+     * @param number among the events of the generation, from 0
+     */
+    public record Event(long number, TextEvent event) implements Answer {}
 
-    /** There are no more events. */
-    public record Completed() implements Message {}
+    /**
+     * There are no more events.
+     *
+     * @param events how many there were
+     */
+    public record Completed(long events) implements Answer {}
 
     /** The generation has ended without all of its tokens. */
-    public record Failed(GenerationFailure failure) implements Message {}
+    public record Failed(GenerationFailure failure) implements Answer {}
 
-    /** The answer to {@link TextStream.Ping}. */
-    public record Pong() implements Message {}
+    /**
+     * The answer to {@link TextStream.Ping}.
+     *
+     * @param events those before this one have been sent
+     * @param frontEnds of the cluster, {@code host:port}
+     */
+    public record Pong(long events, List<String> frontEnds) implements Answer {
+        public Pong {
+            frontEnds = List.copyOf(frontEnds);
+        }
+    }
+
+    private record Heard(long attempt, boolean opens, Answer answer) implements Message {}
 
     private record Offered(QueueOfferResult result) implements Message {}
 
@@ -64,27 +100,42 @@ public final class StreamReader {
 
     private record Tick() implements Message {}
 
+    private record Again() implements Message {}
+
     private record QueueEnded() implements Message {}
 
     /**
-     * The behaviour of a reader.
+     * What a reader is made of.
      *
+     * @param request what is wanted
      * @param queue where events go; its end ends the generation
-     * @param frontEnd who must answer, for people
-     * @param patience how long it may be silent
+     * @param frontEnds who can be asked
+     * @param resolve a front end at an address
+     * @param patience how long all of them may be silent
+     * @param nanoTime a monotonic clock, in nanoseconds
      */
-    static Behavior<Message> create(SourceQueueWithComplete<TextEvent> queue, String frontEnd, Duration patience) {
+    record Setup(
+            TextRequest request,
+            SourceQueueWithComplete<TextEvent> queue,
+            FrontEnds frontEnds,
+            Function<String, RecipientRef<FrontEnd.Command>> resolve,
+            Duration patience,
+            LongSupplier nanoTime) {}
+
+    /** The behaviour of a reader, which asks at once. */
+    static Behavior<Message> create(Setup setup) {
         return Behaviors.setup(context -> Behaviors.withTimers(timers -> {
-            StreamReader reader = new StreamReader(context, queue, frontEnd, patience);
-            context.pipeToSelf(queue.watchCompletion(), (Done done, Throwable failure) -> new QueueEnded());
-            timers.startTimerWithFixedDelay(new Tick(), PING_EVERY);
+            StreamReader reader = new StreamReader(context, timers, setup);
+            context.pipeToSelf(setup.queue().watchCompletion(), (Done done, Throwable failure) -> new QueueEnded());
+            timers.startTimerWithFixedDelay(new Tick(), Silence.PING_EVERY);
+            reader.ask();
             return reader.reading();
         }));
     }
 
     private Behavior<Message> reading() {
         return Behaviors.receive(Message.class)
-                .onAnyMessage(message -> on(message))
+                .onAnyMessage(this::on)
                 .onSignal(PostStop.class, stopped -> {
                     cancel();
                     return Behaviors.same();
@@ -92,65 +143,160 @@ public final class StreamReader {
                 .build();
     }
 
+    /** Asks the front end that is the one to ask now. */
+    private void ask() {
+        attempt++;
+        boolean opens = id.isEmpty();
+        ActorRef<Answer> now = ear(attempt, opens);
+        setup.resolve()
+                .apply(frontEnd)
+                .tell(
+                        opens
+                                ? new FrontEnd.Open(setup.request(), now)
+                                : new FrontEnd.Resume(id, setup.request(), seen, now));
+        if (ear != null && !opens) {
+            // Another that opens may still answer, and must then be told that nobody wants its generation.
+            context.stop(ear);
+        }
+        ear = now;
+        stream = null;
+        silence.asked();
+    }
+
+    /** Hears one front end, so that what an earlier one says late is known for what it is. */
+    private ActorRef<Answer> ear(long number, boolean opens) {
+        ActorRef<Message> self = context.getSelf();
+        return context.spawnAnonymous(Behaviors.<Answer>receiveMessage(answer -> {
+            self.tell(new Heard(number, opens, answer));
+            return Behaviors.same();
+        }));
+    }
+
     private Behavior<Message> on(Message message) {
         switch (message) {
-            case Opened opened -> {
-                heard();
-                stream = opened.stream();
-                opened.stream().tell(new TextStream.Demand(CREDIT));
+            case Heard heard when heard.attempt() == attempt -> {
+                return onAnswer(heard.answer());
             }
-            case Event event -> {
-                heard();
-                context.pipeToSelf(
-                        queue.offer(event.event()),
-                        (result, failure) ->
-                                failure == null ? new Offered(result) : new NotOffered(String.valueOf(failure)));
-            }
-            case Offered offered -> {
-                if (stream != null) {
-                    stream.tell(new TextStream.Demand(1));
+            case Heard(long _, boolean opens, Opened(ActorRef<TextStream.Command> late)) -> {
+                if (opens) {
+                    late.tell(new TextStream.Cancel());
                 }
             }
-            case Pong pong -> heard();
-            case Tick tick -> {
-                if (System.nanoTime() - heardAt > patience.toNanos()) {
-                    return fail(new GenerationFailure(
-                            GenerationFailure.Kind.LOST,
-                            "the front end %s has not answered for %d s; it may be lost. Connect to another and send the request again"
-                                    .formatted(frontEnd, patience.toSeconds())));
-                }
-                if (stream != null) {
-                    stream.tell(new TextStream.Ping());
-                }
+            case Heard _ -> {}
+            case Offered _ -> {
+                taken++;
+                demand();
             }
-            case Completed completed -> {
-                stream = null;
-                queue.complete();
-                return Behaviors.stopped();
+            case Tick _ -> {
+                return tick();
             }
-            case Failed failed -> {
-                return fail(failed.failure());
-            }
-            case NotOffered notOffered -> {
-                return Behaviors.stopped();
-            }
-            case QueueEnded ended -> {
+            case Again _ -> ask();
+            case NotOffered _, QueueEnded _ -> {
                 return Behaviors.stopped();
             }
         }
         return Behaviors.same();
     }
 
+    private Behavior<Message> onAnswer(Answer answer) {
+        silence.heard();
+        switch (answer) {
+            case Opened opened -> {
+                stream = opened.stream();
+                demand();
+            }
+            case Event event -> {
+                if (event.number() > seen) {
+                    return move("event %d came after event %d".formatted(event.number(), seen - 1));
+                }
+                if (event.number() == seen) {
+                    take(event.event());
+                }
+            }
+            case Pong pong -> {
+                setup.frontEnds().learn(pong.frontEnds());
+                if (pong.events() > seen) {
+                    return move("events from %d to %d were lost".formatted(seen, pong.events() - 1));
+                }
+            }
+            case Completed completed -> {
+                if (completed.events() > seen) {
+                    return move("events from %d to %d were lost".formatted(seen, completed.events() - 1));
+                }
+                setup.queue().complete();
+                return Behaviors.stopped();
+            }
+            case Failed(GenerationFailure failure) -> {
+                return failed(failure);
+            }
+        }
+        return Behaviors.same();
+    }
+
+    private void take(TextEvent event) {
+        if (event instanceof TextEvent.Started started) {
+            id = started.id();
+        }
+        seen++;
+        refusals = 0;
+        silence.progressed();
+        context.pipeToSelf(
+                setup.queue().offer(event),
+                (result, failure) -> failure == null ? new Offered(result) : new NotOffered(String.valueOf(failure)));
+    }
+
+    private void demand() {
+        if (stream != null) {
+            stream.tell(new TextStream.Demand(taken + CREDIT));
+        }
+    }
+
+    private Behavior<Message> tick() {
+        if (silence.isOver()) {
+            return fail(new GenerationFailure(
+                    GenerationFailure.Kind.LOST,
+                    "none of the front ends %s has answered for %d s; they may be lost. Connect to another and send the request again"
+                            .formatted(setup.frontEnds(), setup.patience().toSeconds())));
+        }
+        if (silence.isLong(stream != null, setup.frontEnds().count() > 1)) {
+            return move("it has not answered for %d ms".formatted(silence.millis()));
+        }
+        if (stream != null) {
+            stream.tell(new TextStream.Ping());
+        }
+        return Behaviors.same();
+    }
+
+    /** Leaves a front end for the next one. */
+    private Behavior<Message> move(String why) {
+        context.getLog().info("leaving front end {}: {}", frontEnd, why);
+        if (id.isEmpty()) {
+            cancel();
+        }
+        frontEnd = setup.frontEnds().after(frontEnd);
+        ask();
+        return Behaviors.same();
+    }
+
+    private Behavior<Message> failed(GenerationFailure failure) {
+        boolean elsewhere = failure.kind() == GenerationFailure.Kind.GONE
+                || failure.kind() == GenerationFailure.Kind.SUPERSEDED;
+        refusals++;
+        if (id.isEmpty() || !elsewhere || refusals > 2 * setup.frontEnds().count()) {
+            return fail(failure);
+        }
+        frontEnd = setup.frontEnds().after(frontEnd);
+        stream = null;
+        timers.startSingleTimer(new Again(), Silence.REST);
+        return Behaviors.same();
+    }
+
     private Behavior<Message> fail(GenerationFailure failure) {
-        queue.fail(new RequestFailedException(failure));
+        setup.queue().fail(new RequestFailedException(failure));
         return Behaviors.stopped();
     }
 
-    private void heard() {
-        heardAt = System.nanoTime();
-    }
-
-    /** Ends the generation, unless it has ended. */
+    /** Ends the generation, or lets the front end forget it. */
     private void cancel() {
         if (stream != null) {
             stream.tell(new TextStream.Cancel());

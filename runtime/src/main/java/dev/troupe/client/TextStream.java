@@ -6,6 +6,7 @@ import dev.troupe.generation.GenerationRequest;
 import dev.troupe.generation.LogEntry;
 import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.serving.GenerationFailure;
+import dev.troupe.serving.GenerationId;
 import dev.troupe.serving.Output;
 import dev.troupe.serving.Returns;
 import dev.troupe.stage.Want;
@@ -18,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.Supplier;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.RecipientRef;
@@ -28,7 +30,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The front end's end of one client's stream: takes entries from a generation, makes text of them, and sends events as
- * the client asks for them. The generation ends with it, unless it is complete.
+ * the client asks for them. The events are a fold over the log and are numbered, so that a client which resumes at another
+ * front end gets the ones that it has not seen. The generation ends with it, unless it goes on elsewhere.
  */
 public final class TextStream {
     private static final Duration CLIENT_PATIENCE = Duration.ofSeconds(30);
@@ -41,25 +44,45 @@ public final class TextStream {
     private final ActorContext<Command> context;
     private final Work work;
     private final RecipientRef<Generation.Command> generation;
-    private final ActorRef<StreamReader.Message> client;
+    private final ActorRef<StreamReader.Answer> client;
+    private final Supplier<List<String>> frontEnds;
     private final EventText text;
-    private final ArrayDeque<StreamReader.Message> buffer = new ArrayDeque<>();
+    private final ArrayDeque<StreamReader.Event> buffer = new ArrayDeque<>();
     private final Map<Integer, Integer> tokens = new HashMap<>();
     private final ActorRef<GenerationEvent> subscriber;
-    private int credit;
+
+    /** Events that the client had before this stream, and those that it takes. */
+    private final long seen;
+
+    private long until;
+
+    /** Events made, and those of them that have been sent. */
+    private long made;
+
+    private long sent;
+
+    /** Entries that the log had when it was resumed, and those that have been read since. */
+    private long resumed;
+
+    private long read;
     private boolean started;
     private boolean asked;
-    private boolean complete;
+    private StreamReader.@Nullable Answer last;
     private long heardAt = System.nanoTime();
 
     private TextStream(
             ActorContext<Command> context,
             Work work,
             RecipientRef<Generation.Command> generation,
-            ActorRef<StreamReader.Message> client) {
+            long seen,
+            Supplier<List<String>> frontEnds,
+            ActorRef<StreamReader.Answer> client) {
         this.context = context;
         this.work = work;
         this.generation = generation;
+        this.seen = seen;
+        this.sent = seen;
+        this.frontEnds = frontEnds;
         this.client = client;
         this.text = new EventText(work.tokenizer(), work.stop());
         this.subscriber = context.messageAdapter(GenerationEvent.class, FromGeneration::new);
@@ -68,16 +91,18 @@ public final class TextStream {
     /** What a stream understands. */
     public sealed interface Command {}
 
-    /** The client takes {@code events} more. */
-    public record Demand(int events) implements Command {}
+    /** The client takes the events whose numbers are below {@code until}. */
+    public record Demand(long until) implements Command {}
 
-    /** The client leaves. */
+    /** The client leaves, or has all. */
     public record Cancel() implements Command {}
 
     /** Are you there? Answered by {@link StreamReader.Pong}. */
     public record Ping() implements Command {}
 
     private record GenerationStarted(Generation.Started started) implements Command {}
+
+    private record GenerationResumed(Generation.Resumption resumption) implements Command {}
 
     private record FromGeneration(GenerationEvent event) implements Command {}
 
@@ -114,6 +139,7 @@ public final class TextStream {
                     .maxTokens(request.maxTokens())
                     .stopTokens(request.ignoreEos() ? Ints.of() : setup.eosTokens())
                     .deadline(request.deadline())
+                    .linger(setup.resumeWithin())
                     .traceId(UUID.randomUUID().toString());
             if (request.logits()) {
                 builder.returns(new Returns(Set.of(Want.Kind.ROW), Set.of(Want.Kind.ROW)));
@@ -132,31 +158,57 @@ public final class TextStream {
 
     /** A stream of {@code work} from {@code generation}, which has not begun, to {@code client}. */
     static Behavior<Command> create(
-            Work work, RecipientRef<Generation.Command> generation, ActorRef<StreamReader.Message> client) {
+            Work work,
+            RecipientRef<Generation.Command> generation,
+            Supplier<List<String>> frontEnds,
+            ActorRef<StreamReader.Answer> client) {
         return Behaviors.setup(context -> Behaviors.withTimers(timers -> {
-            TextStream stream = new TextStream(context, work, generation, client);
-            stream.begin(timers);
+            TextStream stream = new TextStream(context, work, generation, 0, frontEnds, client);
+            stream.open(timers);
+            generation.tell(new Generation.Start(
+                    work.request(), context.messageAdapter(Generation.Started.class, GenerationStarted::new)));
             return Behaviors.receiveMessage(stream::on);
         }));
     }
 
-    private void begin(TimerScheduler<Command> timers) {
+    /**
+     * A stream of a generation that another front end may have begun.
+     *
+     * @param generation goes on with it
+     * @param original its id when it began
+     * @param seen events that the client has
+     */
+    static Behavior<Command> resume(
+            Work work,
+            RecipientRef<Generation.Command> generation,
+            GenerationId original,
+            long seen,
+            Supplier<List<String>> frontEnds,
+            ActorRef<StreamReader.Answer> client) {
+        return Behaviors.setup(context -> Behaviors.withTimers(timers -> {
+            TextStream stream = new TextStream(context, work, generation, seen, frontEnds, client);
+            stream.open(timers);
+            generation.tell(new Generation.Resume(
+                    original, context.messageAdapter(Generation.Resumption.class, GenerationResumed::new)));
+            return Behaviors.receiveMessage(stream::on);
+        }));
+    }
+
+    private void open(TimerScheduler<Command> timers) {
         timers.startTimerWithFixedDelay(new Check(), CHECK_EVERY);
         timers.startSingleTimer(new StartOverdue(), START_WITHIN);
         client.tell(new StreamReader.Opened(context.getSelf()));
-        generation.tell(new Generation.Start(
-                work.request(), context.messageAdapter(Generation.Started.class, GenerationStarted::new)));
     }
 
     private Behavior<Command> on(Command command) {
         switch (command) {
             case Demand demand -> {
                 heard();
-                credit += demand.events();
+                until = Math.max(until, demand.until());
             }
             case Ping ping -> {
                 heard();
-                client.tell(new StreamReader.Pong());
+                pong();
             }
             case Cancel cancel -> {
                 return cancel();
@@ -167,45 +219,109 @@ public final class TextStream {
                 }
             }
             case StartOverdue overdue -> {
-                if (!started) {
+                if (!started && last == null) {
                     generation.tell(Generation.Cancel.INSTANCE);
-                    complete = true;
-                    buffer.add(new StreamReader.Failed(new GenerationFailure(
+                    return end(new GenerationFailure(
                             GenerationFailure.Kind.NO_CAPACITY,
                             "no generation was started for request %s within %d s; this front end may be forming or leaving: send the request again, or to another front end"
-                                    .formatted(work.request().traceId(), START_WITHIN.toSeconds()))));
+                                    .formatted(work.request().traceId(), START_WITHIN.toSeconds())));
                 }
             }
             case GenerationStarted answer -> {
-                if (started || complete) {
-                    return Behaviors.same();
+                if (!started && last == null) {
+                    make(new TextEvent.Started(
+                            answer.started().id().toString(), work.request().prompt()));
+                    subscribe();
                 }
-                started = true;
-                buffer.add(new StreamReader.Event(new TextEvent.Started(
-                        answer.started().id().toString(), work.request().prompt())));
-                generation.tell(new Generation.Subscribe(SUBSCRIPTION, 0, 1, subscriber));
-                asked = true;
+            }
+            case GenerationResumed(Generation.Resumed answer) -> {
+                if (!started && last == null) {
+                    resumed = answer.entries();
+                    // The client has the first event, which is no part of the log.
+                    made++;
+                    if (resumed == 0 && lacksWhatTheClientHas()) {
+                        return end(lacking());
+                    }
+                    subscribe();
+                }
+            }
+            case GenerationResumed(Generation.NotResumed answer) -> {
+                return end(answer.failure());
             }
             case FromGeneration from -> {
                 asked = false;
-                onGeneration(from.event());
+                return onGeneration(from.event());
             }
         }
         return send();
     }
 
-    private void onGeneration(GenerationEvent event) {
+    private void subscribe() {
+        started = true;
+        asked = true;
+        generation.tell(new Generation.Subscribe(SUBSCRIPTION, 0, 1, subscriber));
+    }
+
+    private void pong() {
+        client.tell(new StreamReader.Pong(sent, frontEnds.get()));
+        StreamReader.Answer end = last;
+        if (end != null && buffer.isEmpty()) {
+            client.tell(end);
+        }
+    }
+
+    private Behavior<Command> onGeneration(GenerationEvent event) {
         switch (event) {
-            case GenerationEvent.Entries entries -> entries.entries().forEach(this::onEntry);
-            case GenerationEvent.Ended ended -> {
-                complete = true;
-                buffer.add(new StreamReader.Completed());
+            case GenerationEvent.Entries entries -> {
+                for (LogEntry entry : entries.entries()) {
+                    onEntry(entry);
+                    read++;
+                    if (read == resumed && lacksWhatTheClientHas()) {
+                        return end(lacking());
+                    }
+                }
             }
-            case GenerationEvent.Failed failed -> {
-                complete = true;
-                buffer.add(new StreamReader.Failed(failed.failure()));
+            case GenerationEvent.Ended ended -> {
+                last = new StreamReader.Completed(made);
+                if (buffer.isEmpty()) {
+                    client.tell(last);
+                }
+            }
+            case GenerationEvent.Failed(GenerationId _, GenerationFailure failure) -> {
+                if (isElsewhere(failure)) {
+                    return end(failure);
+                }
+                last = new StreamReader.Failed(failure);
+                if (buffer.isEmpty()) {
+                    client.tell(last);
+                }
             }
         }
+        return send();
+    }
+
+    /** The order of one choice's events is that of its tokens; those of several choices mix as their steps ended. */
+    private boolean lacksWhatTheClientHas() {
+        return made < seen && work.request().n() > 1;
+    }
+
+    private GenerationFailure lacking() {
+        return new GenerationFailure(
+                GenerationFailure.Kind.GONE,
+                "the copy of the log has %d entries, which make %d events, and the client has %d; with several choices their order cannot be made again: send the request again"
+                        .formatted(resumed, made, seen));
+    }
+
+    private static boolean isElsewhere(GenerationFailure failure) {
+        return failure.kind() == GenerationFailure.Kind.SUPERSEDED
+                || failure.kind() == GenerationFailure.Kind.GONE;
+    }
+
+    private void make(TextEvent event) {
+        if (made >= seen) {
+            buffer.add(new StreamReader.Event(made, event));
+        }
+        made++;
     }
 
     private void onEntry(LogEntry entry) {
@@ -216,38 +332,50 @@ public final class TextStream {
                 if (output instanceof Output.Token && !ended) {
                     tokens.merge(output.choice(), 1, Integer::sum);
                 }
-                text.on(output).forEach(event -> buffer.add(new StreamReader.Event(event)));
+                text.on(output).forEach(this::make);
                 if (!ended && text.hasEnded(output.choice())) {
                     generation.tell(new Generation.End(output.choice(), tokens.getOrDefault(output.choice(), 0)));
                 }
             }
             case LogEntry.Finished finished ->
                 text.onEnd(finished.choice(), finished.reason())
-                        .forEach(event -> buffer.add(new StreamReader.Event(event)));
+                        .forEach(this::make);
         }
     }
 
     /** Sends what the client takes, and asks for more when all is sent. */
     private Behavior<Command> send() {
-        while (!buffer.isEmpty() && (credit > 0 || !(buffer.peek() instanceof StreamReader.Event))) {
-            StreamReader.Message message = buffer.remove();
-            credit -= message instanceof StreamReader.Event ? 1 : 0;
-            client.tell(message);
+        boolean sends = false;
+        for (StreamReader.Event event = buffer.peek();
+                event != null && event.number() < until;
+                event = buffer.peek()) {
+            client.tell(buffer.remove());
+            sent = event.number() + 1;
+            sends = true;
         }
-        if (buffer.isEmpty() && complete) {
-            return Behaviors.stopped();
+        if (!buffer.isEmpty()) {
+            return Behaviors.same();
         }
-        if (buffer.isEmpty() && !asked && credit > 0) {
+        StreamReader.Answer end = last;
+        if (end != null) {
+            if (sends) {
+                client.tell(end);
+            }
+        } else if (started && !asked && sent < until) {
             asked = true;
             generation.tell(new Generation.Demand(SUBSCRIPTION, 1));
         }
         return Behaviors.same();
     }
 
+    /** Ends without all events; the generation is not this stream's any more. */
+    private Behavior<Command> end(GenerationFailure failure) {
+        client.tell(new StreamReader.Failed(failure));
+        return Behaviors.stopped();
+    }
+
     private Behavior<Command> cancel() {
-        if (!complete) {
-            generation.tell(Generation.Cancel.INSTANCE);
-        }
+        generation.tell(Generation.Cancel.INSTANCE);
         return Behaviors.stopped();
     }
 

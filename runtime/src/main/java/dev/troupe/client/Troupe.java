@@ -5,11 +5,13 @@ import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Function;
 import org.apache.pekko.NotUsed;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorRefResolver;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Props;
+import org.apache.pekko.actor.typed.RecipientRef;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.apache.pekko.stream.OverflowStrategy;
 import org.apache.pekko.stream.javadsl.Sink;
@@ -24,57 +26,73 @@ public final class Troupe implements AutoCloseable {
     static final Duration PATIENCE = Duration.ofSeconds(20);
 
     private final ActorSystem<?> system;
-    private final ActorRef<FrontEnd.Command> frontEnd;
-    private final String name;
+    private final FrontEnds frontEnds;
+    private final Function<String, RecipientRef<FrontEnd.Command>> resolve;
     private final Runnable onClose;
 
+    private Troupe(
+            ActorSystem<?> system,
+            FrontEnds frontEnds,
+            Function<String, RecipientRef<FrontEnd.Command>> resolve,
+            Runnable onClose) {
+        this.system = system;
+        this.frontEnds = frontEnds;
+        this.resolve = resolve;
+        this.onClose = onClose;
+    }
+
     /**
-     * A facade over a front end.
+     * A facade over one front end.
      *
      * @param name of the front end, for people
      * @param onClose ends what was started for it
      */
     public Troupe(ActorSystem<?> system, ActorRef<FrontEnd.Command> frontEnd, String name, Runnable onClose) {
-        this.system = system;
-        this.frontEnd = frontEnd;
-        this.name = name;
-        this.onClose = onClose;
+        this(system, new FrontEnds(List.of(name)), _ -> frontEnd, onClose);
     }
 
     /**
-     * Reaches the front end at {@code hostPort} from an actor system of yours. The system need not be a member of the
-     * cluster; it must have Artery on, with the same transport.
+     * Reaches a cluster from an actor system of yours. The system need not be a member of the cluster; it must have Artery on,
+     * with the same transport. The other front ends of the cluster are learnt from the first one that answers: a generation goes
+     * on at another one when its own does not answer any more.
      *
-     * @param hostPort the node's Artery address, for example {@code 127.0.0.1:25520}
+     * @param hostPorts the Artery address of a front end, for example {@code 127.0.0.1:25520}, or several with commas between
      */
-    public static Troupe connect(ActorSystem<?> system, String hostPort) {
-        String protocol = system.address().protocol();
-        ActorRef<FrontEnd.Command> frontEnd = ActorRefResolver.get(system)
-                .resolveActorRef("%s://%s@%s/system/%s".formatted(protocol, FrontEnd.SYSTEM, hostPort, FrontEnd.NAME));
-        return new Troupe(system, frontEnd, hostPort, () -> {});
+    public static Troupe connect(ActorSystem<?> system, String hostPorts) {
+        return connect(system, hostPorts, () -> {});
     }
 
-    /** Reaches the front end at {@code hostPort} with an actor system of its own, which {@link #close()} ends. */
-    public static Troupe connect(String hostPort, Config config) {
+    /** Reaches the front ends at {@code hostPorts} with an actor system of its own, which {@link #close()} ends. */
+    public static Troupe connect(String hostPorts, Config config) {
         ActorSystem<Void> system =
                 ActorSystem.create(org.apache.pekko.actor.typed.javadsl.Behaviors.empty(), FrontEnd.SYSTEM, config);
-        Troupe troupe = connect(system, hostPort);
-        return new Troupe(system, troupe.frontEnd, hostPort, system::terminate);
+        return connect(system, hostPorts, system::terminate);
+    }
+
+    private static Troupe connect(ActorSystem<?> system, String hostPorts, Runnable onClose) {
+        String protocol = system.address().protocol();
+        ActorRefResolver resolver = ActorRefResolver.get(system);
+        return new Troupe(
+                system,
+                FrontEnds.parse(hostPorts),
+                hostPort -> resolver.resolveActorRef(
+                        "%s://%s@%s/system/%s".formatted(protocol, FrontEnd.SYSTEM, hostPort, FrontEnd.NAME)),
+                onClose);
     }
 
     /**
      * A generation as a stream with back-pressure. Every materialisation is a generation of its own; cancelling it frees
-     * the sequence's blocks within a step. A generation that fails fails the stream with
-     * {@link RequestFailedException}.
+     * the sequence's blocks within a step. When its front end is lost it goes on at another, after the last event that was seen. A
+     * generation that fails fails the stream with {@link RequestFailedException}.
      */
     public Source<TextEvent, NotUsed> generate(TextRequest request) {
         return Source.<TextEvent>queue(StreamReader.CREDIT, OverflowStrategy.backpressure())
                 .mapMaterializedValue(queue -> {
-                    ActorRef<StreamReader.Message> reader = system.systemActorOf(
-                            StreamReader.create(queue, name, PATIENCE),
+                    system.systemActorOf(
+                            StreamReader.create(new StreamReader.Setup(
+                                    request, queue, frontEnds, resolve, PATIENCE, System::nanoTime)),
                             "troupe-reader-" + UUID.randomUUID(),
                             Props.empty());
-                    frontEnd.tell(new FrontEnd.Open(request, reader));
                     return NotUsed.getInstance();
                 });
     }
@@ -84,14 +102,27 @@ public final class Troupe implements AutoCloseable {
         return generate(request).runWith(Sink.<TextEvent>seq(), system).thenApply(Completion::of);
     }
 
-    /** What serves here, and how it is split. */
+    /** What serves here, and how it is split. Half of the time goes to another front end when the first one does not answer. */
     public CompletionStage<Description> describe(Duration within) {
-        return AskPattern.ask(frontEnd, FrontEnd.Describe::new, within, system.scheduler());
+        String first = frontEnds.current();
+        if (frontEnds.count() == 1) {
+            return describe(first, within);
+        }
+        return describe(first, within.dividedBy(2))
+                .exceptionallyCompose(failure -> describe(frontEnds.after(first), within.dividedBy(2)));
+    }
+
+    private CompletionStage<Description> describe(String frontEnd, Duration within) {
+        return AskPattern.ask(resolve.apply(frontEnd), FrontEnd.Describe::new, within, system.scheduler())
+                .thenApply(description -> {
+                    frontEnds.learn(description.frontEnds());
+                    return description;
+                });
     }
 
     /** The same, which runs {@code more} after all else when it is closed. */
     public Troupe alsoClosing(Runnable more) {
-        return new Troupe(system, frontEnd, name, () -> {
+        return new Troupe(system, frontEnds, resolve, () -> {
             close();
             more.run();
         });
@@ -111,6 +142,7 @@ public final class Troupe implements AutoCloseable {
      * @param refused those of them that cannot serve together with this front end's node, each with the reason
      * @param placement who hosts which layers, heads and vocabulary rows, as a drawing
      * @param numerics numerics id
+     * @param frontEnds nodes that clients can talk to, {@code host:port}
      */
     public record Description(
             String model,
@@ -118,11 +150,13 @@ public final class Troupe implements AutoCloseable {
             List<String> nodes,
             List<String> refused,
             List<String> placement,
-            String numerics) {
+            String numerics,
+            List<String> frontEnds) {
         public Description {
             nodes = List.copyOf(nodes);
             refused = List.copyOf(refused);
             placement = List.copyOf(placement);
+            frontEnds = List.copyOf(frontEnds);
         }
     }
 

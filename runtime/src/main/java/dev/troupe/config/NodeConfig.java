@@ -17,6 +17,7 @@ import java.util.Map;
  * @param device where ranks run
  * @param kv their keys and values
  * @param scheduler how requests become steps
+ * @param generation how generations outlive their front ends
  * @param wire the roads between nodes
  * @param pekko the whole configuration of its actor system
  */
@@ -28,6 +29,7 @@ public record NodeConfig(
         DeviceConfig device,
         KvConfig kv,
         SchedulerConfig scheduler,
+        GenerationConfig generation,
         WireConfig wire,
         Config pekko) {
     /** Name of every node's actor system. */

@@ -64,6 +64,7 @@ final class NodeConfigReader {
                 device(Section.of(whole, "device")),
                 kv(Section.of(whole, "kv")),
                 scheduler(replica.pipelineParallel(), Section.of(whole, "scheduler")),
+                new GenerationConfig(Section.of(whole, "generation").duration("resume-within")),
                 wire,
                 PekkoSettings.of(node, cluster, wire, user, reference));
     }

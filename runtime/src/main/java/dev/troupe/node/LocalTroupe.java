@@ -24,6 +24,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.ActorRefResolver;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Props;
 import org.apache.pekko.actor.typed.RecipientRef;
@@ -31,6 +32,8 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
 
 /** A whole replica in this process, without a cluster and without a network: every rank is an actor here. */
 public final class LocalTroupe {
+    private static final String GENERATION = "troupe-generation-";
+
     private LocalTroupe() {}
 
     /**
@@ -123,7 +126,9 @@ public final class LocalTroupe {
                         model,
                         store.tokenizer(model),
                         store.eosTokens(model),
-                        () -> generation(system, Router.single(model, scheduler)),
+                        generations(system, Router.single(model, scheduler)),
+                        Generation.Settings.standard().firstSubscriber(),
+                        List::of,
                         new ReplicaDescriber(
                                 system,
                                 store.config(model),
@@ -131,15 +136,27 @@ public final class LocalTroupe {
                                 numerics,
                                 () -> Optional.of(scheduler),
                                 List::of,
+                                List::of,
                                 List::of)));
     }
 
-    private static RecipientRef<Generation.Command> generation(ActorSystem<Void> system, Router router) {
-        GenerationId id = new GenerationId(UUID.randomUUID().toString(), LocalPlacement.SLOT);
-        return system.systemActorOf(
-                Generation.create(id, router, MemoryTokenLog::open, Generation.Settings.standard()),
-                "troupe-generation-" + id.value(),
-                Props.empty());
+    private static FrontEnd.Generations generations(ActorSystem<Void> system, Router router) {
+        return new FrontEnd.Generations() {
+            @Override
+            public RecipientRef<Generation.Command> begin() {
+                GenerationId id = new GenerationId(UUID.randomUUID().toString(), LocalPlacement.SLOT);
+                return system.systemActorOf(
+                        Generation.create(id, router, MemoryTokenLog::open, Generation.Settings.standard()),
+                        GENERATION + id.value(),
+                        Props.empty());
+            }
+
+            @Override
+            public RecipientRef<Generation.Command> resume(GenerationId original) {
+                return ActorRefResolver.get(system)
+                        .resolveActorRef("%s/system/%s".formatted(system.address(), GENERATION + original.value()));
+            }
+        };
     }
 
     private static void end(ActorSystem<Void> system) {

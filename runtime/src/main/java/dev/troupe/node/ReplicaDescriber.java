@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param scheduler finds the scheduler, if there is one
  * @param nodes members as this node knows them
  * @param refused members that cannot take part, each with the reason
+ * @param frontEnds nodes that clients can talk to
  */
 record ReplicaDescriber(
         ActorSystem<?> system,
@@ -34,7 +35,8 @@ record ReplicaDescriber(
         String numerics,
         Supplier<Optional<RecipientRef<Scheduler.Command>>> scheduler,
         Supplier<List<String>> nodes,
-        Supplier<List<String>> refused)
+        Supplier<List<String>> refused,
+        Supplier<List<String>> frontEnds)
         implements FrontEnd.Describer {
     private static final Duration WITHIN = Duration.ofSeconds(2);
 
@@ -63,7 +65,7 @@ record ReplicaDescriber(
                                                 .toList())
                                         .toList())
                         .lines();
-        return new Troupe.Description(model, plan != null, nodes.get(), refused.get(), picture, numerics);
+        return new Troupe.Description(model, plan != null, nodes.get(), refused.get(), picture, numerics, frontEnds.get());
     }
 
     /** A slot without the incarnation, which people do not want to read. */

@@ -17,7 +17,8 @@ import dev.troupe.config.BindGuard;
 import dev.troupe.config.NodeConfig;
 import dev.troupe.config.SeedNode;
 import dev.troupe.generation.Generation;
-import dev.troupe.generation.MemoryTokenLog;
+import dev.troupe.generation.LogKeeper;
+import dev.troupe.generation.ReplicatedTokenLog;
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kernel.NumericsId;
 import dev.troupe.model.Partition;
@@ -99,6 +100,7 @@ public final class TroupeNode implements AutoCloseable {
                         system.executionContext());
         CoordinatedShutdown.get(system)
                 .addTask(CoordinatedShutdown.PhaseBeforeServiceUnbind(), "troupe-hand-over", this::handOver);
+        LogKeeper.start(system, config.generation().resumeWithin());
         if (started.node().roles().contains(NodeRole.FRONTEND)) {
             startFrontEnd();
         }
@@ -209,11 +211,7 @@ public final class TroupeNode implements AutoCloseable {
                         NodeRole.FRONTEND,
                         Generation.Stop.INSTANCE,
                         (slot, id) -> Generation.create(
-                                generationId(slot, id),
-                                router(node),
-                                MemoryTokenLog::open,
-                                Generation.Settings.standard()
-                                        .withSchedulerComing(config.scheduler().clusterWait()))));
+                                generationId(slot, id), generationSetup(node))));
     }
 
     private ShardHost host(ClusterNode node, Slot slot) {
@@ -224,6 +222,16 @@ public final class TroupeNode implements AutoCloseable {
                 roads.road(),
                 roads.registry(),
                 node.roster());
+    }
+
+    private Generation.Setup generationSetup(ClusterNode node) {
+        NodeLogHolders holders = new NodeLogHolders(system, node);
+        return new Generation.Setup(
+                router(node),
+                ReplicatedTokenLog.factory(holders, config.generation().signOfLife(), System::nanoTime),
+                holders,
+                Generation.Settings.standard()
+                        .withSchedulerComing(config.scheduler().clusterWait()));
     }
 
     private static GenerationId generationId(Slot slot, String entityId) {
@@ -297,10 +305,9 @@ public final class TroupeNode implements AutoCloseable {
                         model,
                         store.tokenizer(model),
                         store.eosTokens(model),
-                        () -> node.sharding()
-                                .entity(
-                                        GENERATION,
-                                        slot.entity(UUID.randomUUID().toString())),
+                        generations(node, slot),
+                        config.generation().resumeWithin(),
+                        () -> frontEnds(node),
                         new ReplicaDescriber(
                                 system,
                                 store.config(model),
@@ -310,7 +317,33 @@ public final class TroupeNode implements AutoCloseable {
                                 () -> node.homes().now().nodes().stream()
                                         .map(info -> info.node().hostPort())
                                         .toList(),
-                                this::refused)));
+                                this::refused,
+                                () -> frontEnds(node))));
+    }
+
+    /** A generation that goes on here has the value of its first id, on this node's slot. */
+    private static FrontEnd.Generations generations(ClusterNode node, Slot slot) {
+        return new FrontEnd.Generations() {
+            @Override
+            public RecipientRef<Generation.Command> begin() {
+                return entity(UUID.randomUUID().toString());
+            }
+
+            @Override
+            public RecipientRef<Generation.Command> resume(GenerationId original) {
+                return entity(original.value());
+            }
+
+            private RecipientRef<Generation.Command> entity(String value) {
+                return node.sharding().entity(GENERATION, slot.entity(value));
+            }
+        };
+    }
+
+    private static List<String> frontEnds(ClusterNode node) {
+        return node.live(NodeRole.FRONTEND).stream()
+                .map(slot -> slot.node().hostPort())
+                .toList();
     }
 
     /** Members that cannot serve one replica together with this node, each with the reason. */
