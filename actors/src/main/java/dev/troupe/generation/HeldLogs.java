@@ -8,7 +8,6 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.function.LongSupplier;
-import org.apache.pekko.actor.typed.ActorRef;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -80,22 +79,37 @@ final class HeldLogs {
     void forget(LogKeeper.Forget asked) {
         Copy copy = copies.get(asked.id());
         if (copy == null || copy.term.compareTo(asked.term()) <= 0) {
-            long now = nanoTime.getAsLong();
-            copies.put(asked.id(), new Copy(asked.term(), null, List.of(), now, now));
+            remember(asked.id(), asked.term());
         }
     }
 
-    LogKeeper.Answer seek(LogKeeper.Seek asked, ActorRef<LogKeeper.Command> self) {
+    private void remember(GenerationId id, OwnerTerm term) {
+        long now = nanoTime.getAsLong();
+        copies.put(id, new Copy(term, null, List.of(), now, now));
+    }
+
+    LogKeeper.Answer seek(LogKeeper.Seek asked) {
         Copy copy = copies.get(asked.id());
         return copy == null || copy.request == null
-                ? new LogKeeper.NotHere(asked.id())
-                : new LogKeeper.Found(asked.id(), copy.term, copy.entries.size(), self);
+                ? new LogKeeper.NotHere(asked.id(), asked.number())
+                : new LogKeeper.Found(asked.id(), asked.number(), copy.term, copy.entries.size());
+    }
+
+    LogKeeper.Answer fence(LogKeeper.Fence asked) {
+        Copy copy = copies.get(asked.id());
+        if (copy != null && copy.term.compareTo(asked.term()) > 0) {
+            return new LogKeeper.Refused(asked.id(), copy.term);
+        }
+        if (copy == null || !copy.term.equals(asked.term())) {
+            remember(asked.id(), asked.term());
+        }
+        return new LogKeeper.Fenced(asked.id(), asked.term(), asked.number());
     }
 
     LogKeeper.Answer claim(LogKeeper.Claim asked) {
         Copy copy = copies.get(asked.id());
         if (copy == null || copy.request == null) {
-            return new LogKeeper.NotHere(asked.id());
+            return new LogKeeper.NotHere(asked.id(), asked.number());
         }
         int order = copy.term.compareTo(asked.term());
         if (order > 0) {
@@ -112,13 +126,13 @@ final class HeldLogs {
     LogKeeper.Answer read(LogKeeper.Read asked) {
         Copy copy = copies.get(asked.id());
         if (copy == null || copy.request == null) {
-            return new LogKeeper.NotHere(asked.id());
+            return new LogKeeper.NotHere(asked.id(), asked.number());
         }
         if (!copy.term.equals(asked.term())) {
             return new LogKeeper.Refused(asked.id(), copy.term);
         }
         copy.heardAt = nanoTime.getAsLong();
-        int from = (int) Math.clamp(asked.from(), 0, copy.entries.size());
+        int from = Math.clamp(asked.from(), 0, copy.entries.size());
         return new LogKeeper.Page(asked.id(), copy.term, from, LogPages.page(copy.entries, from));
     }
 

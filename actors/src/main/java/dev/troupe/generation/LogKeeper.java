@@ -58,14 +58,25 @@ public final class LogKeeper {
     /** Nobody needs the copy any more; owners of terms up to this one remain refused for a while. */
     public record Forget(GenerationId id, OwnerTerm term) implements Command {}
 
-    /** Do you hold this log? Answered by {@link Found} or {@link NotHere}. */
-    public record Seek(GenerationId id, ActorRef<Answer> replyTo) implements Command {}
+    /**
+     * Do you hold this log? Answered by {@link Found} or {@link NotHere}.
+     *
+     * @param number by which the asker knows the keeper
+     */
+    public record Seek(GenerationId id, int number, ActorRef<Answer> replyTo) implements Command {}
 
     /** From now on the log belongs to the owner of that term. Answered by {@link Claimed}, {@link Refused} or {@link NotHere}. */
-    public record Claim(GenerationId id, OwnerTerm term, ActorRef<Answer> replyTo) implements Command {}
+    public record Claim(GenerationId id, OwnerTerm term, int number, ActorRef<Answer> replyTo) implements Command {}
+
+    /**
+     * From now on refuse owners of lower terms; a copy of a lower term is dropped, because another one has been claimed. Answered by
+     * {@link Fenced} or {@link Refused}.
+     */
+    public record Fence(GenerationId id, OwnerTerm term, int number, ActorRef<Answer> replyTo) implements Command {}
 
     /** Some of the log from {@code from} on, for its owner. Answered by {@link Page}, {@link Refused} or {@link NotHere}. */
-    public record Read(GenerationId id, OwnerTerm term, long from, ActorRef<Answer> replyTo) implements Command {}
+    public record Read(GenerationId id, OwnerTerm term, int number, long from, ActorRef<Answer> replyTo)
+            implements Command {}
 
     private enum Sweep implements Command {
         INSTANCE
@@ -87,10 +98,13 @@ public final class LogKeeper {
     public record Refused(GenerationId id, OwnerTerm by) implements Answer {}
 
     /** The log is here. */
-    public record Found(GenerationId id, OwnerTerm term, long entries, ActorRef<Command> keeper) implements Answer {}
+    public record Found(GenerationId id, int number, OwnerTerm term, long entries) implements Answer {}
 
     /** The log is not here. */
-    public record NotHere(GenerationId id) implements Answer {}
+    public record NotHere(GenerationId id, int number) implements Answer {}
+
+    /** Owners of lower terms are refused from now on. */
+    public record Fenced(GenerationId id, OwnerTerm term, int number) implements Answer {}
 
     /**
      * The log has a new owner.
@@ -130,7 +144,8 @@ public final class LogKeeper {
                     case Open open -> open.replyTo().tell(logs.open(open));
                     case Append append -> append.replyTo().tell(logs.append(append));
                     case Forget forget -> logs.forget(forget);
-                    case Seek seek -> seek.replyTo().tell(logs.seek(seek, context.getSelf()));
+                    case Seek seek -> seek.replyTo().tell(logs.seek(seek));
+                    case Fence fence -> fence.replyTo().tell(logs.fence(fence));
                     case Claim claim -> claim.replyTo().tell(logs.claim(claim));
                     case Read read -> read.replyTo().tell(logs.read(read));
                     case Sweep.INSTANCE ->

@@ -181,6 +181,7 @@ public final class ReplicatedTokenLog implements TokenLog {
                     LogKeeper.Refused _,
                     LogKeeper.Found _,
                     LogKeeper.NotHere _,
+                    LogKeeper.Fenced _,
                     LogKeeper.Claimed _,
                     LogKeeper.Page _ -> {}
         }

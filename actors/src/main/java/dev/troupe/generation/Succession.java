@@ -5,6 +5,8 @@ import dev.troupe.serving.GenerationId;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
@@ -14,7 +16,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A {@link Generation} that takes over the log of one whose owner does not answer: it asks every node for a copy, claims the
- * newest with a higher term, reads it, and goes on as its owner. Nobody else can write to that log from the claim on.
+ * newest with a higher term, reads it, and goes on as its owner. All other nodes that answer refuse lower terms from then on, so
+ * that an owner that was only slow finds nobody who would hold its log.
  */
 final class Succession {
     private static final String TIMER = "succession";
@@ -32,7 +35,12 @@ final class Succession {
     private final List<ActorRef<Generation.Resumption>> waiting = new ArrayList<>();
     private final List<LogEntry> entries = new ArrayList<>();
 
-    private int unanswered;
+    private List<LogHolders.Holder> holders = List.of();
+
+    /** Numbers of the holders that have answered, and of those whose answer is waited for. */
+    private final Set<Integer> answered = new TreeSet<>();
+
+    private final Set<Integer> awaited = new TreeSet<>();
     private LogKeeper.@Nullable Found best;
     private LogKeeper.@Nullable Claimed claimed;
     private OwnerTerm term = OwnerTerm.first(0);
@@ -58,14 +66,20 @@ final class Succession {
 
     Behavior<Generation.Command> begin(ActorRef<Generation.Resumption> replyTo) {
         waiting.add(replyTo);
-        List<LogHolders.Holder> holders = setup.holders().all();
+        holders = setup.holders().all();
         if (holders.isEmpty()) {
             return gone("there is no other node that could hold it");
         }
-        unanswered = holders.size();
-        holders.forEach(holder -> holder.keeper().tell(new LogKeeper.Seek(original, answers)));
+        for (int number = 0; number < holders.size(); number++) {
+            awaited.add(number);
+            tell(number, new LogKeeper.Seek(original, number, answers));
+        }
         await();
         return Behaviors.receiveMessage(this::on);
+    }
+
+    private void tell(int number, LogKeeper.Command command) {
+        holders.get(number).keeper().tell(command);
     }
 
     private Behavior<Generation.Command> on(Generation.Command command) {
@@ -75,16 +89,25 @@ final class Succession {
                 waiting.add(replyTo);
                 yield Behaviors.same();
             }
-            case Generation.SuccessionOverdue _ ->
-                best != null && claimed == null && claims == 0
-                        ? claim(best.term())
-                        : gone(
-                                best == null
-                                        ? "no node that answers holds it"
-                                        : "the node that holds it does not answer any more");
+            case Generation.SuccessionOverdue _ -> overdue();
             case Generation.Cancel _, Generation.Stop _ -> Behaviors.stopped();
             case Generation.Reading _, Generation.Computing _ -> Behaviors.same();
         };
+    }
+
+    /** What does not answer is believed to be lost. */
+    private Behavior<Generation.Command> overdue() {
+        LogKeeper.Found found = best;
+        if (found == null) {
+            return gone("no node that answers holds it");
+        }
+        awaited.clear();
+        if (claims == 0) {
+            return claim(found.term());
+        }
+        return claimed == null || entries.size() < claimed.entries()
+                ? gone("the node that holds it does not answer any more")
+                : read();
     }
 
     private Behavior<Generation.Command> on(LogKeeper.Answer answer) {
@@ -93,22 +116,29 @@ final class Succession {
                 if (best == null || newer(found, best)) {
                     best = found;
                 }
-                yield answered();
+                yield sought(found.number());
             }
-            case LogKeeper.NotHere _ when claims == 0 -> answered();
-            case LogKeeper.NotHere _ -> gone("the node that held it has dropped it");
+            case LogKeeper.NotHere(GenerationId _, int number) when claims == 0 -> sought(number);
+            case LogKeeper.NotHere(GenerationId _, int number) when best != null && number == best.number() ->
+                gone("the node that held it has dropped it");
             case LogKeeper.Refused(GenerationId _, OwnerTerm by) when by.compareTo(term) > 0 ->
                 claims < CLAIMS ? claim(by) : gone("other front ends take it over again and again");
             case LogKeeper.Claimed got when got.term().equals(term) && claimed == null -> {
                 claimed = got;
                 yield read();
             }
+            case LogKeeper.Fenced(GenerationId _, OwnerTerm of, int number) when of.equals(term) -> {
+                awaited.remove(number);
+                yield entries.size() == entriesWanted() ? read() : Behaviors.same();
+            }
             case LogKeeper.Page page when page.term().equals(term) && page.first() == entries.size() -> {
                 entries.addAll(page.entries());
                 yield read();
             }
             case LogKeeper.Found _,
+                    LogKeeper.NotHere _,
                     LogKeeper.Refused _,
+                    LogKeeper.Fenced _,
                     LogKeeper.Claimed _,
                     LogKeeper.Page _,
                     LogKeeper.Holds _,
@@ -117,35 +147,53 @@ final class Succession {
         };
     }
 
+    private long entriesWanted() {
+        return claimed == null ? -1 : claimed.entries();
+    }
+
     private static boolean newer(LogKeeper.Found found, LogKeeper.Found than) {
         int order = found.term().compareTo(than.term());
-        return order > 0 || order == 0 && found.entries() > than.entries();
+        return order > 0 || (order == 0 && found.entries() > than.entries());
     }
 
-    private Behavior<Generation.Command> answered() {
-        unanswered--;
-        if (unanswered > 0) {
+    private Behavior<Generation.Command> sought(int number) {
+        answered.add(number);
+        awaited.remove(number);
+        LogKeeper.Found found = best;
+        if (!awaited.isEmpty()) {
             return Behaviors.same();
         }
-        return best == null ? gone("none of the nodes holds it") : claim(best.term());
+        return found == null ? gone("none of the nodes holds it") : claim(found.term());
     }
 
+    /** Claims the copy, and has all others refuse its owner; only those that have answered are waited for. */
     private Behavior<Generation.Command> claim(OwnerTerm above) {
         claims++;
         claimed = null;
         entries.clear();
         term = above.next(setup.holders().self());
-        holder().tell(new LogKeeper.Claim(original, term, answers));
+        awaited.clear();
+        for (int number = 0; number < holders.size(); number++) {
+            if (number == holder()) {
+                tell(number, new LogKeeper.Claim(original, term, number, answers));
+            } else {
+                tell(number, new LogKeeper.Fence(original, term, number, answers));
+                if (answered.contains(number)) {
+                    awaited.add(number);
+                }
+            }
+        }
         await();
         return Behaviors.same();
     }
 
-    private ActorRef<LogKeeper.Command> holder() {
+    /** Number of the one that has the copy. */
+    private int holder() {
         LogKeeper.Found found = best;
         if (found == null) {
             throw new IllegalStateException("no holder of " + original + " has been found yet");
         }
-        return found.keeper();
+        return found.number();
     }
 
     private Behavior<Generation.Command> read() {
@@ -154,20 +202,18 @@ final class Succession {
             return Behaviors.same();
         }
         if (entries.size() < got.entries()) {
-            holder().tell(new LogKeeper.Read(original, term, entries.size(), answers));
+            tell(holder(), new LogKeeper.Read(original, term, holder(), entries.size(), answers));
             await();
             return Behaviors.same();
         }
+        if (!awaited.isEmpty()) {
+            return Behaviors.same();
+        }
         timers.cancel(TIMER);
-        context.getLog().info("generation {} goes on here as {} with {} entries of its log", original, id, entries.size());
+        context.getLog()
+                .info("generation {} goes on here as {} with {} entries of its log", original, id, entries.size());
         TokenLog.Opening opening = new TokenLog.Opening(
-                original,
-                term,
-                got.request(),
-                got.age(),
-                entries,
-                List.of(new LogHolders.Holder(holder().path().toString(), holder())),
-                answers);
+                original, term, got.request(), got.age(), entries, List.of(holders.get(holder())), answers);
         return new Ownership(context, timers, setup, id, opening).resume(waiting);
     }
 

@@ -14,11 +14,8 @@ import dev.troupe.serving.Submission;
 import dev.troupe.stage.Epoch;
 import dev.troupe.tensor.Ints;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.LongConsumer;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.ManualTime;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
@@ -504,56 +501,97 @@ class GenerationTest {
         subscriber.expectMessage(entries(0, logged(2, 10)));
     }
 
-    /** A log whose entries are durable only when the test says so. */
-    private static final class SlowLog implements TokenLog {
-        private final List<LogEntry> entries = new ArrayList<>();
-        private final AtomicLong durable = new AtomicLong();
+    private static final LogHolders ALONE = holders();
 
-        @Override
-        public synchronized void append(LogEntry entry) {
-            entries.add(entry);
-        }
+    private static LogHolders holders(LogHolders.Holder... others) {
+        return new LogHolders() {
+            @Override
+            public long self() {
+                return 1;
+            }
 
-        @Override
-        public synchronized long size() {
-            return entries.size();
-        }
+            @Override
+            public List<Holder> others() {
+                return List.of(others);
+            }
 
-        @Override
-        public long durable() {
-            return durable.get();
-        }
+            @Override
+            public List<Holder> all() {
+                return List.of(others);
+            }
+        };
+    }
 
-        @Override
-        public synchronized List<LogEntry> read(long from, int most) {
-            return List.copyOf(entries.subList((int) from, (int) Math.min(entries.size(), from + most)));
-        }
+    private ActorRef<Generation.Command> replicated(LogHolders holders) {
+        return kit.spawn(Generation.create(
+                ID,
+                new Generation.Setup(
+                        Router.single("m", scheduler.getRef()),
+                        ReplicatedTokenLog.factory(holders, Duration.ofSeconds(5), System::nanoTime),
+                        holders,
+                        SETTINGS)));
     }
 
     @Test
-    void showsNothingThatIsNotDurable() {
-        SlowLog log = new SlowLog();
-        AtomicReference<LongConsumer> durable = new AtomicReference<>(entries -> {});
-        ActorRef<Generation.Command> generation = generation((id, callback) -> {
-            durable.set(callback);
-            return log;
-        });
+    void showsNothingBeforeTheFollowerHasIt() {
+        TestProbe<LogKeeper.Command> keeper = kit.createTestProbe();
+        OwnerTerm term = OwnerTerm.first(1);
+        ActorRef<Generation.Command> generation =
+                replicated(holders(new LogHolders.Holder("b", keeper.getRef())));
+        generation.tell(new Generation.Start(REQUEST, started.getRef()));
+        LogKeeper.Open open = keeper.expectMessageClass(LogKeeper.Open.class);
+        assertThat(open.request()).isEqualTo(REQUEST);
+        started.expectNoMessage(Duration.ZERO);
+
+        open.replyTo().tell(new LogKeeper.Holds(ID, term, open.stint(), 0));
+        started.expectMessage(new Generation.Started(ID, generation));
+        ActorRef<Scheduler.Update> updates =
+                scheduler.expectMessageClass(Scheduler.Submit.class).replyTo();
+        subscribe(generation, 1, 0, 9);
+        updates.tell(advanced(EPOCH, token(2, 10), token(3, 11)));
+        LogKeeper.Append append = keeper.expectMessageClass(LogKeeper.Append.class);
+        assertThat(append.entries()).containsExactly(logged(2, 10), logged(3, 11));
+        assertThat(status(generation).entries()).isEqualTo(2);
+        subscriber.expectNoMessage(Duration.ZERO);
+        append.replyTo().tell(new LogKeeper.Holds(ID, term, append.stint(), 2));
+
+        subscriber.expectMessage(entries(0, logged(2, 10), logged(3, 11)));
+    }
+
+    @Test
+    void endsWhenTheFollowerBelongsToAnotherOwner() {
+        TestProbe<LogKeeper.Command> keeper = kit.createTestProbe();
+        ActorRef<Generation.Command> generation =
+                replicated(holders(new LogHolders.Holder("b", keeper.getRef())));
+        generation.tell(new Generation.Start(REQUEST, started.getRef()));
+        LogKeeper.Open open = keeper.expectMessageClass(LogKeeper.Open.class);
+        open.replyTo().tell(new LogKeeper.Holds(ID, open.term(), open.stint(), 0));
+        ActorRef<Scheduler.Update> updates =
+                scheduler.expectMessageClass(Scheduler.Submit.class).replyTo();
+        subscribe(generation, 1, 0, 9);
+        updates.tell(advanced(EPOCH, token(2, 10)));
+
+        keeper.expectMessageClass(LogKeeper.Append.class)
+                .replyTo()
+                .tell(new LogKeeper.Refused(ID, new OwnerTerm(2, 7)));
+
+        assertThat(expectFailure())
+                .isEqualTo(
+                        new GenerationFailure(
+                                GenerationFailure.Kind.SUPERSEDED,
+                                "generation g1@test does not go on here: the owner of term o2.7 has taken it over; resume it at another front end"));
+        scheduler.expectMessage(new Scheduler.Cancel(ID));
+        subscriber.expectTerminated(generation);
+    }
+
+    @Test
+    void showsWhatIsLoggedAtOnceWhereThereIsNoOtherNode() {
+        ActorRef<Generation.Command> generation = replicated(ALONE);
         ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
         subscribe(generation, 1, 0, 9);
-        for (int i = 0; i < 5; i++) {
-            updates.tell(advanced(EPOCH, token(2 + i, 10 + i)));
-        }
-        assertThat(status(generation).entries()).isEqualTo(6);
-        subscriber.expectNoMessage(Duration.ZERO);
 
-        log.durable.set(2);
-        durable.get().accept(2);
-        subscriber.expectMessage(entries(0, logged(2, 10), logged(3, 11)));
-        log.durable.set(6);
-        durable.get().accept(6);
+        updates.tell(advanced(EPOCH, token(2, 10)));
 
-        subscriber.expectMessage(entries(2, logged(4, 12), logged(5, 13), logged(6, 14)));
-        subscriber.expectMessage(entries(5, new LogEntry.Finished(0, 5, FinishReason.LENGTH)));
-        subscriber.expectMessage(new GenerationEvent.Ended(ID, 2, 5));
+        subscriber.expectMessage(entries(0, logged(2, 10)));
     }
 }

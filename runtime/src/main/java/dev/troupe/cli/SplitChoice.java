@@ -30,8 +30,10 @@ final class SplitChoice {
 
     @Option(
             names = "--connect",
-            paramLabel = "HOST:PORT",
-            description = "run on the cluster that this node belongs to; its configuration says how the model is split")
+            paramLabel = "HOST:PORT[,HOST:PORT]",
+            description =
+                    "run on the cluster that this node belongs to; its configuration says how the model is split. The other front"
+                            + " ends are learnt from it; name more than one where the first may be down at the start")
     private @Nullable String connect;
 
     @Option(

@@ -1,0 +1,202 @@
+package dev.troupe.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.troupe.serving.GenerationFailure;
+import dev.troupe.tensor.Ints;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
+import org.apache.pekko.actor.testkit.typed.javadsl.FishingOutcomes;
+import org.apache.pekko.actor.testkit.typed.javadsl.ManualTime;
+import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.japi.Pair;
+import org.apache.pekko.stream.OverflowStrategy;
+import org.apache.pekko.stream.javadsl.Keep;
+import org.apache.pekko.stream.javadsl.Sink;
+import org.apache.pekko.stream.javadsl.Source;
+import org.apache.pekko.stream.javadsl.SourceQueueWithComplete;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class StreamReaderTest {
+    private static final TextRequest REQUEST = TextRequest.greedy("Once", 9);
+    private static final TextEvent STARTED = new TextEvent.Started("g@a", Ints.of(1));
+
+    private final ActorTestKit kit = ActorTestKit.create(ManualTime.config());
+    private final ManualTime time = ManualTime.get(kit.system());
+    private final AtomicLong now = new AtomicLong();
+    private final TestProbe<FrontEnd.Command> first = kit.createTestProbe();
+    private final TestProbe<FrontEnd.Command> second = kit.createTestProbe();
+    private final TestProbe<TextStream.Command> firstStream = kit.createTestProbe();
+    private final TestProbe<TextStream.Command> secondStream = kit.createTestProbe();
+    private final FrontEnds frontEnds = FrontEnds.parse("a:1, b:1");
+    private final CompletableFuture<List<TextEvent>> events = start();
+
+    @AfterEach
+    void shutDown() {
+        kit.shutdownTestKit();
+    }
+
+    private CompletableFuture<List<TextEvent>> start() {
+        Pair<SourceQueueWithComplete<TextEvent>, CompletionStage<List<TextEvent>>> running =
+                Source.<TextEvent>queue(StreamReader.CREDIT, OverflowStrategy.backpressure())
+                        .toMat(Sink.seq(), Keep.both())
+                        .run(kit.system());
+        kit.spawn(StreamReader.create(new StreamReader.Setup(
+                REQUEST,
+                running.first(),
+                frontEnds,
+                address -> address.equals("a:1") ? first.getRef() : second.getRef(),
+                Duration.ofSeconds(20),
+                now::get)));
+        return running.second().toCompletableFuture();
+    }
+
+    private void passes(Duration duration) {
+        now.addAndGet(duration.toNanos());
+        time.timePasses(Silence.PING_EVERY);
+    }
+
+    private static TextEvent token(int position) {
+        return new TextEvent.Token(0, position, 5, "x", 0, Float.NaN, List.of(), "");
+    }
+
+    /** The first front end has told two events. */
+    private ActorRef<StreamReader.Answer> opened() {
+        ActorRef<StreamReader.Answer> client =
+                first.expectMessageClass(FrontEnd.Open.class).client();
+        client.tell(new StreamReader.Opened(firstStream.getRef()));
+        firstStream.expectMessage(new TextStream.Demand(StreamReader.CREDIT));
+        client.tell(new StreamReader.Event(0, STARTED));
+        firstStream.expectMessage(new TextStream.Demand(StreamReader.CREDIT + 1));
+        client.tell(new StreamReader.Event(1, token(1)));
+        firstStream.expectMessage(new TextStream.Demand(StreamReader.CREDIT + 2));
+        return client;
+    }
+
+    private FrontEnd.Resume resumed() {
+        FrontEnd.Resume resume = second.expectMessageClass(FrontEnd.Resume.class);
+        assertThat(resume.id()).isEqualTo("g@a");
+        assertThat(resume.seen()).isEqualTo(2);
+        assertThat(resume.request()).isEqualTo(REQUEST);
+        resume.client().tell(new StreamReader.Opened(secondStream.getRef()));
+        secondStream.expectMessage(new TextStream.Demand(StreamReader.CREDIT + 2));
+        return resume;
+    }
+
+    private void endsWithAllEvents(ActorRef<StreamReader.Answer> client) throws Exception {
+        client.tell(new StreamReader.Event(2, token(2)));
+        client.tell(new StreamReader.Completed(3));
+        assertThat(events.get(30, TimeUnit.SECONDS)).containsExactly(STARTED, token(1), token(2));
+    }
+
+    @Test
+    void resumesAtAnotherFrontEndWhenItsOwnIsSilent() throws Exception {
+        ActorRef<StreamReader.Answer> before = opened();
+
+        passes(Duration.ofMillis(1501));
+
+        FrontEnd.Resume resume = resumed();
+        // What the first one says late is nobody's business.
+        before.tell(new StreamReader.Event(2, token(99)));
+        before.tell(new StreamReader.Failed(new GenerationFailure(GenerationFailure.Kind.LOST, "late")));
+        endsWithAllEvents(resume.client());
+        secondStream.fishForMessage(
+                Duration.ofSeconds(30),
+                message -> message instanceof TextStream.Cancel
+                        ? FishingOutcomes.complete()
+                        : FishingOutcomes.continueAndIgnore());
+    }
+
+    @Test
+    void staysWithAFrontEndThatAnswers() {
+        ActorRef<StreamReader.Answer> client = opened();
+        for (int i = 0; i < 5; i++) {
+            passes(Duration.ofMillis(1400));
+            firstStream.expectMessage(new TextStream.Ping());
+            client.tell(new StreamReader.Pong(2, List.of("a:1", "b:1")));
+            client.tell(new StreamReader.Event(0, STARTED));
+        }
+
+        second.expectNoMessage(Duration.ZERO);
+    }
+
+    @Test
+    void resumesWhenAnEventIsMissing() throws Exception {
+        opened().tell(new StreamReader.Event(3, token(3)));
+
+        endsWithAllEvents(resumed().client());
+    }
+
+    @Test
+    void resumesWhenTheLastEventIsMissing() throws Exception {
+        opened().tell(new StreamReader.Completed(3));
+
+        endsWithAllEvents(resumed().client());
+    }
+
+    @Test
+    void resumesWhenAPongTellsOfMoreEventsThanHaveCome() throws Exception {
+        opened().tell(new StreamReader.Pong(3, List.of()));
+
+        endsWithAllEvents(resumed().client());
+    }
+
+    @Test
+    void triesTheNextOneWhenAGenerationIsGoneThereAndFailsWhenAllSaySo() {
+        ActorRef<StreamReader.Answer> client = opened();
+        GenerationFailure gone = new GenerationFailure(GenerationFailure.Kind.GONE, "not here");
+        for (int i = 0; i < 4; i++) {
+            client.tell(new StreamReader.Failed(gone));
+            // Until the reader rests, time must not pass.
+            kit.createTestProbe().expectNoMessage(Duration.ofMillis(50));
+            time.timePasses(Silence.REST);
+            client = (i % 2 == 0 ? second : first)
+                    .expectMessageClass(FrontEnd.Resume.class)
+                    .client();
+        }
+
+        client.tell(new StreamReader.Failed(gone));
+
+        assertThatThrownBy(() -> events.get(30, TimeUnit.SECONDS)).hasRootCauseMessage("not here");
+    }
+
+    @Test
+    void opensElsewhereWhenNobodyAnswersAndEndsWhatIsOpenedLate() {
+        ActorRef<StreamReader.Answer> late =
+                first.expectMessageClass(FrontEnd.Open.class).client();
+
+        passes(Duration.ofMillis(3001));
+
+        second.expectMessageClass(FrontEnd.Open.class);
+        late.tell(new StreamReader.Opened(firstStream.getRef()));
+        firstStream.expectMessage(new TextStream.Cancel());
+    }
+
+    @Test
+    void failsWhenNoFrontEndAnswersAtAll() {
+        opened();
+        for (int i = 0; i < 12; i++) {
+            passes(Duration.ofSeconds(2));
+        }
+
+        assertThatThrownBy(() -> events.get(30, TimeUnit.SECONDS))
+                .hasRootCauseMessage(
+                        "none of the front ends a:1,b:1 has answered for 20 s; they may be lost. Connect to another and send the request again");
+    }
+
+    @Test
+    void learnsWhichFrontEndsThereAre() {
+        opened().tell(new StreamReader.Pong(2, List.of("c:1")));
+        firstStream.expectNoMessage(Duration.ofMillis(50));
+
+        assertThat(frontEnds).hasToString("a:1,b:1,c:1");
+    }
+}
