@@ -167,8 +167,9 @@ public final class Generation {
             timers.startSingleTimer(
                     Ownership.LINGER, new Lingered(), setup.settings().firstSubscriber());
             return Behaviors.receiveMessage(command -> switch (command) {
-                case Start start -> new Ownership(context, timers, setup, id, opening(context, setup, id, start))
-                        .begin(start.replyTo());
+                case Start start ->
+                    new Ownership(context, timers, setup, id, opening(context, setup, id, start))
+                            .begin(start.replyTo());
                 case Resume(GenerationId original, ActorRef<Resumption> replyTo) ->
                     new Succession(context, timers, setup, id, original).begin(replyTo);
                 case Subscribe(long _, long _, int _, ActorRef<GenerationEvent> subscriber) -> {
@@ -185,8 +186,7 @@ public final class Generation {
         }));
     }
 
-    private static TokenLog.Opening opening(
-            ActorContext<Command> context, Setup setup, GenerationId id, Start start) {
+    private static TokenLog.Opening opening(ActorContext<Command> context, Setup setup, GenerationId id, Start start) {
         return new TokenLog.Opening(
                 id,
                 OwnerTerm.first(setup.holders().self()),

@@ -52,7 +52,11 @@ final class HeldLogs {
         long now = nanoTime.getAsLong();
         if (copy == null || copy.request == null || !copy.term.equals(asked.term())) {
             copy = new Copy(
-                    asked.term(), asked.request(), new ArrayList<>(), now - asked.age().toNanos(), now);
+                    asked.term(),
+                    asked.request(),
+                    new ArrayList<>(),
+                    now - asked.age().toNanos(),
+                    now);
             copies.put(asked.id(), copy);
         }
         copy.heardAt = now;
@@ -156,6 +160,7 @@ final class HeldLogs {
 
     /** Logs held, for tests of what is dropped. */
     int size() {
-        return (int) copies.values().stream().filter(copy -> copy.request != null).count();
+        return (int)
+                copies.values().stream().filter(copy -> copy.request != null).count();
     }
 }

@@ -29,9 +29,15 @@ final class LogPages {
             case LogEntry.Computed(var _, Output.Token token) ->
                 ENTRY_BYTES + (long) Long.BYTES * token.top().size();
             case LogEntry.Computed(var _, Output.Row row) ->
-                ENTRY_BYTES + (long) Float.BYTES * row.values().rows() * row.values().columns();
+                ENTRY_BYTES
+                        + (long) Float.BYTES
+                                * row.values().rows()
+                                * row.values().columns();
             case LogEntry.Computed(var _, Output.Hidden hidden) ->
-                ENTRY_BYTES + (long) Float.BYTES * hidden.values().rows() * hidden.values().columns();
+                ENTRY_BYTES
+                        + (long) Float.BYTES
+                                * hidden.values().rows()
+                                * hidden.values().columns();
         };
     }
 }

@@ -4,7 +4,6 @@ import dev.troupe.serving.FinishReason;
 import dev.troupe.serving.GenerationFailure;
 import dev.troupe.serving.GenerationId;
 import dev.troupe.serving.Output;
-import dev.troupe.serving.Router;
 import dev.troupe.serving.Scheduler;
 import dev.troupe.serving.Submission;
 import dev.troupe.stage.Epoch;
@@ -94,9 +93,7 @@ final class Ownership {
     private Behavior<Generation.Command> begin() {
         Duration left = request.deadline().minus(opening.age());
         timers.startSingleTimer(
-                DEADLINE,
-                new Generation.Overdue(),
-                left.compareTo(LEAST_DEADLINE) < 0 ? LEAST_DEADLINE : left);
+                DEADLINE, new Generation.Overdue(), left.compareTo(LEAST_DEADLINE) < 0 ? LEAST_DEADLINE : left);
         timers.startTimerWithFixedDelay(LOG, new Generation.LogCheck(), LOG_EVERY);
         if (!transcript.isFinished()) {
             scheduler.open().ifPresent(this::fail);

@@ -195,8 +195,7 @@ public final class ReplicatedTokenLog implements TokenLog {
         }
         long now = nanoTime.getAsLong();
         List<LogHolders.Holder> others = holders.others();
-        boolean lost =
-                others.stream().noneMatch(other -> other.node().equals(current.node()));
+        boolean lost = others.stream().noneMatch(other -> other.node().equals(current.node()));
         boolean silent = inFlight && now - waitingSince > SILENT_AFTER;
         if (lost || silent) {
             Optional<LogHolders.Holder> other = others.stream()

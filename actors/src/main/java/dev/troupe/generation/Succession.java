@@ -112,26 +112,31 @@ final class Succession {
 
     private Behavior<Generation.Command> on(LogKeeper.Answer answer) {
         return switch (answer) {
-            case LogKeeper.Found found when claims == 0 -> {
+            case LogKeeper.Found found
+            when claims == 0 -> {
                 if (best == null || newer(found, best)) {
                     best = found;
                 }
                 yield sought(found.number());
             }
             case LogKeeper.NotHere(GenerationId _, int number) when claims == 0 -> sought(number);
-            case LogKeeper.NotHere(GenerationId _, int number) when best != null && number == best.number() ->
-                gone("the node that held it has dropped it");
-            case LogKeeper.Refused(GenerationId _, OwnerTerm by) when by.compareTo(term) > 0 ->
+            case LogKeeper.NotHere(GenerationId _, int number)
+            when best != null && number == best.number() -> gone("the node that held it has dropped it");
+            case LogKeeper.Refused(GenerationId _, OwnerTerm by)
+            when by.compareTo(term) > 0 ->
                 claims < CLAIMS ? claim(by) : gone("other front ends take it over again and again");
-            case LogKeeper.Claimed got when got.term().equals(term) && claimed == null -> {
+            case LogKeeper.Claimed got
+            when got.term().equals(term) && claimed == null -> {
                 claimed = got;
                 yield read();
             }
-            case LogKeeper.Fenced(GenerationId _, OwnerTerm of, int number) when of.equals(term) -> {
+            case LogKeeper.Fenced(GenerationId _, OwnerTerm of, int number)
+            when of.equals(term) -> {
                 awaited.remove(number);
                 yield entries.size() == entriesWanted() ? read() : Behaviors.same();
             }
-            case LogKeeper.Page page when page.term().equals(term) && page.first() == entries.size() -> {
+            case LogKeeper.Page page
+            when page.term().equals(term) && page.first() == entries.size() -> {
                 entries.addAll(page.entries());
                 yield read();
             }
@@ -142,8 +147,7 @@ final class Succession {
                     LogKeeper.Claimed _,
                     LogKeeper.Page _,
                     LogKeeper.Holds _,
-                    LogKeeper.Missing _ ->
-                Behaviors.same();
+                    LogKeeper.Missing _ -> Behaviors.same();
         };
     }
 

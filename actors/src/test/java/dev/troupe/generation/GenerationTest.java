@@ -536,8 +536,7 @@ class GenerationTest {
     void showsNothingBeforeTheFollowerHasIt() {
         TestProbe<LogKeeper.Command> keeper = kit.createTestProbe();
         OwnerTerm term = OwnerTerm.first(1);
-        ActorRef<Generation.Command> generation =
-                replicated(holders(new LogHolders.Holder("b", keeper.getRef())));
+        ActorRef<Generation.Command> generation = replicated(holders(new LogHolders.Holder("b", keeper.getRef())));
         generation.tell(new Generation.Start(REQUEST, started.getRef()));
         LogKeeper.Open open = keeper.expectMessageClass(LogKeeper.Open.class);
         assertThat(open.request()).isEqualTo(REQUEST);
@@ -561,8 +560,7 @@ class GenerationTest {
     @Test
     void endsWhenTheFollowerBelongsToAnotherOwner() {
         TestProbe<LogKeeper.Command> keeper = kit.createTestProbe();
-        ActorRef<Generation.Command> generation =
-                replicated(holders(new LogHolders.Holder("b", keeper.getRef())));
+        ActorRef<Generation.Command> generation = replicated(holders(new LogHolders.Holder("b", keeper.getRef())));
         generation.tell(new Generation.Start(REQUEST, started.getRef()));
         LogKeeper.Open open = keeper.expectMessageClass(LogKeeper.Open.class);
         open.replyTo().tell(new LogKeeper.Holds(ID, open.term(), open.stint(), 0));

@@ -24,8 +24,7 @@ class HeldLogsTest {
     private final HeldLogs logs = new HeldLogs(ABANDONED_AFTER, () -> now);
 
     static LogEntry entry(int position) {
-        return new LogEntry.Computed(
-                new Epoch(1, 1), new Output.Token(0, position, position, 0, Float.NaN, List.of()));
+        return new LogEntry.Computed(new Epoch(1, 1), new Output.Token(0, position, position, 0, Float.NaN, List.of()));
     }
 
     private LogKeeper.Answer open(OwnerTerm term) {
@@ -70,8 +69,7 @@ class HeldLogsTest {
     @Test
     void saysThatALogIsMissingThatWasNeverOpened() {
         assertThat(append(FIRST, 0, entry(0))).isEqualTo(new LogKeeper.Missing(ID, FIRST, 1));
-        assertThat(logs.seek(new LogKeeper.Seek(ID, 3, owner.getRef())))
-                .isEqualTo(new LogKeeper.NotHere(ID, 3));
+        assertThat(logs.seek(new LogKeeper.Seek(ID, 3, owner.getRef()))).isEqualTo(new LogKeeper.NotHere(ID, 3));
     }
 
     @Test

@@ -111,9 +111,8 @@ class LogReplicationTest {
                     append(owner);
                 }
             } else if (dice < 60) {
-                List<Node> waiting = nodes.stream()
-                        .filter(node -> node.inbox.hasMessages())
-                        .toList();
+                List<Node> waiting =
+                        nodes.stream().filter(node -> node.inbox.hasMessages()).toList();
                 if (!waiting.isEmpty()) {
                     deliver(waiting.get(random.nextInt(waiting.size())));
                 }
@@ -209,8 +208,7 @@ class LogReplicationTest {
             }
             int to = random.nextInt(NODES);
             boolean twoAreLost = nodes.stream().anyMatch(node -> !node.alive) && !isSettled(before);
-            if (twoAreLost
-                    || best == null || found == null || to == before.node || !nodes.get(to).alive) {
+            if (twoAreLost || best == null || found == null || to == before.node || !nodes.get(to).alive) {
                 return;
             }
             OwnerTerm term = found.term().next(to);
@@ -252,8 +250,7 @@ class LogReplicationTest {
         private void open(int node, OwnerTerm term, List<LogEntry> entries, List<LogHolders.Holder> previous) {
             TestInbox<LogKeeper.Answer> answers = TestInbox.create();
             TokenLog log = ReplicatedTokenLog.factory(others(node), Duration.ofSeconds(1), () -> now)
-                    .open(new TokenLog.Opening(
-                            ID, term, REQUEST, Duration.ZERO, entries, previous, answers.getRef()));
+                    .open(new TokenLog.Opening(ID, term, REQUEST, Duration.ZERO, entries, previous, answers.getRef()));
             owners.add(new Owner(node, log, answers));
             log.flush();
         }

@@ -98,9 +98,8 @@ class SuccessionTest {
         generation.tell(new Generation.Subscribe(1, 0, 100, subscriber.getRef()));
         List<LogEntry> read = new ArrayList<>();
         while (read.size() < count) {
-            read.addAll(subscriber
-                    .expectMessageClass(GenerationEvent.Entries.class)
-                    .entries());
+            read.addAll(
+                    subscriber.expectMessageClass(GenerationEvent.Entries.class).entries());
         }
         return read;
     }
@@ -140,8 +139,7 @@ class SuccessionTest {
         resume(List.of(first));
         client.expectMessageClass(Generation.Resumed.class);
 
-        first.tell(new LogKeeper.Append(
-                ID, OwnerTerm.first(1), 1, 1, List.of(token(0, 3, 11)), oldOwner.getRef()));
+        first.tell(new LogKeeper.Append(ID, OwnerTerm.first(1), 1, 1, List.of(token(0, 3, 11)), oldOwner.getRef()));
 
         oldOwner.expectMessage(new LogKeeper.Refused(ID, new OwnerTerm(2, 9)));
     }

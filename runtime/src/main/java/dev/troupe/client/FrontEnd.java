@@ -95,8 +95,8 @@ public final class FrontEnd {
                 case Open open ->
                     serve(open.client(), () -> {
                         TextStream.Work work = TextStream.Work.of(open.request(), setup);
-                        context.spawnAnonymous(TextStream.create(
-                                work, setup.generations().begin(), setup.frontEnds(), open.client()));
+                        context.spawnAnonymous(
+                                TextStream.create(work, setup.generations().begin(), setup.frontEnds(), open.client()));
                     });
                 case Resume resume ->
                     serve(resume.client(), () -> {

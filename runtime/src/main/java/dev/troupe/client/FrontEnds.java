@@ -29,7 +29,8 @@ final class FrontEnds {
 
     /** Reads {@code HOST:PORT[,HOST:PORT]}. */
     static FrontEnds parse(String text) {
-        return new FrontEnds(List.of(text.split(",", -1)).stream().map(String::strip).toList());
+        return new FrontEnds(
+                List.of(text.split(",", -1)).stream().map(String::strip).toList());
     }
 
     /** The one to talk to. */

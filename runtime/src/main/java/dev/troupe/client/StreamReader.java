@@ -147,20 +147,20 @@ public final class StreamReader {
     private void ask() {
         attempt++;
         boolean opens = id.isEmpty();
+        if (ear != null && !opens) {
+            // Another that opens may still answer, and must then be told that nobody wants its generation.
+            context.stop(ear);
+        }
         ActorRef<Answer> now = ear(attempt, opens);
+        ear = now;
+        stream = null;
+        silence.asked();
         setup.resolve()
                 .apply(frontEnd)
                 .tell(
                         opens
                                 ? new FrontEnd.Open(setup.request(), now)
                                 : new FrontEnd.Resume(id, setup.request(), seen, now));
-        if (ear != null && !opens) {
-            // Another that opens may still answer, and must then be told that nobody wants its generation.
-            context.stop(ear);
-        }
-        ear = now;
-        stream = null;
-        silence.asked();
     }
 
     /** Hears one front end, so that what an earlier one says late is known for what it is. */
@@ -174,7 +174,8 @@ public final class StreamReader {
 
     private Behavior<Message> on(Message message) {
         switch (message) {
-            case Heard heard when heard.attempt() == attempt -> {
+            case Heard heard
+            when heard.attempt() == attempt -> {
                 return onAnswer(heard.answer());
             }
             case Heard(long _, boolean opens, Opened(ActorRef<TextStream.Command> late)) -> {
@@ -279,8 +280,8 @@ public final class StreamReader {
     }
 
     private Behavior<Message> failed(GenerationFailure failure) {
-        boolean elsewhere = failure.kind() == GenerationFailure.Kind.GONE
-                || failure.kind() == GenerationFailure.Kind.SUPERSEDED;
+        boolean elsewhere =
+                failure.kind() == GenerationFailure.Kind.GONE || failure.kind() == GenerationFailure.Kind.SUPERSEDED;
         refusals++;
         if (id.isEmpty() || !elsewhere || refusals > 2 * setup.frontEnds().count()) {
             return fail(failure);

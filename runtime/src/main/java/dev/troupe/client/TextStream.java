@@ -313,8 +313,7 @@ public final class TextStream {
     }
 
     private static boolean isElsewhere(GenerationFailure failure) {
-        return failure.kind() == GenerationFailure.Kind.SUPERSEDED
-                || failure.kind() == GenerationFailure.Kind.GONE;
+        return failure.kind() == GenerationFailure.Kind.SUPERSEDED || failure.kind() == GenerationFailure.Kind.GONE;
     }
 
     private void make(TextEvent event) {
@@ -338,17 +337,14 @@ public final class TextStream {
                 }
             }
             case LogEntry.Finished finished ->
-                text.onEnd(finished.choice(), finished.reason())
-                        .forEach(this::make);
+                text.onEnd(finished.choice(), finished.reason()).forEach(this::make);
         }
     }
 
     /** Sends what the client takes, and asks for more when all is sent. */
     private Behavior<Command> send() {
         boolean sends = false;
-        for (StreamReader.Event event = buffer.peek();
-                event != null && event.number() < until;
-                event = buffer.peek()) {
+        for (StreamReader.Event event = buffer.peek(); event != null && event.number() < until; event = buffer.peek()) {
             client.tell(buffer.remove());
             sent = event.number() + 1;
             sends = true;

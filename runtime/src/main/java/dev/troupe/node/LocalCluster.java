@@ -5,6 +5,8 @@ import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigRenderOptions;
 import dev.troupe.client.Troupe;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -14,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -24,6 +27,7 @@ public final class LocalCluster implements AutoCloseable {
     private static final Duration READY_WITHIN = Duration.ofMinutes(10);
     private static final Duration ANSWER_WITHIN = Duration.ofMillis(700);
     private static final int FIRST_PORT = 25_620;
+    private static final int PORTS = 400;
 
     private final List<NodeProcess> processes = new ArrayList<>();
     private final Path logs;
@@ -84,8 +88,9 @@ public final class LocalCluster implements AutoCloseable {
      */
     public static LocalCluster start(int nodes, Map<String, ?> settings, @Nullable Path certificates)
             throws IOException {
+        int port = freePorts(nodes);
         List<String> seeds = IntStream.rangeClosed(1, nodes)
-                .mapToObj(n -> "127.0.0.%d:%d".formatted(n, FIRST_PORT))
+                .mapToObj(n -> "127.0.0.%d:%d".formatted(n, port))
                 .toList();
         LocalCluster cluster = new LocalCluster(
                 Files.createTempDirectory("troupe-logs"),
@@ -95,11 +100,11 @@ public final class LocalCluster implements AutoCloseable {
             for (int n = 1; n <= nodes; n++) {
                 Map<String, Object> own = new LinkedHashMap<>(settings);
                 own.put("troupe.node.host", "127.0.0." + n);
-                own.put("troupe.node.port", FIRST_PORT);
+                own.put("troupe.node.port", port);
                 own.put("troupe.node.name", "node-" + n);
                 own.put("troupe.cluster.seed-nodes", seeds);
                 own.put("troupe.cluster.nodes", nodes);
-                own.put("troupe.wire.lane-port", FIRST_PORT + 1);
+                own.put("troupe.wire.lane-port", port + 1);
                 if (certificates != null) {
                     own.put("troupe.wire.tls.enabled", true);
                     own.put(
@@ -115,6 +120,30 @@ public final class LocalCluster implements AutoCloseable {
             cluster.close();
             throw e;
         }
+    }
+
+    /** The usual port for Artery where it and the next one are free for all nodes, else another: clusters may run side by side. */
+    private static int freePorts(int nodes) throws IOException {
+        int port = FIRST_PORT;
+        for (int attempt = 0; attempt < PORTS; attempt++) {
+            if (isFree(nodes, port) && isFree(nodes, port + 1)) {
+                return port;
+            }
+            port = FIRST_PORT + 2 * ThreadLocalRandom.current().nextInt(PORTS);
+        }
+        throw new IOException("no two ports from %d to %d are free on 127.0.0.1 to 127.0.0.%d"
+                .formatted(FIRST_PORT, FIRST_PORT + 2 * PORTS, nodes));
+    }
+
+    private static boolean isFree(int nodes, int port) {
+        for (int n = 1; n <= nodes; n++) {
+            try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.ofLiteral("127.0.0." + n))) {
+                socket.getLocalPort();
+            } catch (IOException e) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private void start(String name, Path config) {

@@ -65,7 +65,8 @@ record ReplicaDescriber(
                                                 .toList())
                                         .toList())
                         .lines();
-        return new Troupe.Description(model, plan != null, nodes.get(), refused.get(), picture, numerics, frontEnds.get());
+        return new Troupe.Description(
+                model, plan != null, nodes.get(), refused.get(), picture, numerics, frontEnds.get());
     }
 
     /** A slot without the incarnation, which people do not want to read. */

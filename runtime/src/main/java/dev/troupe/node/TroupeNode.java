@@ -210,8 +210,7 @@ public final class TroupeNode implements AutoCloseable {
                         GENERATION,
                         NodeRole.FRONTEND,
                         Generation.Stop.INSTANCE,
-                        (slot, id) -> Generation.create(
-                                generationId(slot, id), generationSetup(node))));
+                        (slot, id) -> Generation.create(generationId(slot, id), generationSetup(node))));
     }
 
     private ShardHost host(ClusterNode node, Slot slot) {

@@ -3,6 +3,7 @@ package dev.troupe.client;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.typesafe.config.ConfigFactory;
 import dev.troupe.serving.GenerationFailure;
 import dev.troupe.tensor.Ints;
 import java.time.Duration;
@@ -29,7 +30,8 @@ class StreamReaderTest {
     private static final TextRequest REQUEST = TextRequest.greedy("Once", 9);
     private static final TextEvent STARTED = new TextEvent.Started("g@a", Ints.of(1));
 
-    private final ActorTestKit kit = ActorTestKit.create(ManualTime.config());
+    private final ActorTestKit kit = ActorTestKit.create(ManualTime.config()
+            .withFallback(ConfigFactory.parseString("pekko.actor.testkit.typed.single-expect-default = 30s")));
     private final ManualTime time = ManualTime.get(kit.system());
     private final AtomicLong now = new AtomicLong();
     private final TestProbe<FrontEnd.Command> first = kit.createTestProbe();
@@ -45,10 +47,10 @@ class StreamReaderTest {
     }
 
     private CompletableFuture<List<TextEvent>> start() {
-        Pair<SourceQueueWithComplete<TextEvent>, CompletionStage<List<TextEvent>>> running =
-                Source.<TextEvent>queue(StreamReader.CREDIT, OverflowStrategy.backpressure())
-                        .toMat(Sink.seq(), Keep.both())
-                        .run(kit.system());
+        Pair<SourceQueueWithComplete<TextEvent>, CompletionStage<List<TextEvent>>> running = Source.<TextEvent>queue(
+                        StreamReader.CREDIT, OverflowStrategy.backpressure())
+                .toMat(Sink.seq(), Keep.both())
+                .run(kit.system());
         kit.spawn(StreamReader.create(new StreamReader.Setup(
                 REQUEST,
                 running.first(),

@@ -83,8 +83,7 @@ class TextStreamTest {
     }
 
     private static LogEntry entry(int choice, int position) {
-        return new LogEntry.Computed(
-                new Epoch(1, 1), new Output.Token(choice, position, 7, 0, Float.NaN, List.of()));
+        return new LogEntry.Computed(new Epoch(1, 1), new Output.Token(choice, position, 7, 0, Float.NaN, List.of()));
     }
 
     private void expectToken(long number, int position) {

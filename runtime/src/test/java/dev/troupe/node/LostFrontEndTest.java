@@ -102,13 +102,12 @@ class LostFrontEndTest {
     private static Map<Integer, List<TextEvent>> byChoice(List<TextEvent> events) {
         Map<Integer, List<TextEvent>> choices = new TreeMap<>();
         for (TextEvent event : events) {
-            int choice =
-                    switch (event) {
-                        case TextEvent.Started _ -> throw new AssertionError("started twice: " + event);
-                        case TextEvent.Token token -> token.choice();
-                        case TextEvent.Logits row -> row.choice();
-                        case TextEvent.Ended end -> end.choice();
-                    };
+            int choice = switch (event) {
+                case TextEvent.Started _ -> throw new AssertionError("started twice: " + event);
+                case TextEvent.Token token -> token.choice();
+                case TextEvent.Logits row -> row.choice();
+                case TextEvent.Ended end -> end.choice();
+            };
             choices.computeIfAbsent(choice, _ -> new ArrayList<>()).add(event);
         }
         return choices;
