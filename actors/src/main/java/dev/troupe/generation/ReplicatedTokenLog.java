@@ -2,6 +2,7 @@ package dev.troupe.generation;
 
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -103,7 +104,7 @@ public final class ReplicatedTokenLog implements TokenLog {
             return;
         }
         if (follower == null) {
-            holders.others().stream().findFirst().ifPresent(this::follow);
+            best(holders.others()).ifPresent(this::follow);
         }
         if (follower == null) {
             opened = true;
@@ -111,6 +112,15 @@ public final class ReplicatedTokenLog implements TokenLog {
         } else if (!inFlight && (!opened || followed < entries.size())) {
             send();
         }
+    }
+
+    /** At first one that has answered lately, and may have all already. */
+    private Optional<LogHolders.Holder> best(List<LogHolders.Holder> others) {
+        return others.stream()
+                .filter(other -> stint == 0 && previous.containsKey(other.node()))
+                .min(Comparator.comparingInt(
+                        other -> List.copyOf(previous.keySet()).indexOf(other.node())))
+                .or(() -> others.stream().findFirst());
     }
 
     private void follow(LogHolders.Holder next) {

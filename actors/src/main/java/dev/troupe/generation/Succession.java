@@ -216,9 +216,17 @@ final class Succession {
         timers.cancel(TIMER);
         context.getLog()
                 .info("generation {} goes on here as {} with {} entries of its log", original, id, entries.size());
-        TokenLog.Opening opening = new TokenLog.Opening(
-                original, term, got.request(), got.age(), entries, List.of(holders.get(holder())), answers);
+        TokenLog.Opening opening =
+                new TokenLog.Opening(original, term, got.request(), got.age(), entries, awake(), answers);
         return new Ownership(context, timers, setup, id, opening).resume(waiting);
+    }
+
+    /** Those that have answered, the one with the copy first. */
+    private List<LogHolders.Holder> awake() {
+        List<LogHolders.Holder> awake = new ArrayList<>();
+        awake.add(holders.get(holder()));
+        answered.stream().filter(number -> number != holder()).forEach(number -> awake.add(holders.get(number)));
+        return awake;
     }
 
     private void await() {

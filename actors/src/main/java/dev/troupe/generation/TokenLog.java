@@ -64,7 +64,7 @@ public interface TokenLog {
      * @param term of the owner
      * @param age since the generation began
      * @param entries that are there already
-     * @param previous who holds those; empty for a generation that begins
+     * @param previous who has answered lately, whoever holds the entries first; empty for a generation that begins
      * @param answers where holders answer; to be given to {@link #on}
      */
     record Opening(
