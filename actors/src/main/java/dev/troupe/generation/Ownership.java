@@ -101,9 +101,9 @@ final class Ownership {
         return advance();
     }
 
-    private Submission submission(int losses) {
+    private Submission submission(GenerationId submitted, int losses) {
         return new Submission(
-                id,
+                submitted,
                 request.traceId(),
                 request.prompt(),
                 transcript.open(),
@@ -147,6 +147,10 @@ final class Ownership {
     }
 
     private void onUpdate(Scheduler.Update update) {
+        if (!scheduler.isCurrent(update)) {
+            stale++;
+            return;
+        }
         scheduler.heard();
         switch (update) {
             case Scheduler.Accepted(GenerationId _, ActorRef<Scheduler.Command> ref) -> scheduler.accepted(ref);
@@ -168,8 +172,10 @@ final class Ownership {
                         new LogEntry.Finished(output.choice(), transcript.completionTokens(output.choice()), reason)));
             }
             case Transcript.Verdict.Repeats _ -> {}
+            case Transcript.Verdict.Misses(String what) ->
+                scheduler.repeat(what).ifPresent(this::fail);
             case Transcript.Verdict.Contradicts(GenerationFailure defect) -> {
-                scheduler.tell(new Scheduler.Cancel(id));
+                scheduler.cancel();
                 fail(defect);
             }
         }
@@ -178,17 +184,17 @@ final class Ownership {
     private void endChoice(int choice, int completionTokens) {
         transcript.end(choice, completionTokens, FinishReason.STOP).ifPresent(finished -> {
             log.append(finished);
-            scheduler.tell(new Scheduler.EndChoice(id, choice));
+            scheduler.endChoice(choice);
         });
     }
 
     private void cancel() {
-        scheduler.tell(new Scheduler.Cancel(id));
+        scheduler.cancel();
         endAll(FinishReason.CANCELLED);
     }
 
     private void overdue() {
-        scheduler.tell(new Scheduler.Cancel(id));
+        scheduler.cancel();
         String reason = "it was not complete %s s after its start, which is its deadline; it had %d completion tokens"
                 .formatted(seconds(request.deadline()), transcript.drawn());
         fail(new GenerationFailure(GenerationFailure.Kind.DEADLINE, reason));
@@ -283,7 +289,7 @@ final class Ownership {
 
     /** Ends, and leaves the log with its other holder: another front end can go on with it. */
     private Behavior<Generation.Command> leave(String why) {
-        scheduler.tell(new Scheduler.Cancel(id));
+        scheduler.cancel();
         ActorRef<GenerationEvent> subscriber = delivery.subscriber();
         if (subscriber != null) {
             String reason = "generation %s does not go on here: %s; resume it at another front end"

@@ -8,7 +8,7 @@ import dev.troupe.serving.Submission;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.IntFunction;
+import java.util.function.BiFunction;
 import java.util.function.IntSupplier;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
@@ -40,10 +40,15 @@ final class SchedulerLink {
     private final String model;
     private final Router router;
     private final IntSupplier drawn;
-    private final IntFunction<Submission> submission;
+    private final BiFunction<GenerationId, Integer, Submission> submission;
     private final ActorRef<Scheduler.Update> updates;
 
     private Router.@Nullable Way way;
+
+    /** How the scheduler knows it: by another name for every submission, so that a late word of an earlier one is known as such. */
+    private GenerationId submitted;
+
+    private int submissions;
     private @Nullable ActorRef<Scheduler.Command> watched;
     private Duration sought = Duration.ZERO;
     private int unanswered;
@@ -55,7 +60,7 @@ final class SchedulerLink {
 
     /**
      * @param drawn tokens that the generation has
-     * @param submission what to submit, by the number of losses in a row
+     * @param submission what to submit, by its name and the number of losses in a row
      * @param updates where schedulers answer
      */
     SchedulerLink(
@@ -66,7 +71,7 @@ final class SchedulerLink {
             String model,
             Router router,
             IntSupplier drawn,
-            IntFunction<Submission> submission,
+            BiFunction<GenerationId, Integer, Submission> submission,
             ActorRef<Scheduler.Update> updates) {
         this.context = context;
         this.timers = timers;
@@ -77,6 +82,7 @@ final class SchedulerLink {
         this.drawn = drawn;
         this.submission = submission;
         this.updates = updates;
+        this.submitted = id;
     }
 
     /** Begins; the result is why the generation must end, if it must. */
@@ -91,7 +97,7 @@ final class SchedulerLink {
     void close() {
         timers.cancel(SEEK);
         timers.cancel(TICK);
-        unwatch();
+        leave();
     }
 
     /** Looks where the generation can go, and whether the node it went to is still there. */
@@ -145,13 +151,45 @@ final class SchedulerLink {
         way = to;
         sought = Duration.ZERO;
         unanswered = 0;
-        tell(new Scheduler.Submit(submission.apply(drawn.getAsInt() == movedAt ? losses : 0), updates));
+        submissions++;
+        submitted = submissions == 1 ? id : new GenerationId(id.value() + "." + submissions, id.slot());
+        int inARow = drawn.getAsInt() == movedAt ? losses : 0;
+        tell(new Scheduler.Submit(submission.apply(submitted, inARow), updates));
     }
 
-    void tell(Scheduler.Command command) {
+    /** Whether {@code update} is about what was submitted last. */
+    boolean isCurrent(Scheduler.Update update) {
+        return update.id().equals(submitted);
+    }
+
+    /** Nobody wants any more of it. */
+    void cancel() {
+        tell(new Scheduler.Cancel(submitted));
+    }
+
+    /** One choice is complete. */
+    void endChoice(int choice) {
+        tell(new Scheduler.EndChoice(submitted, choice));
+    }
+
+    private void tell(Scheduler.Command command) {
         if (way != null) {
             way.scheduler().tell(command);
         }
+    }
+
+    /**
+     * Something was lost on the way: what the scheduler computes from now on does not follow what is here. It is asked to
+     * begin again with what is here.
+     */
+    Optional<GenerationFailure> repeat(String what) {
+        Router.Way same = way;
+        cancel();
+        Optional<GenerationFailure> failure = move(what);
+        if (failure.isEmpty() && same != null) {
+            submit(same);
+        }
+        return failure;
     }
 
     /** The scheduler has said something. */
@@ -179,7 +217,7 @@ final class SchedulerLink {
         }
         if (unanswered < QUESTIONS) {
             unanswered++;
-            tell(new Scheduler.Probe(id, updates));
+            tell(new Scheduler.Probe(submitted, updates));
             return Optional.empty();
         }
         return lost("its scheduler%s has not answered for %s s"
@@ -201,7 +239,7 @@ final class SchedulerLink {
                     "%s; %d schedulers in a row were lost with the generation, which had %d completion tokens"
                             .formatted(what, losses, drawn.getAsInt()));
         }
-        tell(new Scheduler.Cancel(id));
+        cancel();
         Optional<GenerationFailure> failure = move(what);
         return failure.isPresent() ? failure : look();
     }
@@ -222,11 +260,13 @@ final class SchedulerLink {
         context.getLog().info("generation {} moves with {} tokens: {}", id, movedAt, why);
         left = way == null ? "" : way.node();
         way = null;
-        unwatch();
+        unanswered = 0;
+        leave();
         return Optional.empty();
     }
 
-    private void unwatch() {
+    /** Hears no more of the scheduler. */
+    private void leave() {
         if (watched != null) {
             context.unwatch(watched);
             watched = null;

@@ -127,6 +127,9 @@ final class Transcript {
         /** It was here already. */
         record Repeats() implements Verdict {}
 
+        /** One before it was lost on the way. */
+        record Misses(String what) implements Verdict {}
+
         /** It cannot be. */
         record Contradicts(GenerationFailure failure) implements Verdict {}
     }
@@ -150,8 +153,12 @@ final class Transcript {
     private Verdict takeToken(Choice choice, Output.Token token) {
         int index = token.position() - choice.promptLength();
         int next = choice.completion.size();
-        if (index < 0 || index > next) {
+        if (index < 0) {
             return defect("choice %d got the token of position %d, expected position %d"
+                    .formatted(choice.index, token.position(), choice.promptLength() + next));
+        }
+        if (index > next) {
+            return new Verdict.Misses("choice %d got the token of position %d, expected position %d"
                     .formatted(choice.index, token.position(), choice.promptLength() + next));
         }
         if (index < next) {
@@ -168,7 +175,7 @@ final class Transcript {
     private Verdict takeRow(Choice choice, Want.Kind kind, int position) {
         int next = choice.nextRow(kind);
         if (position > next) {
-            return defect("choice %d got %s of position %d, expected position %d"
+            return new Verdict.Misses("choice %d got %s of position %d, expected position %d"
                     .formatted(choice.index, kind, position, next));
         }
         if (position < next) {

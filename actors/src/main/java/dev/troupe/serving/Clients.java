@@ -26,6 +26,9 @@ final class Clients {
     /** Losses in a row that a request is to blame for; alone at the second, because the first has made it a suspect. */
     private static final int POISONOUS = 2;
 
+    /** Losses in a row of whatever kind. */
+    private static final int MOST_STALLS = 3;
+
     private final ActorContext<Scheduler.Command> context;
     private final SchedulerSettings settings;
     private final LinkedHashMap<GenerationId, Client> clients = new LinkedHashMap<>();
@@ -47,15 +50,25 @@ final class Clients {
         List.copyOf(clients.values()).forEach(client -> admit(fresh, client));
     }
 
-    /** The epoch is lost: all wait for the next, but for what has now been lost too often. */
-    void lose(String reason) {
+    /**
+     * The epoch is lost: all wait for the next, but for what has now been lost too often.
+     *
+     * @param named whether it is known which rank or node was lost: a stall may be a link's fault
+     */
+    void lose(String reason, boolean named) {
         steps = null;
         for (Client client : List.copyOf(clients.values())) {
-            client.sequences().forEach(Sequence::lose);
+            client.sequences().forEach(sequence -> sequence.lose(named));
             int losses =
                     client.sequences().stream().mapToInt(Sequence::losses).max().orElse(0);
+            int stalls =
+                    client.sequences().stream().mapToInt(Sequence::stalls).max().orElse(0);
             if (losses >= POISONOUS) {
                 fail(client, new GenerationFailure(GenerationFailure.Kind.POISON, poison(client, losses, reason)));
+            } else if (losses + stalls > MOST_STALLS) {
+                fail(
+                        client,
+                        new GenerationFailure(GenerationFailure.Kind.POISON, poison(client, losses + stalls, reason)));
             }
         }
     }

@@ -21,6 +21,7 @@ public final class Placement {
      * @param pipelineParallel stages
      * @param tensorParallel ranks of every stage
      * @param above the new epoch must be higher than this
+     * @param here whether all ranks must be on the node of the scheduler, if it has devices: links between nodes seem broken
      */
     public record Request(
             String model,
@@ -28,6 +29,7 @@ public final class Placement {
             int pipelineParallel,
             int tensorParallel,
             Epoch above,
+            boolean here,
             ActorRef<Outcome> replyTo) {}
 
     /** How it went. */

@@ -108,6 +108,9 @@ public final class Scheduler {
     /** Epochs in a row lost before their first result, after which nobody is left to wait for the next. */
     private static final int FRUITLESS = 4;
 
+    /** Stalls in a row after which links between ranks seem broken: all ranks are then placed beside the scheduler. */
+    private static final int STALLS = 2;
+
     private static final int RESTARTS = 10;
     private static final Duration RESTARTS_WITHIN = Duration.ofMinutes(1);
 
@@ -128,6 +131,9 @@ public final class Scheduler {
 
     /** Since when there has been no epoch, in nanoseconds of the clock. */
     private long unplacedSince;
+
+    /** Epochs in a row that ended because a step gave no result, and nobody said why. */
+    private int stalls;
 
     /** Why nobody need wait for an epoch any more; null while it is worth it. */
     private @Nullable String noCapacity;
@@ -162,10 +168,26 @@ public final class Scheduler {
      */
     public static Behavior<Command> create(
             SchedulerSettings settings, RecipientRef<Placement.Request> placement, LongSupplier nanoTime) {
-        Behavior<Command> scheduler = Behaviors.setup(context -> Behaviors.withTimers(
-                timers -> new Scheduler(context, timers, settings, placement, nanoTime).seekEpoch()));
+        Behavior<Command> scheduler = Behaviors.setup(context ->
+                Behaviors.withTimers(timers -> new Scheduler(context, timers, settings, placement, nanoTime).idle()));
         return Behaviors.supervise(scheduler)
                 .onFailure(SupervisorStrategy.restart().withLimit(RESTARTS, RESTARTS_WITHIN));
+    }
+
+    /**
+     * Waits for somebody who needs it. Any message starts the entity, also a late one to a scheduler that has yielded: taking
+     * the replica over for that would take it from the scheduler that serves.
+     */
+    private Behavior<Command> idle() {
+        return behavior(command -> switch (command) {
+            case Submit _, GetStats _ -> {
+                unplacedSince = nanoTime.getAsLong();
+                onRequest((Request) command);
+                yield seekEpoch();
+            }
+            case Request request -> onRequest(request);
+            case Internal _ -> Behaviors.same();
+        });
     }
 
     private Behavior<Command> seekEpoch() {
@@ -179,6 +201,7 @@ public final class Scheduler {
                         settings.pipelineParallel(),
                         settings.tensorParallel(),
                         highest,
+                        stalls >= STALLS,
                         replyTo),
                 (outcome, failure) -> new PlacementAnswered(
                         outcome != null
@@ -226,11 +249,13 @@ public final class Scheduler {
                 current.noteReady(event);
                 yield current.isReady() ? serve(current) : Behaviors.same();
             }
-            case StageReported(StageEvent.Lost lost) -> loseEpoch(lost.reason());
+            case StageReported(StageEvent.Lost lost) -> loseEpoch(lost.reason(), true);
             case FormingOverdue(Epoch epoch)
             when epoch.equals(current.epoch()) ->
-                loseEpoch("the replica was not ready within %s; %s"
-                        .formatted(seconds(settings.waits().forming()), current.whoHostsWhat()));
+                loseEpoch(
+                        "the replica was not ready within %s; %s"
+                                .formatted(seconds(settings.waits().forming()), current.whoHostsWhat()),
+                        false);
             case StepDone(StepResult _) -> dropResult();
             case FormingOverdue _, StepOverdue _, PlacementAnswered _, PlacementDue _ -> Behaviors.same();
         };
@@ -243,16 +268,23 @@ public final class Scheduler {
             case Request request -> onRequest(request);
             case StepDone(StepResult result) -> running.planner().expects(result) ? onResult(result) : dropResult();
             case StageReported(StageEvent.Lost lost)
-            when lost.epoch().equals(current.epoch()) -> loseEpoch(lost.reason());
+            when lost.epoch().equals(current.epoch()) -> {
+                stalls = 0;
+                yield loseEpoch(lost.reason(), true);
+            }
             case StepOverdue overdue
-            when running.planner().isInFlight(overdue.batch()) ->
-                loseEpoch("step %d of epoch %s (%d tokens) gave no result within %s; %s"
-                        .formatted(
-                                overdue.batch().step(),
-                                overdue.batch().epoch(),
-                                overdue.batch().tokens(),
-                                seconds(overdue.waited()),
-                                current.whoHostsWhat()));
+            when running.planner().isInFlight(overdue.batch()) -> {
+                stalls++;
+                yield loseEpoch(
+                        "step %d of epoch %s (%d tokens) gave no result within %s; %s"
+                                .formatted(
+                                        overdue.batch().step(),
+                                        overdue.batch().epoch(),
+                                        overdue.batch().tokens(),
+                                        seconds(overdue.waited()),
+                                        current.whoHostsWhat()),
+                        false);
+            }
             case StepOverdue _, StageReported _, FormingOverdue _, PlacementAnswered _, PlacementDue _ ->
                 Behaviors.same();
         };
@@ -347,7 +379,10 @@ public final class Scheduler {
         return Behaviors.same();
     }
 
-    private Behavior<Command> loseEpoch(String reason) {
+    /**
+     * @param named whether somebody has said which rank or node was lost
+     */
+    private Behavior<Command> loseEpoch(String reason, boolean named) {
         required(formation, "formation").stop();
         context.getLog().warn("model {} lost epoch {}: {}", settings.model(), highest, reason);
         EpochSteps lost = steps;
@@ -355,7 +390,7 @@ public final class Scheduler {
         steps = null;
         awaited = 0;
         tally.lost(lost);
-        clients.lose(reason);
+        clients.lose(reason, named);
         timers.cancel(TIMER);
         boolean served = lost != null && lost.steps() > 0;
         if (served) {

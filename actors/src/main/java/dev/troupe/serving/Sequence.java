@@ -37,6 +37,7 @@ final class Sequence {
     private int lostAt;
 
     private int losses;
+    private int stalls;
 
     Sequence(long id, Submission submission, Submission.Choice choice) {
         this.id = id;
@@ -211,10 +212,15 @@ final class Sequence {
         return given;
     }
 
-    /** The epoch is lost: all its tokens will be computed again, in another one. */
-    void lose() {
+    /**
+     * The epoch is lost: all its tokens will be computed again, in another one.
+     *
+     * @param named whether it is known which rank or node was lost
+     */
+    void lose(boolean named) {
         if (stepsInFlight > 0) {
-            losses = losses() + 1;
+            losses = losses() + (named ? 1 : 0);
+            stalls = stalls() + (named ? 0 : 1);
             lostAt = known;
         }
         putBack();
@@ -225,6 +231,16 @@ final class Sequence {
     /** How often in a row something was lost while it was being computed, with no token gained in between. */
     int losses() {
         return lostAt == known ? losses : 0;
+    }
+
+    /** How often in a row a step of it gave no result for a reason that nobody knows, with no token gained in between. */
+    int stalls() {
+        return lostAt == known ? stalls : 0;
+    }
+
+    /** Whether it may be what costs epochs. */
+    boolean isSuspect() {
+        return losses() + stalls() > 0;
     }
 
     @Override

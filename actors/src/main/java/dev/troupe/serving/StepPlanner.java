@@ -47,7 +47,7 @@ final class StepPlanner {
 
         /** Whether its only sequence may cost the epoch. */
         boolean isAlone() {
-            return sequences.stream().anyMatch(sequence -> sequence.losses() > 0);
+            return sequences.stream().anyMatch(sequence -> sequence.isSuspect());
         }
     }
 
@@ -132,7 +132,7 @@ final class StepPlanner {
         if (flights.values().stream().anyMatch(Flight::isAlone)) {
             return Optional.empty();
         }
-        Draft draft = alone().orElseGet(() -> together(sequence -> sequence.losses() == 0));
+        Draft draft = alone().orElseGet(() -> together(sequence -> !sequence.isSuspect()));
         if (draft.entries.isEmpty()) {
             return Optional.empty();
         }
@@ -147,7 +147,7 @@ final class StepPlanner {
     /** A step for a sequence that may have cost an epoch; empty if there is none, or none that has room. */
     private Optional<Draft> alone() {
         for (Sequence suspect : sequences.values()) {
-            if (suspect.losses() > 0 && suspect.isReady()) {
+            if (suspect.isSuspect() && suspect.isReady()) {
                 if (!flights.isEmpty()) {
                     return Optional.of(together(_ -> false)); // nothing more until it can be alone
                 }

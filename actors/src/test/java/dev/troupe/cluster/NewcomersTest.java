@@ -65,7 +65,7 @@ class NewcomersTest {
 
     private static Placement.Outcome place(TestNode from) {
         TestProbe<Placement.Outcome> outcome = TestProbe.create(from.system());
-        from.node().placer().tell(new Placement.Request("tales", 0, 1, 2, Epoch.NONE, outcome.getRef()));
+        from.node().placer().tell(new Placement.Request("tales", 0, 1, 2, Epoch.NONE, false, outcome.getRef()));
         return outcome.receiveMessage(LONG);
     }
 
@@ -141,7 +141,7 @@ class NewcomersTest {
         TestNode reporter = start(options("127.0.0.2", "f00d", "compute"));
         TestNode lost = start(options("127.0.0.3", "f00d", "compute"));
         TestProbe<Placement.Outcome> outcome = TestProbe.create(control.system());
-        control.node().placer().tell(new Placement.Request("tales", 0, 1, 3, Epoch.NONE, outcome.getRef()));
+        control.node().placer().tell(new Placement.Request("tales", 0, 1, 3, Epoch.NONE, false, outcome.getRef()));
         outcome.receiveMessage(LONG);
         TestNode.LOSSES.clear();
 

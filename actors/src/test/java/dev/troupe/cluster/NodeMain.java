@@ -73,7 +73,9 @@ public final class NodeMain {
     /** Places a new epoch and waits until all its ranks have answered: {@code epoch slot@host ...}, in order. */
     private String epoch(int stages, int ranks) {
         TestProbe<Placement.Outcome> outcomes = TestProbe.create(node.system());
-        node.node().placer().tell(new Placement.Request("tales", 0, stages, ranks, Epoch.NONE, outcomes.getRef()));
+        node.node()
+                .placer()
+                .tell(new Placement.Request("tales", 0, stages, ranks, Epoch.NONE, false, outcomes.getRef()));
         return switch (outcomes.receiveMessage(LIMIT)) {
             case Placement.Superseded superseded -> throw new IllegalStateException("by " + superseded.by());
             case Placement.NotPlaced not -> throw new IllegalStateException(not.reason());

@@ -53,7 +53,7 @@ class TwoNodesTest {
 
     private static Placement.Outcome place(TestNode from, Epoch above, String model, int stages, int ranks) {
         TestProbe<Placement.Outcome> outcome = TestProbe.create(from.system());
-        from.node().placer().tell(new Placement.Request(model, 0, stages, ranks, above, outcome.getRef()));
+        from.node().placer().tell(new Placement.Request(model, 0, stages, ranks, above, false, outcome.getRef()));
         return outcome.receiveMessage(LONG);
     }
 
@@ -112,7 +112,9 @@ class TwoNodesTest {
         int replicas = 8;
 
         for (int replica = 1; replica <= replicas; replica++) {
-            one.node().placer().tell(new Placement.Request("tales", replica, 2, 2, Epoch.NONE, outcomes.getRef()));
+            one.node()
+                    .placer()
+                    .tell(new Placement.Request("tales", replica, 2, 2, Epoch.NONE, false, outcomes.getRef()));
         }
 
         Set<ShardId> ids = new HashSet<>();
@@ -157,8 +159,8 @@ class TwoNodesTest {
         int rounds = 10;
 
         for (int i = 0; i < rounds; i++) {
-            one.node().placer().tell(new Placement.Request("tales", 0, 1, 2, Epoch.NONE, atOne.getRef()));
-            two.node().placer().tell(new Placement.Request("tales", 0, 1, 2, Epoch.NONE, atTwo.getRef()));
+            one.node().placer().tell(new Placement.Request("tales", 0, 1, 2, Epoch.NONE, false, atOne.getRef()));
+            two.node().placer().tell(new Placement.Request("tales", 0, 1, 2, Epoch.NONE, false, atTwo.getRef()));
         }
 
         Set<Epoch> won = new HashSet<>();

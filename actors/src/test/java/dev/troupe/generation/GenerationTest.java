@@ -247,18 +247,21 @@ class GenerationTest {
     }
 
     @Test
-    void failsLoudlyWhenAPositionIsLeftOut() {
+    void letsItsSchedulerBeginAgainWhenSomethingWasLostOnTheWay() {
         ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
         ActorRef<Scheduler.Update> updates = start(generation, REQUEST);
         subscribe(generation, 1, 0, 9);
 
         updates.tell(advanced(EPOCH, token(2, 10), token(4, 12)));
+        updates.tell(advanced(EPOCH, token(5, 13)));
 
-        subscriber.expectMessage(entries(0, logged(2, 10), new LogEntry.Finished(0, 1, FinishReason.ERROR)));
-        assertThat(expectFailure())
-                .isEqualTo(new GenerationFailure(
-                        GenerationFailure.Kind.DEFECT, "choice 0 got the token of position 4, expected position 3"));
         scheduler.expectMessage(new Scheduler.Cancel(ID));
+        Scheduler.Submit again = scheduler.expectMessageClass(Scheduler.Submit.class);
+        assertThat(again.submission().choices()).containsExactly(new Submission.Choice(0, Ints.of(10)));
+        updates.tell(new Scheduler.Advanced(again.submission().id(), EPOCH, List.of(token(3, 11), token(4, 12))));
+        subscriber.expectMessage(entries(0, logged(2, 10)));
+        subscriber.expectMessage(entries(1, logged(3, 11), logged(4, 12)));
+        scheduler.expectNoMessage(Duration.ZERO);
     }
 
     @Test
@@ -319,13 +322,19 @@ class GenerationTest {
 
         Scheduler.Submit moved = next.expectMessageClass(Scheduler.Submit.class);
         assertThat(moved.submission().choices()).containsExactly(new Submission.Choice(0, Ints.of(10, 11)));
-        updates.tell(advanced(EPOCH, token(4, 12)));
-        updates.tell(advanced(EPOCH.next(2), token(4, 12), token(5, 13)));
-        subscriber.expectMessage(entries(2, logged(4, 12)));
+        updates.tell(new Scheduler.Failed(
+                ID,
+                new GenerationFailure(GenerationFailure.Kind.NO_CAPACITY, "a late word of the one that it has left")));
+        updates.tell(advanced(EPOCH, token(4, 99)));
+        GenerationId now = moved.submission().id();
+        updates.tell(new Scheduler.Advanced(now, EPOCH.next(2), List.of(token(4, 12), token(5, 13))));
         assertThat(subscriber.receiveMessage())
-                .isEqualTo(entries(3, new LogEntry.Computed(EPOCH.next(2), token(5, 13))));
-        updates.tell(advanced(EPOCH, token(6, 14)));
-        assertThat(status(generation).stale()).isEqualTo(1);
+                .isEqualTo(entries(
+                        2,
+                        new LogEntry.Computed(EPOCH.next(2), token(4, 12)),
+                        new LogEntry.Computed(EPOCH.next(2), token(5, 13))));
+        updates.tell(new Scheduler.Advanced(now, EPOCH, List.of(token(6, 14))));
+        assertThat(status(generation).stale()).isEqualTo(3);
     }
 
     @Test

@@ -50,7 +50,7 @@ class TranscriptTest {
 
         assertThat(transcript.take(token(0, 3, 10))).isEqualTo(ENTERS);
         assertThat(transcript.take(token(0, 5, 12)))
-                .isEqualTo(contradicts("choice 0 got the token of position 5, expected position 4"));
+                .isEqualTo(new Transcript.Verdict.Misses("choice 0 got the token of position 5, expected position 4"));
         assertThat(transcript.take(token(0, 2, 7)))
                 .isEqualTo(contradicts("choice 0 got the token of position 2, expected position 4"));
         assertThat(transcript.take(token(0, 4, 11))).isEqualTo(ENTERS);
@@ -102,7 +102,7 @@ class TranscriptTest {
 
         assertThat(transcript.take(row(0))).isEqualTo(ENTERS);
         assertThat(transcript.take(row(2)))
-                .isEqualTo(contradicts("choice 0 got ROW of position 2, expected position 1"));
+                .isEqualTo(new Transcript.Verdict.Misses("choice 0 got ROW of position 2, expected position 1"));
         assertThat(transcript.take(row(1))).isEqualTo(ENTERS);
         assertThat(transcript.take(row(0))).isEqualTo(REPEATS);
         assertThat(transcript.take(row(2))).isEqualTo(ENTERS);

@@ -525,6 +525,8 @@ class SchedulerTest {
 
         assertThat(generation.expectMessageClass(Scheduler.Released.class).reason())
                 .isEqualTo("the scheduler of model counting has stopped");
+        placement.expectNoMessage(Duration.ZERO);
+        scheduler.tell(new Scheduler.Submit(submission("a", 3, 4), generation.getRef()));
         placement.expectMessageClass(Placement.Request.class);
     }
 
@@ -698,5 +700,21 @@ class SchedulerTest {
         Scheduler.Advanced first = probe.expectMessageClass(Scheduler.Advanced.class);
         Scheduler.Advanced second = probe.expectMessageClass(Scheduler.Advanced.class);
         assertThat(tokens(List.of(first, second), 0)).isEqualTo(CountingReplica.completion(submission, 0));
+    }
+
+    @Test
+    void takesNoReplicaOverForALateMessage() {
+        TestProbe<Placement.Request> placement = kit.createTestProbe();
+        ActorRef<Scheduler.Command> scheduler =
+                kit.spawn(Scheduler.create(settings(1, 1), placement.getRef(), () -> 0));
+        GenerationId gone = new GenerationId("gone", "test");
+
+        scheduler.tell(new Scheduler.Cancel(gone));
+        scheduler.tell(new Scheduler.Probe(gone, generation.getRef()));
+
+        assertThat(generation.expectMessageClass(Scheduler.Released.class).id()).isEqualTo(gone);
+        placement.expectNoMessage(Duration.ZERO);
+        stats(scheduler);
+        placement.expectMessageClass(Placement.Request.class);
     }
 }

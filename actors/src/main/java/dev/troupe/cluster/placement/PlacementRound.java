@@ -173,7 +173,7 @@ final class PlacementRound {
         if (ballot.isHopeless() && ballot.hasAll(expected())) {
             return answer(new Placement.NotPlaced("no node can take part in %s: %s".formatted(replica, account())));
         }
-        List<Site> sites = ballot.sites();
+        List<Site> sites = request.here() ? here(ballot.sites()) : ballot.sites();
         if (sites.isEmpty() || !ballot.isUsable(control())) {
             return Behaviors.same();
         }
@@ -184,6 +184,14 @@ final class PlacementRound {
     private boolean isSuperseded() {
         long self = setup.self().uid();
         return request.above().issuer() == self && ballot.highest().issuer() != self;
+    }
+
+    /** Sites of this node; all of them if it has none. */
+    private List<Site> here(List<Site> all) {
+        List<Site> own = all.stream()
+                .filter(site -> site.node().equals(setup.self().toString()))
+                .toList();
+        return own.isEmpty() ? all : own;
     }
 
     /** The first loss is only news of a higher epoch; after more of them somebody is competing, and chance decides. */
