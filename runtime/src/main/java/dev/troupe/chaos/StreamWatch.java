@@ -4,6 +4,7 @@ import dev.troupe.client.Completion;
 import dev.troupe.client.TextEvent;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.LongSupplier;
 
 /**
@@ -87,5 +88,36 @@ public final class StreamWatch {
         }
         times.sort(null);
         return times.isEmpty() ? 0 : times.get(times.size() / 2) / NANOS_PER_MILLI;
+    }
+
+    /**
+     * The first difference between this stream and {@code other}, which is of the same request: tokens, their text, the bits of
+     * their logits and log-probabilities, rows, reasons to end.
+     */
+    public Optional<String> differenceFrom(StreamWatch other) {
+        List<TextEvent> expected = content();
+        List<TextEvent> got = other.content();
+        int token = 0;
+        for (int i = 0; i < Math.min(expected.size(), got.size()); i++) {
+            if (!expected.get(i).equals(got.get(i))) {
+                return Optional.of(
+                        "at token %d: expected %s, got %s".formatted(token + 1, expected.get(i), got.get(i)));
+            }
+            token += expected.get(i) instanceof TextEvent.Token ? 1 : 0;
+        }
+        if (expected.size() != got.size()) {
+            return Optional.of("after token %d: expected %d more events, got %d"
+                    .formatted(
+                            token,
+                            expected.size() - Math.min(expected.size(), got.size()),
+                            got.size() - Math.min(expected.size(), got.size())));
+        }
+        return Optional.empty();
+    }
+
+    private synchronized List<TextEvent> content() {
+        return events.stream()
+                .filter(event -> !(event instanceof TextEvent.Started))
+                .toList();
     }
 }

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** Makes what a command runs on: this process, processes of its own, or a cluster that is there. */
 final class Engines {
@@ -21,12 +22,7 @@ final class Engines {
         split.requireSense();
         String connect = split.connect();
         if (connect != null) {
-            Path tls = split.tlsDirectory();
-            return Troupe.connect(
-                    connect,
-                    tls == null
-                            ? ClientSystem.config(split.clientHost())
-                            : ClientSystem.config(split.clientHost(), tls));
+            return connect(connect, split.tlsDirectory(), split.clientHost());
         }
         Map<String, Object> settings = settings(model, split.pipelineParallel(), split.tensorParallel());
         settings.put("troupe.device.threads", engine.threads());
@@ -42,6 +38,12 @@ final class Engines {
                     NodeConfig.of(ConfigFactory.parseMap(settings)),
                     (done, total) -> progress.bytes("reading weights", done, total));
         }
+    }
+
+    /** A cluster that is there. */
+    static Troupe connect(String hostPort, @Nullable Path tls, String clientHost) throws IOException {
+        return Troupe.connect(
+                hostPort, tls == null ? ClientSystem.config(clientHost) : ClientSystem.config(clientHost, tls));
     }
 
     private static Map<String, Object> settings(ModelLocation model, int pipelineParallel, int tensorParallel) {

@@ -29,7 +29,8 @@ import picocli.CommandLine.Spec;
             InspectCommand.class,
             BenchCommand.class,
             BenchExchangeCommand.class,
-            CertsCommand.class
+            CertsCommand.class,
+            ChaosCommand.class
         },
         footerHeading = "%nExamples:%n",
         footer = {
@@ -38,6 +39,7 @@ import picocli.CommandLine.Spec;
             "  troupe generate --model tales --prompt \"Lily\" --pipeline-parallel 2 --tensor-parallel 2 --nodes 3",
             "  troupe node --config cluster-config/seed-1.conf",
             "  troupe certs --out certs --nodes 10.0.0.1 10.0.0.2 10.0.0.3",
+            "  troupe chaos kill --connect 127.0.0.1:25520 --role stage-1/rank-0 --at token=57",
             "",
             "Exit codes: 0 done, 1 failed (one sentence on standard error says why), 2 wrong usage, 130 interrupted."
         })

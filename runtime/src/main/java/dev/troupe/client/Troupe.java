@@ -3,6 +3,7 @@ package dev.troupe.client;
 import com.typesafe.config.Config;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
@@ -143,6 +144,9 @@ public final class Troupe implements AutoCloseable {
      * @param placement who hosts which layers, heads and vocabulary rows, as a drawing
      * @param numerics numerics id
      * @param frontEnds nodes that clients can talk to, {@code host:port}
+     * @param epoch that serves now, or empty
+     * @param roles which node (its Artery address) plays which role: {@code stage-S/rank-R}, {@code scheduler},
+     *     {@code coordinator}, {@code owner} of the streams that are opened here
      */
     public record Description(
             String model,
@@ -151,12 +155,15 @@ public final class Troupe implements AutoCloseable {
             List<String> refused,
             List<String> placement,
             String numerics,
-            List<String> frontEnds) {
+            List<String> frontEnds,
+            String epoch,
+            Map<String, String> roles) {
         public Description {
             nodes = List.copyOf(nodes);
             refused = List.copyOf(refused);
             placement = List.copyOf(placement);
             frontEnds = List.copyOf(frontEnds);
+            roles = Map.copyOf(roles);
         }
     }
 

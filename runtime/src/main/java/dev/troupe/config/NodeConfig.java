@@ -19,6 +19,7 @@ import java.util.Map;
  * @param scheduler how requests become steps
  * @param generation how generations outlive their front ends
  * @param wire the roads between nodes
+ * @param chaos faults on purpose
  * @param pekko the whole configuration of its actor system
  */
 public record NodeConfig(
@@ -31,6 +32,7 @@ public record NodeConfig(
         SchedulerConfig scheduler,
         GenerationConfig generation,
         WireConfig wire,
+        ChaosConfig chaos,
         Config pekko) {
     /** Name of every node's actor system. */
     public static final String SYSTEM = "troupe";

@@ -20,6 +20,10 @@ import java.util.Optional;
 final class NodeConfigReader {
     private static final String ENVIRONMENT = "dev/troupe/config/environment.conf";
 
+    /** Artery drops messages on purpose only in its test mode. */
+    private static final Config TEST_MODE =
+            ConfigFactory.parseMap(Map.of("pekko.remote.artery.advanced.test-mode", true), "troupe.chaos.enabled");
+
     private enum Numerics {
         EXACT
     }
@@ -56,6 +60,8 @@ final class NodeConfigReader {
         NodeAddress node = node(Section.of(whole, "node"));
         ClusterConfig cluster = cluster(Section.of(whole, "cluster"));
         WireConfig wire = wire(node, Section.of(whole, "wire"));
+        Section faults = Section.of(whole, "chaos");
+        ChaosConfig chaos = new ChaosConfig(faults.flag("enabled"), faults.duration("unit-delay"));
         return new NodeConfig(
                 node,
                 cluster,
@@ -66,7 +72,9 @@ final class NodeConfigReader {
                 scheduler(replica.pipelineParallel(), Section.of(whole, "scheduler")),
                 new GenerationConfig(Section.of(whole, "generation").duration("resume-within")),
                 wire,
-                PekkoSettings.of(node, cluster, wire, user, reference));
+                chaos,
+                (chaos.enabled() ? TEST_MODE : ConfigFactory.empty())
+                        .withFallback(PekkoSettings.of(node, cluster, wire, user, reference)));
     }
 
     private static NodeAddress node(Section section) {

@@ -30,9 +30,11 @@ public final class LocalCluster implements AutoCloseable {
     private static final int PORTS = 400;
 
     private final List<NodeProcess> processes = new ArrayList<>();
+    private final List<Path> configurations = new ArrayList<>();
     private final Path logs;
     private final String address;
     private final Config client;
+    private int restarts;
 
     private LocalCluster(Path logs, String address, Config client) {
         this.logs = logs;
@@ -147,8 +149,29 @@ public final class LocalCluster implements AutoCloseable {
     }
 
     private void start(String name, Path config) {
-        processes.add(NodeProcess.start(
-                name, logs.resolve(name + ".log"), List.of(), List.of("--config", config.toString())));
+        configurations.add(config);
+        processes.add(process(name, logs.resolve(name + ".log"), config));
+    }
+
+    private static NodeProcess process(String name, Path log, Path config) {
+        return NodeProcess.start(name, log, List.of(), List.of("--config", config.toString()));
+    }
+
+    /**
+     * Starts a node that has ended again, as a supervisor would.
+     *
+     * @param index in {@link #processes()}
+     * @throws IllegalStateException if it has not ended
+     */
+    public void restart(int index) {
+        NodeProcess ended = processes.get(index);
+        if (ended.isAlive()) {
+            throw new IllegalStateException("%s, process %d, has not ended".formatted(ended.name(), ended.pid()));
+        }
+        ended.close();
+        restarts++;
+        Path log = logs.resolve("%s-%d.log".formatted(ended.name(), restarts));
+        processes.set(index, process(ended.name(), log, configurations.get(index)));
     }
 
     /** The processes, in the order of their start. */

@@ -137,7 +137,8 @@ public final class LocalTroupe {
                                 () -> Optional.of(scheduler),
                                 List::of,
                                 List::of,
-                                List::of)));
+                                List::of,
+                                Map::of)));
     }
 
     private static FrontEnd.Generations generations(ActorSystem<Void> system, Router router) {

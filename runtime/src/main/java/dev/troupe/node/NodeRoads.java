@@ -10,6 +10,7 @@ import dev.troupe.wire.ArteryRoad;
 import dev.troupe.wire.kryo.KryoSerializer;
 import dev.troupe.wire.lane.LaneAddress;
 import dev.troupe.wire.lane.LaneSettings;
+import dev.troupe.wire.lane.LaneStatistics;
 import dev.troupe.wire.lane.TensorLane;
 import dev.troupe.wire.tls.TlsIdentity;
 import java.io.IOException;
@@ -91,6 +92,16 @@ public final class NodeRoads implements AutoCloseable {
     /** Where shards say that they live here. */
     public LaneRegistry registry() {
         return lane == null ? LaneRegistry.NONE : lane;
+    }
+
+    /** What the lane has done; empty where there is none. */
+    public Optional<LaneStatistics> statistics() {
+        return Optional.ofNullable(lane).map(TensorLane::statistics);
+    }
+
+    /** Closes all connections of the lane; returns how many there were. */
+    public int reset() {
+        return lane == null ? 0 : lane.reset();
     }
 
     @Override

@@ -9,7 +9,9 @@ import dev.troupe.serving.SchedulerStats;
 import dev.troupe.stage.ReplicaPlan;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
@@ -27,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param nodes members as this node knows them
  * @param refused members that cannot take part, each with the reason
  * @param frontEnds nodes that clients can talk to
+ * @param roles who plays which role, ranks aside
  */
 record ReplicaDescriber(
         ActorSystem<?> system,
@@ -36,7 +39,8 @@ record ReplicaDescriber(
         Supplier<Optional<RecipientRef<Scheduler.Command>>> scheduler,
         Supplier<List<String>> nodes,
         Supplier<List<String>> refused,
-        Supplier<List<String>> frontEnds)
+        Supplier<List<String>> frontEnds,
+        Supplier<Map<String, String>> roles)
         implements FrontEnd.Describer {
     private static final Duration WITHIN = Duration.ofSeconds(2);
 
@@ -66,7 +70,28 @@ record ReplicaDescriber(
                                         .toList())
                         .lines();
         return new Troupe.Description(
-                model, plan != null, nodes.get(), refused.get(), picture, numerics, frontEnds.get());
+                model,
+                plan != null,
+                nodes.get(),
+                refused.get(),
+                picture,
+                numerics,
+                frontEnds.get(),
+                plan == null || stats == null ? "" : stats.epoch().toString(),
+                roles(plan));
+    }
+
+    private Map<String, String> roles(@Nullable ReplicaPlan plan) {
+        Map<String, String> all = new TreeMap<>(roles.get());
+        if (plan != null) {
+            for (int stage = 0; stage < plan.slots().size(); stage++) {
+                for (int rank = 0; rank < plan.slots().get(stage).size(); rank++) {
+                    String slot = plan.slots().get(stage).get(rank);
+                    all.put("stage-%d/rank-%d".formatted(stage, rank), slot.replaceAll("#.*", ""));
+                }
+            }
+        }
+        return all;
     }
 
     /** A slot without the incarnation, which people do not want to read. */

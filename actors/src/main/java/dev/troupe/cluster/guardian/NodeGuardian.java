@@ -30,6 +30,10 @@ import org.slf4j.LoggerFactory;
  */
 public final class NodeGuardian {
     private static final String NAME = "troupe-node";
+
+    /** A unit of work that takes longer than this when its epoch has been given up says that the device hangs. */
+    private static final Duration HANGS_AFTER = Duration.ofSeconds(3);
+
     private static final Logger LOG = LoggerFactory.getLogger(NodeGuardian.class);
 
     private final Setup setup;
@@ -207,7 +211,19 @@ public final class NodeGuardian {
                             .formatted(terms.model(), own, terms.fingerprint()),
                     card.get().parts()));
         }
-        return Optional.empty();
+        return hanging()
+                .map(report -> unfit(
+                        promise,
+                        "its device %s has been in one unit of work for %.1f s (%s, step %d): it hangs"
+                                .formatted(report.slot(), report.age().toMillis() / 1000.0, report.id(), report.step()),
+                        Map.of()));
+    }
+
+    /** A shard that does not come back from its kernel, if there is one; it cannot hear that it is to end. */
+    private Optional<ShardReport> hanging() {
+        return health(HANGS_AFTER).shards().stream()
+                .filter(report -> report.condition() == ShardReport.Condition.STUCK)
+                .findFirst();
     }
 
     private Vote unfit(Promise promise, String reason, Map<String, String> parts) {

@@ -115,6 +115,13 @@ final class LanePort {
         loop.end();
     }
 
+    /** Any thread. */
+    int reset() {
+        List<Connection> now = List.copyOf(open);
+        now.forEach(connection -> connection.fail("reset on purpose"));
+        return now.size();
+    }
+
     private void end() {
         closed = true;
         try {

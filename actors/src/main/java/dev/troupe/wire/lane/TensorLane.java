@@ -123,6 +123,11 @@ public final class TensorLane implements TensorRoad, LaneRegistry, AutoCloseable
         return counters.snapshot(port.connections(), shards.early());
     }
 
+    /** Closes all open connections, with what waits for them; sending makes new ones. Returns how many there were. */
+    public int reset() {
+        return port.reset();
+    }
+
     /** Ends all connections and the I/O thread. Nothing is sent any more. */
     @Override
     public void close() {

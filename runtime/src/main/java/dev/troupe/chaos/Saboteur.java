@@ -1,0 +1,110 @@
+package dev.troupe.chaos;
+
+import dev.troupe.model.ShardCompute;
+import dev.troupe.stage.Partial;
+import dev.troupe.stage.ShardLoader;
+import dev.troupe.stage.TensorRoad;
+import java.time.Duration;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * What stands between a node's ranks and their roads and kernels where chaos is enabled, and does nothing until it is told
+ * to. Where chaos is off, it is not there. Thread-safe.
+ */
+public final class Saboteur {
+    /** Exit status of a process that was killed by SIGKILL, as shells report it. */
+    static final int KILLED = 137;
+
+    private final ConcurrentHashMap<String, Long> cutUntil = new ConcurrentHashMap<>();
+    private final LongAdder cut = new LongAdder();
+    private final LongAdder slowed = new LongAdder();
+    private final LongAdder stuck = new LongAdder();
+    private final long unitDelay;
+    private volatile boolean crashing;
+    private volatile double factor = 1;
+    private volatile long slowUntil = System.nanoTime();
+    private volatile long stuckUntil = System.nanoTime();
+
+    /** @param unitDelay what every unit of compute takes more from the beginning: room for faults between two tokens */
+    public Saboteur(Duration unitDelay) {
+        this.unitDelay = unitDelay.toNanos();
+    }
+
+    /** {@code road}, as disturbed as it is told to be. */
+    public TensorRoad road(TensorRoad road) {
+        return (peer, message) -> {
+            if (isCut(peer.lane())) {
+                cut.increment();
+                return;
+            }
+            road.send(peer, message);
+            if (crashing && message instanceof Partial) {
+                Runtime.getRuntime().halt(KILLED);
+            }
+        };
+    }
+
+    /** {@code loader}, whose shares are as slow as they are told to be. */
+    public ShardLoader loader(ShardLoader loader) {
+        return (id, plan) -> {
+            ShardCompute compute = loader.load(id, plan);
+            return new DisturbedCompute(compute, this);
+        };
+    }
+
+    private boolean isCut(String lane) {
+        Long until = cutUntil.isEmpty() ? null : cutUntil.get(lane);
+        return until != null && System.nanoTime() - until < 0;
+    }
+
+    void cut(String lane, Duration duration) {
+        cutUntil.put(lane, System.nanoTime() + duration.toNanos());
+    }
+
+    void crashInExchange() {
+        crashing = true;
+    }
+
+    void slow(double newFactor, Duration duration) {
+        slowUntil = System.nanoTime() + duration.toNanos();
+        factor = newFactor;
+    }
+
+    void stick(Duration duration) {
+        stuckUntil = System.nanoTime() + duration.toNanos();
+    }
+
+    /** On the compute thread, after a unit of work that took {@code nanos}. */
+    void afterWork(long nanos) {
+        long now = System.nanoTime();
+        waitUntil(now + unitDelay);
+        if (now - slowUntil < 0) {
+            slowed.increment();
+            waitUntil(System.nanoTime() + (long) ((nanos + unitDelay) * (factor - 1)));
+        }
+        if (System.nanoTime() - stuckUntil < 0) {
+            stuck.increment();
+            waitUntil(stuckUntil);
+        }
+    }
+
+    private static void waitUntil(long until) {
+        for (long left = until - System.nanoTime(); left > 0; left = until - System.nanoTime()) {
+            LockSupport.parkNanos(left);
+        }
+    }
+
+    long cutMessages() {
+        return cut.sum();
+    }
+
+    long slowedUnits() {
+        return slowed.sum();
+    }
+
+    long stuckUnits() {
+        return stuck.sum();
+    }
+}

@@ -1,0 +1,300 @@
+package dev.troupe.chaos;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.troupe.client.TextRequest;
+import dev.troupe.client.Troupe;
+import dev.troupe.node.ClientSystem;
+import dev.troupe.node.LocalCluster;
+import dev.troupe.node.NodeProcess;
+import dev.troupe.sampling.SamplingParameters;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
+
+/** Four real processes with one rank each; what ends is started again, as a supervisor would, before the next fault. */
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+class ChaosProcessesTest {
+    private static final int NODES = 4;
+    private static final int TOKENS = 80;
+    private static final Duration STUCK = Duration.ofSeconds(40);
+    private static final Duration PATIENCE = Duration.ofMinutes(2);
+    private static final TextRequest REQUEST = TextRequest.greedy("Once upon a time", TOKENS)
+            .withSampling(new SamplingParameters(0.8f, 0, 0.95f, 0, 1.1f, 0, 0, Map.of(), 7, -1))
+            .withIgnoreEos(true);
+
+    private static LocalCluster cluster;
+    private static StreamWatch undisturbed;
+
+    @BeforeAll
+    static void startsNodes() throws Exception {
+        System.setProperty(
+                "troupe.home", Path.of("..").toAbsolutePath().normalize().toString());
+        Map<String, Object> settings = new LinkedHashMap<>();
+        settings.put("troupe.models", Map.of("tales", "tales"));
+        settings.put("troupe.replica.pipeline-parallel", 2);
+        settings.put("troupe.replica.tensor-parallel", 2);
+        settings.put("troupe.device.threads", 1);
+        settings.put("troupe.scheduler.waits.least-step", "4s");
+        settings.put("troupe.chaos.enabled", true);
+        settings.put("troupe.chaos.unit-delay", "1ms");
+        cluster = LocalCluster.start(NODES, settings);
+        try (Troupe troupe = cluster.connect()) {
+            cluster.awaitReady(troupe);
+            undisturbed = ChaosRun.undisturbed(troupe, REQUEST);
+        }
+        assertThat(undisturbed.tokens()).isEqualTo(TOKENS);
+    }
+
+    @AfterAll
+    static void endsNodes() {
+        cluster.close();
+    }
+
+    /** Starts again what has ended, and waits until all nodes are what was started. */
+    @BeforeEach
+    void isWhole() throws Exception {
+        for (int i = 0; i < NODES; i++) {
+            if (!cluster.processes().get(i).isAlive()) {
+                cluster.restart(i);
+            }
+        }
+        long end = System.nanoTime() + PATIENCE.toNanos();
+        String last = "";
+        while (System.nanoTime() < end) {
+            try (Troupe troupe = connect(1)) {
+                Troupe.Description now = describe(troupe);
+                List<Long> pids = new ArrayList<>();
+                for (int i = 1; i <= NODES; i++) {
+                    pids.add(Evidence.observe(new Chaos(troupe.system()), node(i))
+                            .pid());
+                }
+                last = now + " " + pids;
+                List<Long> started =
+                        cluster.processes().stream().map(NodeProcess::pid).toList();
+                if (now.ready() && now.nodes().size() == NODES && pids.equals(started)) {
+                    return;
+                }
+            } catch (ExecutionException | ChaosRefusedException e) {
+                last = String.valueOf(e);
+            }
+            TimeUnit.MILLISECONDS.sleep(200);
+        }
+        throw new AssertionError("not whole again: " + last);
+    }
+
+    private static String node(int n) {
+        return "127.0.0.%d:25620".formatted(n);
+    }
+
+    private static Troupe connect(int n) {
+        return Troupe.connect(node(n), ClientSystem.config());
+    }
+
+    private static Troupe.Description describe(Troupe troupe) throws Exception {
+        return troupe.describe(Duration.ofSeconds(10)).toCompletableFuture().get();
+    }
+
+    /** Through the front end of a node that is none of these roles'; of several, the one that hosts the fewest ranks. */
+    private static Troupe besides(String... roles) throws Exception {
+        Troupe.Description now;
+        try (Troupe troupe = connect(1)) {
+            now = describe(troupe);
+        }
+        List<String> taken = Stream.of(roles).map(now.roles()::get).toList();
+        String node = now.nodes().stream()
+                .filter(other -> !taken.contains(other))
+                .min(Comparator.<String>comparingLong(other -> ranks(now)
+                                .filter(rank -> rank.getValue().equals(other))
+                                .count())
+                        .thenComparing(Comparator.naturalOrder()))
+                .orElseThrow(() -> new AssertionError("every node plays one of " + List.of(roles) + ": " + now));
+        return Troupe.connect(node, ClientSystem.config());
+    }
+
+    private static Stream<Map.Entry<String, String>> ranks(Troupe.Description now) {
+        return now.roles().entrySet().stream().filter(role -> role.getKey().startsWith("stage-"));
+    }
+
+    /** A rank that is not with the owner of the stream. */
+    private static String rankApart(Troupe troupe) throws Exception {
+        Troupe.Description now = describe(troupe);
+        return ranks(now)
+                .filter(rank -> !rank.getValue().equals(now.roles().get("owner")))
+                .map(Map.Entry::getKey)
+                .sorted()
+                .findFirst()
+                .orElseThrow(() -> new AssertionError("no rank stands apart: " + now.roles()));
+    }
+
+    private static ChaosRun.Outcome survives(Troupe troupe, ChaosRun run) throws Exception {
+        ChaosRun.Outcome outcome = run.run(troupe, REQUEST, undisturbed);
+        System.out.printf("%s %s%n", run.fault().label(), outcome);
+        assertThat(outcome.evidence().tookEffect())
+                .as(outcome.evidence().seen())
+                .isTrue();
+        assertThat(outcome.difference()).as(outcome.toString()).isEmpty();
+        return outcome;
+    }
+
+    @Test
+    void aStageMayDieAtTheFirstToken() throws Exception {
+        aStageDiesAt(1);
+    }
+
+    @Test
+    void aStageMayDieInTheMiddle() throws Exception {
+        aStageDiesAt(TOKENS / 2);
+    }
+
+    @Test
+    void aStageMayDieShortlyBeforeTheEnd() throws Exception {
+        aStageDiesAt(TOKENS - 15);
+    }
+
+    private static void aStageDiesAt(int token) throws Exception {
+        try (Troupe troupe = besides("scheduler")) {
+            ChaosRun.Outcome outcome = survives(troupe, ChaosRun.of(rankApart(troupe), new Fault.Kill(), token));
+
+            assertThat(outcome.epochs()).hasSizeGreaterThan(1);
+        }
+    }
+
+    @Test
+    void aRankMayDieInsideAnExchange() throws Exception {
+        try (Troupe troupe = besides("scheduler")) {
+            survives(troupe, ChaosRun.of(rankApart(troupe), new Fault.CrashInExchange(), 30));
+        }
+    }
+
+    @Test
+    void theSchedulersNodeMayDie() throws Exception {
+        try (Troupe troupe = besides("scheduler")) {
+            survives(troupe, ChaosRun.of("scheduler", new Fault.Kill(), 30));
+        }
+    }
+
+    @Test
+    void theCoordinatorsNodeMayDie() throws Exception {
+        try (Troupe troupe = besides("coordinator")) {
+            survives(troupe, ChaosRun.of("coordinator", new Fault.Kill(), 30));
+        }
+    }
+
+    @Test
+    void aSecondsPauseChangesNothing() throws Exception {
+        try (Troupe troupe = besides("scheduler")) {
+            ChaosRun.Outcome outcome =
+                    survives(troupe, ChaosRun.of(rankApart(troupe), new Fault.Pause(Duration.ofSeconds(1)), 30));
+
+            assertThat(outcome.epochs()).hasSize(1);
+        }
+    }
+
+    @Test
+    void aNodeThatSleepsIsReplacedAndWhatItSaysAfterwardsIsDropped() throws Exception {
+        try (Troupe troupe = besides("scheduler")) {
+            Chaos chaos = new Chaos(troupe.system());
+            String sleeper = Chaos.find(describe(troupe), rankApart(troupe), 0).node();
+
+            ChaosRun.Outcome outcome =
+                    survives(troupe, ChaosRun.of(sleeper, new Fault.Pause(Duration.ofSeconds(20)), 30));
+
+            assertThat(outcome.epochs()).hasSizeGreaterThan(1);
+            awaitStale(troupe, chaos);
+        }
+    }
+
+    /** What the sleeper had begun to say arrives when it wakes. */
+    private static void awaitStale(Troupe troupe, Chaos chaos) throws Exception {
+        long end = System.nanoTime() + Duration.ofSeconds(40).toNanos();
+        List<ChaosAgent.Observation> last = new ArrayList<>();
+        while (System.nanoTime() < end) {
+            last.clear();
+            for (String node : describe(troupe).nodes()) {
+                try {
+                    last.add(Evidence.observe(chaos, node));
+                } catch (ChaosRefusedException e) {
+                    // It sleeps still, or is about to be started again.
+                }
+            }
+            if (last.stream().mapToLong(ChaosAgent.Observation::stale).sum() > 0) {
+                System.out.println("stale " + last);
+                return;
+            }
+            TimeUnit.MILLISECONDS.sleep(500);
+        }
+        throw new AssertionError("nobody dropped anything stale: " + last);
+    }
+
+    @Test
+    void aKernelThatHangsInAHealthyProcessIsReplaced() throws Exception {
+        try (Troupe troupe = besides("scheduler")) {
+            ChaosRun.Outcome outcome =
+                    survives(troupe, ChaosRun.of(rankApart(troupe), new Fault.StuckKernel(STUCK), 30));
+
+            assertThat(outcome.epochs()).hasSizeGreaterThan(1);
+            assertThat(outcome.gapMillis()).isLessThan(STUCK.toMillis() / 2.0);
+        }
+    }
+
+    @Test
+    void connectionsMayBeResetAgainAndAgain() throws Exception {
+        try (Troupe troupe = besides("scheduler")) {
+            String rank = rankApart(troupe);
+            Chaos chaos = new Chaos(troupe.system());
+            String victim = Chaos.find(describe(troupe), rank, 0).node();
+            Thread storm = Thread.ofVirtual().start(() -> {
+                try {
+                    for (int i = 0; i < 5; i++) {
+                        TimeUnit.MILLISECONDS.sleep(400);
+                        chaos.inject(victim, new Fault.ResetConnections());
+                    }
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                }
+            });
+
+            survives(troupe, ChaosRun.of(rank, new Fault.ResetConnections(), 30));
+
+            storm.join();
+        }
+    }
+
+    /** The last one: what is left of the replica is small, and stays small until its next epoch. */
+    @Test
+    @Order(Integer.MAX_VALUE)
+    void twoNodesMayDieAtOnce() throws Exception {
+        try (Troupe troupe = besides("scheduler")) {
+            Troupe.Description now = describe(troupe);
+            List<String> others = now.nodes().stream()
+                    .filter(node -> !node.equals(now.roles().get("owner"))
+                            && !node.equals(now.roles().get("scheduler")))
+                    .toList();
+
+            survives(
+                    troupe,
+                    new ChaosRun(
+                            others.getFirst(),
+                            0,
+                            new Fault.Kill(),
+                            List.of(new ChaosRun.Beside(others.getLast(), new Fault.Kill())),
+                            30,
+                            PATIENCE));
+        }
+    }
+}
