@@ -68,14 +68,14 @@ class ChaosProcessesTest {
     /** Starts again what has ended, and waits until all nodes are what was started. */
     @BeforeEach
     void isWhole() throws Exception {
-        for (int i = 0; i < NODES; i++) {
-            if (!cluster.processes().get(i).isAlive()) {
-                cluster.restart(i);
-            }
-        }
         long end = System.nanoTime() + PATIENCE.toNanos();
         String last = "";
         while (System.nanoTime() < end) {
+            for (int i = 0; i < NODES; i++) {
+                if (!cluster.processes().get(i).isAlive()) {
+                    cluster.restart(i);
+                }
+            }
             try (Troupe troupe = connect(1)) {
                 Troupe.Description now = describe(troupe);
                 List<Long> pids = new ArrayList<>();

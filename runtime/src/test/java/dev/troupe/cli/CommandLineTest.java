@@ -71,7 +71,7 @@ class CommandLineTest {
     @Test
     void everyCommandHasExamples() {
         for (String command :
-                List.of("demo", "generate", "node", "logits", "inspect", "bench", "bench-exchange", "certs")) {
+                List.of("demo", "generate", "node", "logits", "inspect", "bench", "bench-exchange", "certs", "chaos")) {
             Outcome outcome = run(command, "--help");
 
             assertThat(outcome.exitCode()).isZero();

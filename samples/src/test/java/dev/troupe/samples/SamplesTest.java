@@ -2,7 +2,9 @@ package dev.troupe.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.troupe.client.Troupe;
 import dev.troupe.config.NodeConfig;
+import dev.troupe.node.LocalCluster;
 import dev.troupe.node.TroupeNode;
 import dev.troupe.weights.LoadProgress;
 import java.io.ByteArrayOutputStream;
@@ -73,6 +75,30 @@ class SamplesTest {
         } finally {
             node.close();
             node.system().getWhenTerminated().toCompletableFuture().get(1, TimeUnit.MINUTES);
+        }
+    }
+
+    @Test
+    void aStoryDoesNotChangeWhenANodeIsKilled() throws Exception {
+        Map<String, Object> settings = Map.of(
+                "troupe.models",
+                Map.of("tales", "tales"),
+                "troupe.replica.pipeline-parallel",
+                2,
+                "troupe.device.threads",
+                1,
+                "troupe.chaos.enabled",
+                true,
+                "troupe.chaos.unit-delay",
+                "1ms");
+        try (LocalCluster cluster = LocalCluster.start(3, settings);
+                Troupe troupe = cluster.connect()) {
+            cluster.awaitReady(troupe);
+
+            String report = output(ChaosClient::main, "127.0.0.1:25620");
+
+            assertThat(report).contains("killed 127.0.0.", "identical").doesNotContain("DIFFERENT");
+            assertThat(cluster.processes()).anyMatch(process -> !process.isAlive());
         }
     }
 
