@@ -144,13 +144,16 @@ public record ChaosRun(String role, long seed, Fault fault, List<Beside> alsoAt,
         long end = System.nanoTime() + patience.toNanos();
         boolean over = false;
         while (!over) {
-            troupe.describe(DESCRIBE_WITHIN).thenAccept(now -> {
-                if (now.ready()) {
-                    epochs.add(now.epoch());
-                }
-            });
+            CompletableFuture<Void> noted = troupe.describe(DESCRIBE_WITHIN)
+                    .thenAccept(now -> {
+                        if (now.ready()) {
+                            epochs.add(now.epoch());
+                        }
+                    })
+                    .toCompletableFuture();
             try {
                 stream.get(EPOCHS_EVERY_MILLIS, TimeUnit.MILLISECONDS);
+                noted.exceptionally(unanswered -> null).get();
                 return null;
             } catch (ExecutionException e) {
                 Throwable cause = e.getCause();

@@ -180,7 +180,7 @@ public final class LocalCluster implements AutoCloseable {
     }
 
     /** Artery's address of the first node. */
-    String address() {
+    public String address() {
         return address;
     }
 

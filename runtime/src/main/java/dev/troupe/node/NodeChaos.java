@@ -6,22 +6,37 @@ import dev.troupe.cluster.ClusterNode;
 import dev.troupe.cluster.guardian.NodeInfo;
 import dev.troupe.cluster.identity.NodeRole;
 import dev.troupe.cluster.identity.Slot;
+import dev.troupe.config.ChaosConfig;
+import dev.troupe.stage.ShardLoader;
+import dev.troupe.stage.TensorRoad;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.jspecify.annotations.Nullable;
 
-/** A node's chaos agent, and who is to be aimed at. */
-final class NodeChaos {
-    private NodeChaos() {}
+/**
+ * A node's faults on purpose: its agent, and who is to be aimed at.
+ *
+ * @param saboteur null where chaos is off
+ */
+record NodeChaos(@Nullable Saboteur saboteur) {
+    static NodeChaos of(ChaosConfig config) {
+        return new NodeChaos(config.enabled() ? new Saboteur(config.unitDelay()) : null);
+    }
 
-    /**
-     * Starts the agent.
-     *
-     * @param saboteur null where chaos is off
-     */
-    static void start(ActorSystem<?> system, ClusterNode node, NodeRoads roads, @Nullable Saboteur saboteur) {
+    /** Where shares come from; untouched where chaos is off. */
+    ShardLoader disturbed(ShardLoader loader) {
+        return saboteur == null ? loader : saboteur.loader(loader);
+    }
+
+    /** How tensors leave; untouched where chaos is off. */
+    TensorRoad disturbed(NodeRoads roads) {
+        return saboteur == null ? roads.road() : saboteur.road(roads.road());
+    }
+
+    /** Starts the agent. */
+    void start(ActorSystem<?> system, ClusterNode node, NodeRoads roads) {
         String self = node.self().toString();
         if (saboteur == null) {
             ChaosAgent.startRefusing(system, self);

@@ -1,6 +1,5 @@
 package dev.troupe.node;
 
-import dev.troupe.chaos.Saboteur;
 import dev.troupe.client.FrontEnd;
 import dev.troupe.cluster.ClusterNode;
 import dev.troupe.cluster.NodeProfile;
@@ -29,7 +28,6 @@ import dev.troupe.serving.Router;
 import dev.troupe.serving.Scheduler;
 import dev.troupe.stage.PipelineStage;
 import dev.troupe.stage.ShardHost;
-import dev.troupe.stage.ShardLoader;
 import dev.troupe.stage.TensorShard;
 import dev.troupe.weights.LoadProgress;
 import dev.troupe.wire.artery.MembershipGuard;
@@ -49,7 +47,6 @@ import org.apache.pekko.actor.typed.RecipientRef;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.cluster.sharding.typed.javadsl.EntityTypeKey;
-import org.jspecify.annotations.Nullable;
 
 /** A process of the cluster: an actor system with whatever its roles ask for. */
 public final class TroupeNode implements AutoCloseable {
@@ -74,7 +71,7 @@ public final class TroupeNode implements AutoCloseable {
     private final NodeRoads roads;
     private final ClusterNode.Started started;
     private final KernelProvider kernels;
-    private final @Nullable Saboteur saboteur;
+    private final NodeChaos chaos;
 
     /** Whether all members were there once. Before that a replica would be placed on too few nodes. */
     private volatile boolean complete;
@@ -86,7 +83,7 @@ public final class TroupeNode implements AutoCloseable {
         this.model = config.replica().model();
         this.numerics = NumericsId.exact(config.kv().type()).value();
         this.kernels = DeviceKernels.of(config.device());
-        this.saboteur = config.chaos().enabled() ? new Saboteur(config.chaos().unitDelay()) : null;
+        this.chaos = NodeChaos.of(config.chaos());
         this.store = identified(ModelStore.open(config, kernels, progress));
         this.system = ActorSystem.create(Behaviors.empty(), FrontEnd.SYSTEM, config.pekko());
         system.getWhenTerminated().thenRun(store::close);
@@ -106,7 +103,7 @@ public final class TroupeNode implements AutoCloseable {
         CoordinatedShutdown.get(system)
                 .addTask(CoordinatedShutdown.PhaseBeforeServiceUnbind(), "troupe-hand-over", this::handOver);
         LogKeeper.start(system, config.generation().resumeWithin());
-        NodeChaos.start(system, started.node(), roads, saboteur);
+        chaos.start(system, started.node(), roads);
         if (started.node().roles().contains(NodeRole.FRONTEND)) {
             startFrontEnd();
         }
@@ -220,12 +217,11 @@ public final class TroupeNode implements AutoCloseable {
     }
 
     private ShardHost host(ClusterNode node, Slot slot) {
-        ShardLoader loader = new PromisedLoader(node.promises(), store);
         return new ShardHost(
                 slot.toString(),
                 roads.address(),
-                saboteur == null ? loader : saboteur.loader(loader),
-                saboteur == null ? roads.road() : saboteur.road(roads.road()),
+                chaos.disturbed(new PromisedLoader(node.promises(), store)),
+                chaos.disturbed(roads),
                 roads.registry(),
                 node.roster());
     }

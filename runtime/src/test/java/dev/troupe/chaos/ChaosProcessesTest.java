@@ -98,7 +98,7 @@ class ChaosProcessesTest {
     }
 
     private static String node(int n) {
-        return "127.0.0.%d:25620".formatted(n);
+        return cluster.address().replace("127.0.0.1:", "127.0.0.%d:".formatted(n));
     }
 
     private static Troupe connect(int n) {
@@ -132,13 +132,20 @@ class ChaosProcessesTest {
 
     /** A rank that is not with the owner of the stream. */
     private static String rankApart(Troupe troupe) throws Exception {
+        long end = System.nanoTime() + PATIENCE.toNanos();
         Troupe.Description now = describe(troupe);
+        while (!now.ready() && System.nanoTime() < end) {
+            TimeUnit.MILLISECONDS.sleep(100);
+            now = describe(troupe);
+        }
+        String owner = now.roles().get("owner");
+        Map<String, String> roles = now.roles();
         return ranks(now)
-                .filter(rank -> !rank.getValue().equals(now.roles().get("owner")))
+                .filter(rank -> !rank.getValue().equals(owner))
                 .map(Map.Entry::getKey)
                 .sorted()
                 .findFirst()
-                .orElseThrow(() -> new AssertionError("no rank stands apart: " + now.roles()));
+                .orElseThrow(() -> new AssertionError("no rank stands apart: " + roles));
     }
 
     private static ChaosRun.Outcome survives(Troupe troupe, ChaosRun run) throws Exception {
@@ -185,6 +192,13 @@ class ChaosProcessesTest {
     void theSchedulersNodeMayDie() throws Exception {
         try (Troupe troupe = besides("scheduler")) {
             survives(troupe, ChaosRun.of("scheduler", new Fault.Kill(), 30));
+        }
+    }
+
+    @Test
+    void theStreamsOwnFrontEndMayDie() throws Exception {
+        try (Troupe troupe = besides("scheduler")) {
+            survives(troupe, ChaosRun.of("owner", new Fault.Kill(), 30));
         }
     }
 

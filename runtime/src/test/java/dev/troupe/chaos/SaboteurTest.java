@@ -16,14 +16,15 @@ import org.apache.pekko.actor.testkit.typed.javadsl.TestInbox;
 import org.junit.jupiter.api.Test;
 
 class SaboteurTest {
-    private static final CandidateRequest MESSAGE =
-            new CandidateRequest(Epoch.NONE, 1, 1, Ints.of(0), Ints.of(1));
+    private static final CandidateRequest MESSAGE = new CandidateRequest(Epoch.NONE, 1, 1, Ints.of(0), Ints.of(1));
 
     private final Saboteur saboteur = new Saboteur(Duration.ZERO);
 
     private static Peer peer(String lane) {
         return new Peer(
-                new ShardId(Epoch.NONE, 0, 0), lane, TestInbox.<TensorShard.Command>create().getRef());
+                new ShardId(Epoch.NONE, 0, 0),
+                lane,
+                TestInbox.<TensorShard.Command>create().getRef());
     }
 
     @Test
@@ -69,7 +70,8 @@ class SaboteurTest {
 
         saboteur.afterWork(Duration.ofMillis(20).toNanos());
 
-        assertThat(System.nanoTime() - start).isGreaterThanOrEqualTo(Duration.ofMillis(40).toNanos());
+        assertThat(System.nanoTime() - start)
+                .isGreaterThanOrEqualTo(Duration.ofMillis(40).toNanos());
         assertThat(saboteur.slowedUnits()).isEqualTo(1);
     }
 
@@ -80,7 +82,8 @@ class SaboteurTest {
 
         saboteur.afterWork(0);
 
-        assertThat(System.nanoTime() - start).isGreaterThanOrEqualTo(Duration.ofMillis(40).toNanos());
+        assertThat(System.nanoTime() - start)
+                .isGreaterThanOrEqualTo(Duration.ofMillis(40).toNanos());
         assertThat(saboteur.stuckUnits()).isEqualTo(1);
     }
 }

@@ -30,6 +30,7 @@ class ChaosCommandTest {
             List.of(),
             List.of(),
             "exact",
+            List.of("127.0.0.1:25520", "127.0.0.2:25520"),
             "e1.1",
             Map.of("scheduler", "127.0.0.1:25520", "stage-0/rank-0", "127.0.0.2:25520"));
 
@@ -123,8 +124,16 @@ class ChaosCommandTest {
             node.whenComplete().toCompletableFuture().get(3, TimeUnit.MINUTES);
 
             Outcome outcome = run(
-                    "chaos", "kill", "--connect", "127.0.0.1:" + port, "--at", "token=2", "--max-new-tokens", "4",
-                    "--role", "scheduler");
+                    "chaos",
+                    "kill",
+                    "--connect",
+                    "127.0.0.1:" + port,
+                    "--at",
+                    "token=2",
+                    "--max-new-tokens",
+                    "4",
+                    "--role",
+                    "scheduler");
 
             assertThat(outcome.exitCode()).isEqualTo(3);
             assertThat(outcome.err())

@@ -95,7 +95,7 @@ class SamplesTest {
                 Troupe troupe = cluster.connect()) {
             cluster.awaitReady(troupe);
 
-            String report = output(ChaosClient::main, "127.0.0.1:25620");
+            String report = output(ChaosClient::main, cluster.address());
 
             assertThat(report).contains("killed 127.0.0.", "identical").doesNotContain("DIFFERENT");
             assertThat(cluster.processes()).anyMatch(process -> !process.isAlive());
