@@ -225,7 +225,7 @@ class ChaosProcessesTest {
         try (Troupe troupe = besides("scheduler")) {
             ChaosRun.Outcome outcome = survives(troupe, ChaosRun.of(rankApart(troupe), new Fault.Pause(SLEEP), 30));
 
-            assertThat(outcome.gapMillis()).isLessThan(SLEEP.toMillis());
+            assertThat(outcome.gapMillis()).isLessThan((double) SLEEP.toMillis());
         }
     }
 
