@@ -38,8 +38,10 @@ public final class Generation {
      * Go on with a generation whose owner may be lost. Answered by a {@link Resumption}.
      *
      * @param original as it was named when it began
+     * @param request what it was to compute: the same log is computed again where nobody holds it any more
      */
-    public record Resume(GenerationId original, ActorRef<Resumption> replyTo) implements Reading {}
+    public record Resume(GenerationId original, GenerationRequest request, ActorRef<Resumption> replyTo)
+            implements Reading {}
 
     /** What {@link Resume} gives. */
     public sealed interface Resumption {}
@@ -170,8 +172,8 @@ public final class Generation {
                 case Start start ->
                     new Ownership(context, timers, setup, id, opening(context, setup, id, start))
                             .begin(start.replyTo());
-                case Resume(GenerationId original, ActorRef<Resumption> replyTo) ->
-                    new Succession(context, timers, setup, id, original).begin(replyTo);
+                case Resume(GenerationId original, GenerationRequest request, ActorRef<Resumption> replyTo) ->
+                    new Succession(context, timers, setup, id, original, request).begin(replyTo);
                 case Subscribe(long _, long _, int _, ActorRef<GenerationEvent> subscriber) -> {
                     subscriber.tell(new GenerationEvent.Failed(id, gone(id)));
                     yield Behaviors.stopped();

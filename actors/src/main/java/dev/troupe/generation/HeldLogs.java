@@ -95,8 +95,12 @@ final class HeldLogs {
     LogKeeper.Answer seek(LogKeeper.Seek asked) {
         Copy copy = copies.get(asked.id());
         return copy == null || copy.request == null
-                ? new LogKeeper.NotHere(asked.id(), asked.number())
+                ? notHere(asked.id(), asked.number(), copy)
                 : new LogKeeper.Found(asked.id(), asked.number(), copy.term, copy.entries.size());
+    }
+
+    private static LogKeeper.Answer notHere(GenerationId id, int number, @Nullable Copy copy) {
+        return new LogKeeper.NotHere(id, number, copy == null ? OwnerTerm.NONE : copy.term);
     }
 
     LogKeeper.Answer fence(LogKeeper.Fence asked) {
@@ -113,7 +117,7 @@ final class HeldLogs {
     LogKeeper.Answer claim(LogKeeper.Claim asked) {
         Copy copy = copies.get(asked.id());
         if (copy == null || copy.request == null) {
-            return new LogKeeper.NotHere(asked.id(), asked.number());
+            return notHere(asked.id(), asked.number(), copy);
         }
         int order = copy.term.compareTo(asked.term());
         if (order > 0) {
@@ -130,7 +134,7 @@ final class HeldLogs {
     LogKeeper.Answer read(LogKeeper.Read asked) {
         Copy copy = copies.get(asked.id());
         if (copy == null || copy.request == null) {
-            return new LogKeeper.NotHere(asked.id(), asked.number());
+            return notHere(asked.id(), asked.number(), copy);
         }
         if (!copy.term.equals(asked.term())) {
             return new LogKeeper.Refused(asked.id(), copy.term);

@@ -100,8 +100,12 @@ public final class LogKeeper {
     /** The log is here. */
     public record Found(GenerationId id, int number, OwnerTerm term, long entries) implements Answer {}
 
-    /** The log is not here. */
-    public record NotHere(GenerationId id, int number) implements Answer {}
+    /**
+     * The log is not here.
+     *
+     * @param term the highest whose owner was heard of here; owners of lower ones are refused
+     */
+    public record NotHere(GenerationId id, int number, OwnerTerm term) implements Answer {}
 
     /** Owners of lower terms are refused from now on. */
     public record Fenced(GenerationId id, OwnerTerm term, int number) implements Answer {}

@@ -13,6 +13,9 @@ public record OwnerTerm(long round, long node) implements Comparable<OwnerTerm> 
     private static final Comparator<OwnerTerm> ORDER =
             Comparator.comparingLong(OwnerTerm::round).thenComparing(OwnerTerm::node, Long::compareUnsigned);
 
+    /** Below all others. */
+    public static final OwnerTerm NONE = new OwnerTerm(0, 0);
+
     /** The one of whoever begins a generation. */
     public static OwnerTerm first(long node) {
         return new OwnerTerm(1, node);

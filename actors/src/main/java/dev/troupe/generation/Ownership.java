@@ -223,7 +223,7 @@ final class Ownership {
     private Behavior<Generation.Command> onReading(Generation.Reading command) {
         switch (command) {
             case Generation.Start(GenerationRequest _, ActorRef<Generation.Started> replyTo) -> starters.add(replyTo);
-            case Generation.Resume(GenerationId _, ActorRef<Generation.Resumption> replyTo) -> {
+            case Generation.Resume(GenerationId _, GenerationRequest _, ActorRef<Generation.Resumption> replyTo) -> {
                 log.confirm();
                 resumers.add(replyTo);
             }
@@ -290,12 +290,14 @@ final class Ownership {
     /** Ends, and leaves the log with its other holder: another front end can go on with it. */
     private Behavior<Generation.Command> leave(String why) {
         scheduler.cancel();
+        String reason =
+                "generation %s does not go on here: %s; resume it at another front end".formatted(opening.id(), why);
         ActorRef<GenerationEvent> subscriber = delivery.subscriber();
         if (subscriber != null) {
-            String reason = "generation %s does not go on here: %s; resume it at another front end"
-                    .formatted(opening.id(), why);
             refuse(subscriber, GenerationFailure.Kind.SUPERSEDED, reason);
         }
+        GenerationFailure superseded = new GenerationFailure(GenerationFailure.Kind.SUPERSEDED, reason);
+        resumers.forEach(client -> client.tell(new Generation.NotResumed(id, superseded)));
         return Behaviors.stopped();
     }
 

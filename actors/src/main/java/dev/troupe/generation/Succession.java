@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A {@link Generation} that takes over the log of one whose owner does not answer: it asks every node for a copy, claims the
  * newest with a higher term, reads it, and goes on as its owner. All other nodes that answer refuse lower terms from then on, so
- * that an owner that was only slow finds nobody who would hold its log.
+ * that an owner that was only slow finds nobody who would hold its log. Where nobody has a copy any more, the log begins anew: the
+ * same request gives the same tokens.
  */
 final class Succession {
     private static final String TIMER = "succession";
@@ -31,6 +32,7 @@ final class Succession {
     private final Generation.Setup setup;
     private final GenerationId id;
     private final GenerationId original;
+    private final GenerationRequest request;
     private final ActorRef<LogKeeper.Answer> answers;
     private final List<ActorRef<Generation.Resumption>> waiting = new ArrayList<>();
     private final List<LogEntry> entries = new ArrayList<>();
@@ -43,24 +45,31 @@ final class Succession {
     private final Set<Integer> awaited = new TreeSet<>();
     private LogKeeper.@Nullable Found best;
     private LogKeeper.@Nullable Claimed claimed;
-    private OwnerTerm term = OwnerTerm.first(0);
+    private OwnerTerm term = OwnerTerm.NONE;
+
+    /** Of all owners that any holder has heard of. */
+    private OwnerTerm highest = OwnerTerm.first(0);
+
     private int claims;
 
     /**
      * @param id of this generation, on this node
      * @param original of the generation when it began
+     * @param request what it was to compute
      */
     Succession(
             ActorContext<Generation.Command> context,
             TimerScheduler<Generation.Command> timers,
             Generation.Setup setup,
             GenerationId id,
-            GenerationId original) {
+            GenerationId original,
+            GenerationRequest request) {
         this.context = context;
         this.timers = timers;
         this.setup = setup;
         this.id = id;
         this.original = original;
+        this.request = request;
         this.answers = context.messageAdapter(LogKeeper.Answer.class, Generation.FromKeeper::new);
     }
 
@@ -68,7 +77,7 @@ final class Succession {
         waiting.add(replyTo);
         holders = setup.holders().all();
         if (holders.isEmpty()) {
-            return gone("there is no other node that could hold it");
+            return anew("there is no other node that could hold it");
         }
         for (int number = 0; number < holders.size(); number++) {
             awaited.add(number);
@@ -85,7 +94,7 @@ final class Succession {
     private Behavior<Generation.Command> on(Generation.Command command) {
         return switch (command) {
             case Generation.FromKeeper(LogKeeper.Answer answer) -> on(answer);
-            case Generation.Resume(GenerationId _, ActorRef<Generation.Resumption> replyTo) -> {
+            case Generation.Resume(GenerationId _, GenerationRequest _, ActorRef<Generation.Resumption> replyTo) -> {
                 waiting.add(replyTo);
                 yield Behaviors.same();
             }
@@ -99,14 +108,14 @@ final class Succession {
     private Behavior<Generation.Command> overdue() {
         LogKeeper.Found found = best;
         if (found == null) {
-            return gone("no node that answers holds it");
+            return anew("no node that answers holds it");
         }
         awaited.clear();
         if (claims == 0) {
             return claim(found.term());
         }
         return claimed == null || entries.size() < claimed.entries()
-                ? gone("the node that holds it does not answer any more")
+                ? anew("the node that holds it does not answer any more")
                 : read();
     }
 
@@ -119,9 +128,13 @@ final class Succession {
                 }
                 yield sought(found.number());
             }
-            case LogKeeper.NotHere(GenerationId _, int number) when claims == 0 -> sought(number);
-            case LogKeeper.NotHere(GenerationId _, int number)
-            when best != null && number == best.number() -> gone("the node that held it has dropped it");
+            case LogKeeper.NotHere(GenerationId _, int number, OwnerTerm heard)
+            when claims == 0 -> {
+                highest = highest.compareTo(heard) < 0 ? heard : highest;
+                yield sought(number);
+            }
+            case LogKeeper.NotHere(GenerationId _, int number, OwnerTerm _)
+            when best != null && number == best.number() -> anew("the node that held it has dropped it");
             case LogKeeper.Refused(GenerationId _, OwnerTerm by)
             when by.compareTo(term) > 0 ->
                 claims < CLAIMS ? claim(by) : gone("other front ends take it over again and again");
@@ -167,7 +180,7 @@ final class Succession {
         if (!awaited.isEmpty()) {
             return Behaviors.same();
         }
-        return found == null ? gone("none of the nodes holds it") : claim(found.term());
+        return found == null ? anew("none of the nodes holds it") : claim(found.term());
     }
 
     /** Claims the copy, and has all others refuse its owner; only those that have answered are waited for. */
@@ -175,7 +188,8 @@ final class Succession {
         claims++;
         claimed = null;
         entries.clear();
-        term = above.next(setup.holders().self());
+        term = (above.compareTo(highest) < 0 ? highest : above)
+                .next(setup.holders().self());
         awaited.clear();
         for (int number = 0; number < holders.size(); number++) {
             if (number == holder()) {
@@ -216,17 +230,35 @@ final class Succession {
         timers.cancel(TIMER);
         context.getLog()
                 .info("generation {} goes on here as {} with {} entries of its log", original, id, entries.size());
-        TokenLog.Opening opening =
-                new TokenLog.Opening(original, term, got.request(), got.age(), entries, awake(), answers);
+        return own(got.request(), got.age());
+    }
+
+    private Behavior<Generation.Command> own(GenerationRequest whole, Duration age) {
+        TokenLog.Opening opening = new TokenLog.Opening(original, term, whole, age, entries, awake(), answers);
         return new Ownership(context, timers, setup, id, opening).resume(waiting);
     }
 
     /** Those that have answered, the one with the copy first. */
     private List<LogHolders.Holder> awake() {
         List<LogHolders.Holder> awake = new ArrayList<>();
-        awake.add(holders.get(holder()));
-        answered.stream().filter(number -> number != holder()).forEach(number -> awake.add(holders.get(number)));
+        LogKeeper.Found found = best;
+        if (found != null) {
+            awake.add(holders.get(found.number()));
+        }
+        answered.stream()
+                .filter(number -> found == null || number != found.number())
+                .forEach(number -> awake.add(holders.get(number)));
         return awake;
+    }
+
+    /** Nobody has the log: the request is computed from its beginning, and gives the same again. */
+    private Behavior<Generation.Command> anew(String why) {
+        timers.cancel(TIMER);
+        context.getLog().info("generation {} begins anew here as {}: {}", original, id, why);
+        term = (term.compareTo(highest) < 0 ? highest : term)
+                .next(setup.holders().self());
+        entries.clear();
+        return own(request, Duration.ZERO);
     }
 
     private void await() {
@@ -236,8 +268,7 @@ final class Succession {
     private Behavior<Generation.Command> gone(String why) {
         GenerationFailure failure = new GenerationFailure(
                 GenerationFailure.Kind.GONE,
-                "generation %s cannot be resumed: %s. It has ended some time ago, or all nodes that held it are lost: send the request again"
-                        .formatted(original, why));
+                "generation %s cannot be resumed here: %s; try again".formatted(original, why));
         waiting.forEach(client -> client.tell(new Generation.NotResumed(id, failure)));
         return Behaviors.stopped();
     }

@@ -23,7 +23,7 @@ final class Formation {
     private final Epoch epoch;
     private final ReplicaPlan plan;
     private final List<RecipientRef<PipelineStage.Command>> stages;
-    private final TreeMap<Integer, List<Peer>> formed = new TreeMap<>();
+    private final TreeMap<Integer, StageEvent.Formed> formed = new TreeMap<>();
     private final Set<Integer> ready = new HashSet<>();
 
     Formation(Epoch epoch, ReplicaPlan plan, List<RecipientRef<PipelineStage.Command>> stages) {
@@ -54,14 +54,11 @@ final class Formation {
 
     /** Notes a formed stage; connects all of them when it was the last. */
     void noteFormed(StageEvent.Formed event, ActorRef<StepResult> results) {
-        boolean repeated = formed.put(event.stage(), event.ranks()) != null;
+        boolean repeated = formed.put(event.stage(), event) != null;
         if (repeated || formed.size() < stages.size()) {
             return;
         }
-        for (int stage = 0; stage < stages.size(); stage++) {
-            List<Peer> next = formed.getOrDefault(stage + 1, List.of());
-            stages.get(stage).tell(new PipelineStage.Connect(epoch, next, results));
-        }
+        formed.forEach((stage, there) -> there.ref().tell(new PipelineStage.Connect(epoch, ranks(stage + 1), results)));
     }
 
     /** Notes a ready stage. */
@@ -76,12 +73,20 @@ final class Formation {
 
     /** Ranks of stage 0, who get the steps. */
     List<Peer> entrance() {
-        return formed.getOrDefault(0, List.of());
+        return ranks(0);
+    }
+
+    private List<Peer> ranks(int stage) {
+        StageEvent.Formed there = formed.get(stage);
+        return there == null ? List.of() : there.ranks();
     }
 
     /** Ends all stages. */
     void stop() {
-        stages.forEach(stage -> stage.tell(PipelineStage.Stop.INSTANCE));
+        for (int stage = 0; stage < stages.size(); stage++) {
+            StageEvent.Formed there = formed.get(stage);
+            (there == null ? stages.get(stage) : there.ref()).tell(PipelineStage.Stop.INSTANCE);
+        }
     }
 
     /** Every slot and what it hosts, for people. */

@@ -185,7 +185,8 @@ public final class PipelineStage {
         present(formation, peer);
         if (formation.has(peer.id()) && formation.notePrepared(peer.id())) {
             Form form = formation.form();
-            form.replyTo().tell(new StageEvent.Formed(form.epoch(), form.stage(), formation.peers()));
+            form.replyTo()
+                    .tell(new StageEvent.Formed(form.epoch(), form.stage(), formation.peers(), context.getSelf()));
         }
         return Behaviors.same();
     }

@@ -1,6 +1,7 @@
 package dev.troupe.stage;
 
 import java.util.List;
+import org.apache.pekko.actor.typed.ActorRef;
 
 /** What a pipeline stage reports to the scheduler that formed it. */
 public sealed interface StageEvent {
@@ -9,8 +10,13 @@ public sealed interface StageEvent {
     /** 0-based stage. */
     int stage();
 
-    /** All ranks have loaded; they can be reached at these peers, in rank order. */
-    record Formed(Epoch epoch, int stage, List<Peer> ranks) implements StageEvent {
+    /**
+     * All ranks have loaded.
+     *
+     * @param ranks where they can be reached, in rank order
+     * @param ref where the stage itself can be reached without its region, in which a message to one that has ended would wait
+     */
+    record Formed(Epoch epoch, int stage, List<Peer> ranks, ActorRef<PipelineStage.Command> ref) implements StageEvent {
         public Formed {
             ranks = List.copyOf(ranks);
         }

@@ -69,7 +69,8 @@ class HeldLogsTest {
     @Test
     void saysThatALogIsMissingThatWasNeverOpened() {
         assertThat(append(FIRST, 0, entry(0))).isEqualTo(new LogKeeper.Missing(ID, FIRST, 1));
-        assertThat(logs.seek(new LogKeeper.Seek(ID, 3, owner.getRef()))).isEqualTo(new LogKeeper.NotHere(ID, 3));
+        assertThat(logs.seek(new LogKeeper.Seek(ID, 3, owner.getRef())))
+                .isEqualTo(new LogKeeper.NotHere(ID, 3, OwnerTerm.NONE));
     }
 
     @Test
@@ -106,7 +107,7 @@ class HeldLogsTest {
         assertThat(logs.size()).isZero();
         assertThat(append(FIRST, 0, entry(0))).isEqualTo(new LogKeeper.Refused(ID, SECOND));
         assertThat(open(FIRST)).isEqualTo(new LogKeeper.Refused(ID, SECOND));
-        assertThat(claim(SECOND.next(3))).isEqualTo(new LogKeeper.NotHere(ID, 0));
+        assertThat(claim(SECOND.next(3))).isEqualTo(new LogKeeper.NotHere(ID, 0, SECOND));
     }
 
     @Test

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import dev.troupe.serving.FinishReason;
-import dev.troupe.serving.GenerationFailure;
 import dev.troupe.serving.GenerationId;
 import dev.troupe.serving.Output;
 import dev.troupe.serving.Router;
@@ -90,7 +89,7 @@ class SuccessionTest {
                         ReplicatedTokenLog.factory(holders, Duration.ofSeconds(5), () -> 0),
                         holders,
                         SETTINGS)));
-        generation.tell(new Generation.Resume(ID, client.getRef()));
+        generation.tell(new Generation.Resume(ID, REQUEST, client.getRef()));
         return generation;
     }
 
@@ -187,25 +186,36 @@ class SuccessionTest {
     }
 
     @Test
-    void saysThatItIsGoneWhenNobodyHoldsIt() {
-        ActorRef<Generation.Command> generation = resume(List.of(first, second));
-
-        assertThat(client.expectMessageClass(Generation.NotResumed.class).failure())
-                .isEqualTo(
-                        new GenerationFailure(
-                                GenerationFailure.Kind.GONE,
-                                "generation g1@a cannot be resumed: none of the nodes holds it. It has ended some time ago, or all nodes that held it are lost: send the request again"));
-        client.expectTerminated(generation);
+    void beginsAnewWhenNobodyHoldsIt() {
+        beginsAnew(List.of(first, second));
     }
 
     @Test
-    void saysThatItIsGoneWhereThereIsNoOtherNode() {
-        ActorRef<Generation.Command> generation = resume(List.of());
+    void beginsAnewWhereThereIsNoOtherNode() {
+        beginsAnew(List.of());
+    }
 
-        assertThat(client.expectMessageClass(Generation.NotResumed.class)
-                        .failure()
-                        .reason())
-                .contains("there is no other node that could hold it");
-        client.expectTerminated(generation);
+    @Test
+    void beginsAnewWhenTheHolderIsLostMeanwhile() {
+        ActorRef<Generation.Command> generation = resume(List.of(silent.getRef()));
+        LogKeeper.Seek seek = silent.expectMessageClass(LogKeeper.Seek.class);
+        seek.replyTo().tell(new LogKeeper.Found(ID, seek.number(), OwnerTerm.first(1), 2));
+        assertThat(silent.expectMessageClass(LogKeeper.Claim.class).term()).isEqualTo(new OwnerTerm(2, 9));
+
+        time.timePasses(Duration.ofSeconds(1));
+
+        client.expectMessage(new Generation.Resumed(HERE, 0, generation));
+    }
+
+    /** With the prompt alone, as the first owner did. */
+    private void beginsAnew(List<ActorRef<LogKeeper.Command>> keepers) {
+        ActorRef<Generation.Command> generation = resume(keepers);
+
+        client.expectMessage(new Generation.Resumed(HERE, 0, generation));
+        Submission submission =
+                scheduler.expectMessageClass(Scheduler.Submit.class).submission();
+        assertThat(submission.prompt()).isEqualTo(REQUEST.prompt());
+        assertThat(submission.choices())
+                .containsExactly(new Submission.Choice(0, Ints.of()), new Submission.Choice(1, Ints.of()));
     }
 }

@@ -178,7 +178,7 @@ public final class FakeReplica {
                                     // As a real stage does: its scheduler's end is its own.
                                     context.watchWith(form.replyTo(), PipelineStage.Stop.INSTANCE);
                                 }
-                                return stage(index, command);
+                                return stage(index, command, context.getSelf());
                             },
                             (_, _) -> Behaviors.same()),
                     "stage-" + NAMES.incrementAndGet()));
@@ -203,13 +203,14 @@ public final class FakeReplica {
         return new ReplicaPlan("counting", 0, "", "exact", new Partition(parts), slots, KvType.F32, blockSize, blocks);
     }
 
-    private synchronized Behavior<PipelineStage.Command> stage(int index, PipelineStage.Command command) {
+    private synchronized Behavior<PipelineStage.Command> stage(
+            int index, PipelineStage.Command command, ActorRef<PipelineStage.Command> self) {
         switch (command) {
             case PipelineStage.Form form -> {
                 events = form.replyTo();
                 formed++;
                 if (forming) {
-                    form.replyTo().tell(new StageEvent.Formed(form.epoch(), index, peers(form.epoch(), index)));
+                    form.replyTo().tell(new StageEvent.Formed(form.epoch(), index, peers(form.epoch(), index), self));
                 }
             }
             case PipelineStage.Connect connect -> {

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Two stages of one rank each, in one epoch: what the scheduler tells them comes here, and a counting model computes it. */
 final class SimulatedEpoch {
-    static final int BLOCKS = 40;
+    static final int BLOCKS = 28;
     static final int BLOCK_SIZE = 4;
 
     final Epoch epoch;
@@ -123,7 +123,8 @@ final class SimulatedEpoch {
         }
         if (world.answers(home, rank) && world.answers(rank, home)) {
             Peer peer = new Peer(new ShardId(epoch, stage, 0), "", entrance.getRef());
-            tell(new StageEvent.Formed(epoch, stage, List.of(peer)));
+            tell(new StageEvent.Formed(
+                    epoch, stage, List.of(peer), stages.get(stage).getRef()));
         } else if (tries < 20) {
             world.after(home, 100, () -> form(stage, tries + 1));
         } else {

@@ -34,6 +34,7 @@ final class SimulatedWorld {
         final long startedAt;
         boolean alive = true;
         boolean paused;
+        boolean leaving;
         private final ArrayDeque<Runnable> held = new ArrayDeque<>();
 
         private Node(int place, long uid, long startedAt) {

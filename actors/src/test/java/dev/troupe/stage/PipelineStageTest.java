@@ -66,7 +66,7 @@ class PipelineStageTest {
     private void load() {
         peers.forEach(peer -> stage.tell(new PipelineStage.Preparing(peer)));
         peers.forEach(peer -> stage.tell(new PipelineStage.Prepared(peer)));
-        scheduler.expectMessage(new StageEvent.Formed(EPOCH, 1, peers));
+        scheduler.expectMessage(new StageEvent.Formed(EPOCH, 1, peers, stage));
     }
 
     private TensorShard.Join connect() {
@@ -99,7 +99,7 @@ class PipelineStageTest {
         stage.tell(new PipelineStage.Prepared(peers.get(1)));
         stage.tell(new PipelineStage.Prepared(peers.get(0)));
 
-        scheduler.expectMessage(new StageEvent.Formed(EPOCH, 1, peers));
+        scheduler.expectMessage(new StageEvent.Formed(EPOCH, 1, peers, stage));
     }
 
     @Test

@@ -39,10 +39,10 @@ public final class FrontEnd {
      * Go on with a request that another front end may have begun.
      *
      * @param id of its generation, as {@link TextEvent.Started} told it
-     * @param seen events that the client has
-     * @param client gets the events from that one on, or why there are none
+     * @param seen events of every choice that the client has, beside {@link TextEvent.Started}
+     * @param client gets the events that it does not have, or why there are none
      */
-    public record Resume(String id, TextRequest request, long seen, ActorRef<StreamReader.Answer> client)
+    public record Resume(String id, TextRequest request, Ints seen, ActorRef<StreamReader.Answer> client)
             implements Command {}
 
     /** What serves here? */

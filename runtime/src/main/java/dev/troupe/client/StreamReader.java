@@ -1,6 +1,7 @@
 package dev.troupe.client;
 
 import dev.troupe.serving.GenerationFailure;
+import dev.troupe.tensor.Ints;
 import java.time.Duration;
 import java.util.List;
 import java.util.function.Function;
@@ -43,6 +44,9 @@ public final class StreamReader {
     /** Events that the client has or will get, and those of them that it has taken. */
     private long seen;
 
+    /** Those of every choice, beside the first. */
+    private final int[] seenOf;
+
     private long taken;
     private int refusals;
 
@@ -52,6 +56,7 @@ public final class StreamReader {
         this.setup = setup;
         this.silence = new Silence(setup.patience(), setup.nanoTime());
         this.frontEnd = setup.frontEnds().current();
+        this.seenOf = new int[setup.request().choices()];
     }
 
     /** What a reader understands. */
@@ -160,7 +165,7 @@ public final class StreamReader {
                 .tell(
                         opens
                                 ? new FrontEnd.Open(setup.request(), now)
-                                : new FrontEnd.Resume(id, setup.request(), seen, now));
+                                : new FrontEnd.Resume(id, setup.request(), Ints.of(seenOf), now));
     }
 
     /** Hears one front end, so that what an earlier one says late is known for what it is. */
@@ -238,6 +243,7 @@ public final class StreamReader {
         if (event instanceof TextEvent.Started started) {
             id = started.id();
         }
+        TextEvent.choiceOf(event).ifPresent(choice -> seenOf[choice]++);
         seen++;
         refusals = 0;
         silence.progressed();

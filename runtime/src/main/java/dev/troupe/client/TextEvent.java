@@ -5,9 +5,19 @@ import dev.troupe.serving.FinishReason;
 import dev.troupe.tensor.Floats;
 import dev.troupe.tensor.Ints;
 import java.util.List;
+import java.util.OptionalInt;
 
 /** What a client sees of a generation, in order. A failed generation fails the stream instead. */
 public sealed interface TextEvent {
+    /** Index of the choice that it is about; empty for {@link Started}. */
+    static OptionalInt choiceOf(TextEvent event) {
+        return switch (event) {
+            case Started _ -> OptionalInt.empty();
+            case Token token -> OptionalInt.of(token.choice());
+            case Logits row -> OptionalInt.of(row.choice());
+            case Ended end -> OptionalInt.of(end.choice());
+        };
+    }
 
     /**
      * It was accepted.

@@ -14,9 +14,11 @@ import dev.troupe.tensor.Ints;
 import dev.troupe.text.Tokenizer;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Supplier;
@@ -51,20 +53,16 @@ public final class TextStream {
     private final Map<Integer, Integer> tokens = new HashMap<>();
     private final ActorRef<GenerationEvent> subscriber;
 
-    /** Events that the client had before this stream, and those that it takes. */
-    private final long seen;
+    /** Events of every choice that the client had before this stream, and that are still to be made again. */
+    private final int[] again;
 
+    /** Number of the first event that the client does not take yet. */
     private long until;
 
-    /** Events made, and those of them that have been sent. */
+    /** Events that the client had, and those made for it; and those that have been sent. */
     private long made;
 
     private long sent;
-
-    /** Entries that the log had when it was resumed, and those that have been read since. */
-    private long resumed;
-
-    private long read;
     private boolean started;
     private boolean asked;
     private StreamReader.@Nullable Answer last;
@@ -74,14 +72,13 @@ public final class TextStream {
             ActorContext<Command> context,
             Work work,
             RecipientRef<Generation.Command> generation,
-            long seen,
+            Ints seen,
             Supplier<List<String>> frontEnds,
             ActorRef<StreamReader.Answer> client) {
         this.context = context;
         this.work = work;
         this.generation = generation;
-        this.seen = seen;
-        this.sent = seen;
+        this.again = Arrays.copyOf(seen.toArray(), work.request().n());
         this.frontEnds = frontEnds;
         this.client = client;
         this.text = new EventText(work.tokenizer(), work.stop());
@@ -163,7 +160,7 @@ public final class TextStream {
             Supplier<List<String>> frontEnds,
             ActorRef<StreamReader.Answer> client) {
         return Behaviors.setup(context -> Behaviors.withTimers(timers -> {
-            TextStream stream = new TextStream(context, work, generation, 0, frontEnds, client);
+            TextStream stream = new TextStream(context, work, generation, Ints.of(), frontEnds, client);
             stream.open(timers);
             generation.tell(new Generation.Start(
                     work.request(), context.messageAdapter(Generation.Started.class, GenerationStarted::new)));
@@ -176,20 +173,25 @@ public final class TextStream {
      *
      * @param generation goes on with it
      * @param original its id when it began
-     * @param seen events that the client has
+     * @param seen events of every choice that the client has, beside the first of all
      */
     static Behavior<Command> resume(
             Work work,
             RecipientRef<Generation.Command> generation,
             GenerationId original,
-            long seen,
+            Ints seen,
             Supplier<List<String>> frontEnds,
             ActorRef<StreamReader.Answer> client) {
         return Behaviors.setup(context -> Behaviors.withTimers(timers -> {
             TextStream stream = new TextStream(context, work, generation, seen, frontEnds, client);
+            // The client has the first event, which is no part of the log.
+            stream.made = 1 + seen.stream().asLongStream().sum();
+            stream.sent = stream.made;
             stream.open(timers);
             generation.tell(new Generation.Resume(
-                    original, context.messageAdapter(Generation.Resumption.class, GenerationResumed::new)));
+                    original,
+                    work.request(),
+                    context.messageAdapter(Generation.Resumption.class, GenerationResumed::new)));
             return Behaviors.receiveMessage(stream::on);
         }));
     }
@@ -234,14 +236,8 @@ public final class TextStream {
                     subscribe();
                 }
             }
-            case GenerationResumed(Generation.Resumed answer) -> {
+            case GenerationResumed(Generation.Resumed _) -> {
                 if (!started && last == null) {
-                    resumed = answer.entries();
-                    // The client has the first event, which is no part of the log.
-                    made++;
-                    if (resumed == 0 && lacksWhatTheClientHas()) {
-                        return end(lacking());
-                    }
                     subscribe();
                 }
             }
@@ -273,13 +269,7 @@ public final class TextStream {
     private Behavior<Command> onGeneration(GenerationEvent event) {
         switch (event) {
             case GenerationEvent.Entries entries -> {
-                for (LogEntry entry : entries.entries()) {
-                    onEntry(entry);
-                    read++;
-                    if (read == resumed && lacksWhatTheClientHas()) {
-                        return end(lacking());
-                    }
-                }
+                entries.entries().forEach(this::onEntry);
             }
             case GenerationEvent.Ended ended -> {
                 last = new StreamReader.Completed(made);
@@ -300,26 +290,18 @@ public final class TextStream {
         return send();
     }
 
-    /** The order of one choice's events is that of its tokens; those of several choices mix as their steps ended. */
-    private boolean lacksWhatTheClientHas() {
-        return made < seen && work.request().n() > 1;
-    }
-
-    private GenerationFailure lacking() {
-        return new GenerationFailure(
-                GenerationFailure.Kind.GONE,
-                "the copy of the log has %d entries, which make %d events, and the client has %d; with several choices their order cannot be made again: send the request again"
-                        .formatted(resumed, made, seen));
-    }
-
     private static boolean isElsewhere(GenerationFailure failure) {
         return failure.kind() == GenerationFailure.Kind.SUPERSEDED || failure.kind() == GenerationFailure.Kind.GONE;
     }
 
+    /** The events of one choice come in the order of its tokens; those of several mix as their steps ended. */
     private void make(TextEvent event) {
-        if (made >= seen) {
-            buffer.add(new StreamReader.Event(made, event));
+        OptionalInt choice = TextEvent.choiceOf(event);
+        if (choice.isPresent() && again[choice.getAsInt()] > 0) {
+            again[choice.getAsInt()]--;
+            return;
         }
+        buffer.add(new StreamReader.Event(made, event));
         made++;
     }
 

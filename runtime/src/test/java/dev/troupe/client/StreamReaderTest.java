@@ -86,7 +86,7 @@ class StreamReaderTest {
     private FrontEnd.Resume resumed() {
         FrontEnd.Resume resume = second.expectMessageClass(FrontEnd.Resume.class);
         assertThat(resume.id()).isEqualTo("g@a");
-        assertThat(resume.seen()).isEqualTo(2);
+        assertThat(resume.seen()).isEqualTo(Ints.of(1));
         assertThat(resume.request()).isEqualTo(REQUEST);
         resume.client().tell(new StreamReader.Opened(secondStream.getRef()));
         secondStream.expectMessage(new TextStream.Demand(StreamReader.CREDIT + 2));
