@@ -304,7 +304,7 @@ final class SimulatedClient {
 
     private void refused(GenerationFailure why) {
         refusals++;
-        if (original == null || refusals > MOST_REFUSALS) {
+        if (refusals > MOST_REFUSALS) {
             over(why);
             return;
         }

@@ -289,7 +289,7 @@ public final class StreamReader {
         boolean elsewhere =
                 failure.kind() == GenerationFailure.Kind.GONE || failure.kind() == GenerationFailure.Kind.SUPERSEDED;
         refusals++;
-        if (id.isEmpty() || !elsewhere || refusals > 2 * setup.frontEnds().count()) {
+        if (!elsewhere || refusals > 2 * setup.frontEnds().count()) {
             return fail(failure);
         }
         frontEnd = setup.frontEnds().after(frontEnd);

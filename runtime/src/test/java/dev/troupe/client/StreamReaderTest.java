@@ -183,6 +183,20 @@ class StreamReaderTest {
     }
 
     @Test
+    void opensElsewhereWhenItsFrontEndLeavesBeforeAnythingHasBegun() {
+        ActorRef<StreamReader.Answer> client =
+                first.expectMessageClass(FrontEnd.Open.class).client();
+
+        client.tell(new StreamReader.Failed(
+                new GenerationFailure(GenerationFailure.Kind.SUPERSEDED, "its node leaves the cluster")));
+        // Until the reader rests, time must not pass.
+        kit.createTestProbe().expectNoMessage(Duration.ofMillis(50));
+        time.timePasses(Silence.REST);
+
+        second.expectMessageClass(FrontEnd.Open.class);
+    }
+
+    @Test
     void failsWhenNoFrontEndAnswersAtAll() {
         opened();
         for (int i = 0; i < 12; i++) {
