@@ -6,6 +6,7 @@ import dev.troupe.generation.GenerationRequest;
 import dev.troupe.generation.LogEntry;
 import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.tensor.Ints;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -72,6 +73,7 @@ final class SimulatedClient {
                 .n(1 + world.random.nextInt(2))
                 .maxTokens(1 + world.random.nextInt(60))
                 .sampling(SamplingParameters.greedy())
+                .linger(Duration.ofSeconds(30))
                 .build();
         for (int choice = 0; choice < request.n(); choice++) {
             Submission submission = new Submission(
@@ -249,6 +251,7 @@ final class SimulatedClient {
                     return;
                 }
                 ended = true;
+                cancelAtFront();
                 FailOverSimulation.require(
                         seen.equals(expected), "%s ended with %s, expected %s".formatted(value, seen, expected));
             }
@@ -271,6 +274,9 @@ final class SimulatedClient {
 
     private void read(LogEntry entry) {
         read++;
+        if (entry instanceof LogEntry.Finished finished && finished.reason() == FinishReason.ERROR) {
+            return; // why follows
+        }
         List<LogEntry> known = entries.get(entry.choice());
         int place = readOf[entry.choice()]++;
         if (place < known.size()) {
