@@ -1,5 +1,5 @@
 # Starts and ends a cluster of processes on this machine, for the scripts beside this file; they read it with ".".
-# Every node runs under a loop that starts it again when it ends, as a service manager would.
+# Every node runs under a loop that starts it again when it ends, as a service manager would. Ctrl-C ends everything.
 #
 #   NODES   how many, 3 by default: 127.0.0.1 to 127.0.0.NODES (on macOS these need aliases of lo0 first)
 #   PORT    of Artery, 25720 by default; the tensor lane takes the next one
@@ -14,7 +14,7 @@ say() {
   printf '%s\n' "$*"
 }
 
-node_configuration() { # number
+node_configuration() ( # number; a shell of its own, for its n
   seeds=
   n=1
   while [ "$n" -le "$NODES" ]; do
@@ -33,39 +33,45 @@ troupe {
   chaos { enabled = on, unit-delay = 1ms }
 }
 CONF
-}
+)
 
-# Starts node $1 again and again until the folder is gone. The node is told to end by its process id.
+# Starts node $1 again and again until this shell of its own is told to end; then tells the node.
 supervise() {
-  while [ -d "$folder" ]; do
+  node=
+  ended=
+  trap 'ended=yes; end_node' TERM
+  while [ -z "$ended" ]; do
     "$troupe" node --config "$folder/node-$1.conf" >>"$folder/node-$1.log" 2>&1 </dev/null &
     node=$!
     printf '%s\n' "$node" >"$folder/node-$1.pid"
+    [ -z "$ended" ] || end_node
     wait "$node" && status=0 || status=$?
-    [ -d "$folder" ] || return 0
+    [ -z "$ended" ] || break
     say "$(date +%T) node $1 ended with $status" >>"$folder/supervisor.log"
     sleep 1
   done
+  wait || :
 }
 
+end_node() {
+  [ -n "$node" ] || return 0
+  kill -CONT "$node" 2>/dev/null || :
+  kill "$node" 2>/dev/null || :
+}
+
+supervisors=
 end_cluster() {
-  trap - EXIT INT TERM
-  n=1
-  pids=
-  while [ "$n" -le "$NODES" ]; do
-    pids="$pids $(cat "$folder/node-$n.pid" 2>/dev/null || :)"
-    n=$((n + 1))
+  trap - EXIT
+  trap '' INT TERM # what follows takes a few seconds and leaves nothing behind
+  for supervisor in $supervisors; do
+    kill "$supervisor" 2>/dev/null || :
   done
+  wait || :
   rm -rf "$folder"
-  for pid in $pids; do
-    kill -CONT "$pid" 2>/dev/null || :
-    kill "$pid" 2>/dev/null || :
-  done
-  wait
 }
 
 start_cluster() {
-  "$troupe" --version >/dev/null || exit 1 # builds what is missing, once
+  "$troupe" --version >/dev/null 2>&1 || "$troupe" --version || exit 1 # builds what is missing, once
   trap end_cluster EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
@@ -73,6 +79,7 @@ start_cluster() {
   while [ "$n" -le "$NODES" ]; do
     node_configuration "$n" >"$folder/node-$n.conf"
     supervise "$n" &
+    supervisors="$supervisors $!"
     n=$((n + 1))
   done
   say "starting $NODES nodes on 127.0.0.1 to 127.0.0.$NODES, port $PORT ..."
@@ -90,6 +97,7 @@ await_cluster() {
       if [ "$tries" -ge 30 ]; then
         say "node $n does not serve:"
         cat "$folder/last-error"
+        tail -n 20 "$folder/node-$n.log"
         exit 1
       fi
       sleep 1

@@ -14,6 +14,7 @@ import dev.troupe.cluster.slot.EntityKind;
 import dev.troupe.cluster.slot.SlotHomes;
 import dev.troupe.cluster.slot.SlotResolver;
 import dev.troupe.cluster.slot.SlotSharding;
+import dev.troupe.cluster.watch.IslandWatch;
 import dev.troupe.cluster.watch.NodeWatch;
 import dev.troupe.cluster.watch.Suspects;
 import dev.troupe.serving.Placement;
@@ -113,6 +114,7 @@ public final class ClusterNode {
                         other -> NodeGuardian.at(system, other.address(system)))),
                 "troupe-acquaintance",
                 Props.empty());
+        IslandWatch.start(system, node.self, node.homes);
         return new Started(
                 node, guardian, node.sharding.resolve(info -> acquaintance.tell(new Acquaintance.Meet(info))));
     }
@@ -202,13 +204,18 @@ public final class ClusterNode {
         return !roster.residents().isEmpty();
     }
 
-    /** Lanes of the other members that are not lost. */
-    public List<String> otherLanes() {
+    /** Members that have described themselves and are not lost, ascending. */
+    public List<NodeInfo> present() {
         Set<Incarnation> lost = suspects.lost();
         return homes.now().nodes().stream()
-                .filter(node -> !node.node().equals(self)
-                        && !lost.contains(node.node())
-                        && !node.lane().isEmpty())
+                .filter(node -> !lost.contains(node.node()))
+                .toList();
+    }
+
+    /** Lanes of the other members that are not lost. */
+    public List<String> otherLanes() {
+        return present().stream()
+                .filter(node -> !node.node().equals(self) && !node.lane().isEmpty())
                 .map(NodeInfo::lane)
                 .toList();
     }

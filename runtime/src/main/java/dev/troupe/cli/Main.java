@@ -30,7 +30,8 @@ import picocli.CommandLine.Spec;
             BenchCommand.class,
             BenchExchangeCommand.class,
             CertsCommand.class,
-            ChaosCommand.class
+            ChaosCommand.class,
+            ProxyCommand.class
         },
         footerHeading = "%nExamples:%n",
         footer = {

@@ -1,5 +1,6 @@
 package dev.troupe.cli;
 
+import dev.troupe.cluster.watch.IslandWatch;
 import dev.troupe.config.NodeConfig;
 import dev.troupe.node.TroupeNode;
 import java.io.IOException;
@@ -66,6 +67,10 @@ final class NodeCommand implements Callable<Integer> {
                 out.printf("cluster complete: %d nodes%n", snapshot.nodes().size());
                 out.flush();
             });
+            node.onSurvival(survival -> {
+                survival.sentences().forEach(out::println);
+                out.flush();
+            });
             node.system().getWhenTerminated().toCompletableFuture().get();
             requireAsked(
                     node.incarnation(), CoordinatedShutdown.get(node.system()).getShutdownReason());
@@ -75,12 +80,16 @@ final class NodeCommand implements Callable<Integer> {
 
     /** A node that ends because it was told to has done its work; one that the cluster put out has not. */
     static void requireAsked(String node, Optional<CoordinatedShutdown.Reason> reason) throws IOException {
-        boolean asked = reason.stream()
-                .noneMatch(
-                        Set.of(
-                                CoordinatedShutdown.clusterDowningReason(),
-                                CoordinatedShutdown.clusterJoinUnsuccessfulReason())::contains);
-        if (!asked) {
+        if (reason.isEmpty()) {
+            return;
+        }
+        if (reason.get() == IslandWatch.Reason.ISLAND) {
+            throw new IOException(
+                    "node %s was in a cluster of its own beside the one of other seed nodes, which had not answered it in time; start it again, and it joins them"
+                            .formatted(node));
+        }
+        if (Set.of(CoordinatedShutdown.clusterDowningReason(), CoordinatedShutdown.clusterJoinUnsuccessfulReason())
+                .contains(reason.get())) {
             throw new IOException(
                     "node %s was put out of the cluster or never let in (%s): the others could not reach it, or it could not reach most of them; see what they logged, mend the network and start it again"
                             .formatted(

@@ -101,10 +101,19 @@ final class NodeConfigReader {
     private static ClusterConfig cluster(Section section) {
         List<SeedNode> seeds =
                 section.texts("seed-nodes").stream().map(SeedNode::parse).toList();
+        int nodes = section.integerOrAuto("nodes").orElse(Math.max(1, seeds.size()));
+        ClusterConfig.Timing timing = section.constant("timing", ClusterConfig.Timing.class);
         return new ClusterConfig(
                 seeds,
-                section.integerOrAuto("nodes").orElse(Math.max(1, seeds.size())),
-                section.constant("timing", ClusterConfig.Timing.class));
+                nodes,
+                timing,
+                ClusterConfig.quorum(
+                        section.constant("strategy", ClusterConfig.Strategy.class),
+                        section.integerOrAuto("voters"),
+                        nodes),
+                section.isAuto("stable-after")
+                        ? ClusterConfig.stableAfter(timing, nodes)
+                        : section.duration("stable-after"));
     }
 
     private static ReplicaConfig replica(Map<String, String> models, Section section) {
@@ -180,6 +189,7 @@ final class NodeConfigReader {
         return new WireConfig(
                 section.constant("tensors", WireConfig.Road.class),
                 section.integer("lane-port"),
+                section.integerOrAuto("bind-lane-port").orElse(section.integer("lane-port")),
                 section.intBytes("frame-bytes"),
                 section.bytes("queue-bytes"),
                 section.bytes("early-bytes"),

@@ -11,7 +11,7 @@ import java.util.Map;
 
 /**
  * What a node's actor system is configured with: what follows from Troupe's own keys, then what the user says about
- * Pekko, then Troupe's choices for its timing, then everybody's reference files.
+ * Pekko, then Troupe's choices for its cluster, then everybody's reference files.
  */
 final class PekkoSettings {
     private static final String FOLDER = "dev/troupe/config/";
@@ -35,6 +35,7 @@ final class PekkoSettings {
                     entry.getKey(), ConfigValueFactory.fromAnyRef(entry.getValue(), "Troupe's own keys"));
         }
         return chosen.withFallback(pekko)
+                .withFallback(resolver(cluster))
                 .withFallback(resource(
                         "timing-%s.conf".formatted(cluster.timing().name().toLowerCase(Locale.ROOT))))
                 .withFallback(resource("pekko.conf"))
@@ -54,6 +55,23 @@ final class PekkoSettings {
         keys.put("pekko.cluster.seed-nodes", seeds(node, cluster));
         keys.put("pekko.coordinated-shutdown.exit-jvm", node.exitJvm());
         return keys;
+    }
+
+    /** Who stays when nodes cannot reach each other, and after how long: as the user may override it. */
+    private static Config resolver(ClusterConfig cluster) {
+        Map<String, Object> keys = new LinkedHashMap<>();
+        if (cluster.quorum().isPresent()) {
+            keys.put("active-strategy", "static-quorum");
+            keys.put("static-quorum.quorum-size", cluster.quorum().getAsInt());
+        } else {
+            keys.put("active-strategy", "keep-majority");
+        }
+        keys.put("stable-after", cluster.stableAfter());
+        // Shorter turns a busy machine into an outage: all nodes down themselves.
+        keys.put(
+                "down-all-when-unstable",
+                cluster.timing() == ClusterConfig.Timing.SHARED ? cluster.stableAfter() : "on");
+        return ConfigFactory.parseMap(keys, "troupe.cluster").atPath("pekko.cluster.split-brain-resolver");
     }
 
     /** A node without seeds is its own, unless it does not know its port yet: then it must join itself. */

@@ -9,7 +9,8 @@ import java.util.Optional;
  * The roads between nodes ({@code troupe.wire}).
  *
  * @param tensors which road floats ride
- * @param lanePort where the lane listens; 0 takes a free port
+ * @param lanePort of the lane as others reach it; 0 is the port that was bound
+ * @param bindLanePort where the lane listens; 0 takes a free port
  * @param frameBytes most bytes of a frame
  * @param queueBytes most bytes that wait for one connection
  * @param earlyBytes most bytes kept for shards that are not here yet
@@ -19,6 +20,7 @@ import java.util.Optional;
 public record WireConfig(
         Road tensors,
         int lanePort,
+        int bindLanePort,
         int frameBytes,
         long queueBytes,
         long earlyBytes,
@@ -51,6 +53,7 @@ public record WireConfig(
 
     public WireConfig {
         Check.port("wire.lane-port", lanePort);
+        Check.port("wire.bind-lane-port", bindLanePort);
         Check.holds(
                 frameBytes >= LEAST_FRAME && frameBytes <= MOST_FRAME,
                 "wire.frame-bytes",

@@ -57,7 +57,7 @@ public final class NodeRoads implements AutoCloseable {
         WireConfig wire = config.wire();
         return new LaneSettings(
                 config.node().bindHost(),
-                wire.lanePort(),
+                wire.bindLanePort(),
                 config.node().host(),
                 wire.lanePort(),
                 incarnation,

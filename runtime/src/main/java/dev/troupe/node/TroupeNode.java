@@ -23,6 +23,8 @@ import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kernel.NumericsId;
 import dev.troupe.model.Partition;
 import dev.troupe.plan.DeviceProfile;
+import dev.troupe.plan.SplitPlanner;
+import dev.troupe.plan.Survival;
 import dev.troupe.serving.GenerationId;
 import dev.troupe.serving.Router;
 import dev.troupe.serving.Scheduler;
@@ -36,10 +38,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import org.apache.pekko.Done;
-import org.apache.pekko.actor.Cancellable;
+import java.util.function.Consumer;
 import org.apache.pekko.actor.CoordinatedShutdown;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Props;
@@ -59,8 +59,6 @@ public final class TroupeNode implements AutoCloseable {
     /** Long enough to be for ever, short enough for the scheduler of the actor system. */
     private static final Duration COMPLETE_WITHIN = Duration.ofDays(100);
 
-    private static final Duration HAND_OVER_WITHIN = Duration.ofSeconds(5);
-    private static final Duration LOOK_EVERY = Duration.ofMillis(50);
     private static final Duration CONNECT_EVERY = Duration.ofSeconds(1);
 
     private final ActorSystem<Void> system;
@@ -101,7 +99,10 @@ public final class TroupeNode implements AutoCloseable {
                         () -> roads.connect(started.node().otherLanes()),
                         system.executionContext());
         CoordinatedShutdown.get(system)
-                .addTask(CoordinatedShutdown.PhaseBeforeServiceUnbind(), "troupe-hand-over", this::handOver);
+                .addTask(
+                        CoordinatedShutdown.PhaseBeforeServiceUnbind(),
+                        "troupe-hand-over",
+                        () -> HandOver.of(system, started.node()));
         LogKeeper.start(system, config.generation().resumeWithin());
         chaos.start(system, started.node(), roads);
         if (started.node().roles().contains(NodeRole.FRONTEND)) {
@@ -139,11 +140,28 @@ public final class TroupeNode implements AutoCloseable {
         }
     }
 
-    private NodeProfile profile() {
-        Partition partition = Partition.even(
+    /** Tells {@code listener} what the cluster outlives when it is complete, and again whenever that changes. */
+    public void onSurvival(Consumer<Survival> listener) {
+        SplitPlanner planner = new SplitPlanner(
+                store.config(model),
+                config.replica().pipelineParallel(),
+                config.replica().tensorParallel(),
+                null,
+                store.footprint(model, config.kv(), store.kvBlocks(model, evenSplit(), config.kv())));
+        whenComplete()
+                .thenRun(() -> SurvivalWatch.start(
+                        system, started.node(), config.cluster().quorum(), planner, listener));
+    }
+
+    private Partition evenSplit() {
+        return Partition.even(
                 store.config(model),
                 config.replica().pipelineParallel(),
                 config.replica().tensorParallel());
+    }
+
+    private NodeProfile profile() {
+        Partition partition = evenSplit();
         List<ModelSpec> models = config.models().keySet().stream()
                 .map(id -> new ModelSpec(
                         store.card(id),
@@ -160,28 +178,6 @@ public final class TroupeNode implements AutoCloseable {
                         "cpu0", config.device().threads(), config.device().memoryBytes()))
                 : List.of();
         return new NodeProfile(devices, roads.address(), numerics, models, PlacementTimes.DEFAULT);
-    }
-
-    /** The first thing that happens when the node is told to end: others take over what it does, while it still does it. */
-    private CompletionStage<Done> handOver() {
-        ClusterNode node = started.node();
-        if (node.live(NodeRole.CONTROL).stream().allMatch(slot -> slot.node().equals(node.self()))) {
-            return CompletableFuture.completedFuture(Done.getInstance()); // there is nobody
-        }
-        node.announceLeave(system);
-        CompletableFuture<Done> handedOver = new CompletableFuture<>();
-        long end = System.nanoTime() + HAND_OVER_WITHIN.toNanos();
-        Cancellable looking = system.scheduler()
-                .scheduleWithFixedDelay(
-                        LOOK_EVERY,
-                        LOOK_EVERY,
-                        () -> {
-                            if (!node.hosts() || System.nanoTime() - end > 0) {
-                                handedOver.complete(Done.getInstance());
-                            }
-                        },
-                        system.executionContext());
-        return handedOver.whenComplete((_, _) -> looking.cancel());
     }
 
     private List<EntityKind<?>> kinds(ClusterNode node) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.troupe.cluster.watch.IslandWatch;
 import dev.troupe.node.Installation;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -66,6 +67,9 @@ class CommandLineTest {
                 .isInstanceOf(IOException.class)
                 .hasMessageStartingWith(
                         "node 127.0.0.1:1#a was put out of the cluster or never let in (ClusterDowningReason): ");
+        assertThatThrownBy(() -> NodeCommand.requireAsked("127.0.0.1:1#a", Optional.of(IslandWatch.Reason.ISLAND)))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("in a cluster of its own", "start it again");
     }
 
     @Test

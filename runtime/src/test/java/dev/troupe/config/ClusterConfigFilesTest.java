@@ -7,6 +7,7 @@ import dev.troupe.cluster.identity.NodeRole;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -65,6 +66,31 @@ class ClusterConfigFilesTest {
         assertThat(config.node().host()).isEqualTo("10.0.0.1");
         assertThat(config.wire().tls().orElseThrow().key()).isEqualTo(Path.of("certs", "10.0.0.1-key.pem"));
         assertThat(config.cluster().nodes()).isEqualTo(3);
+    }
+
+    @Test
+    void letFiveVotersLoseTwo() {
+        NodeConfig config = NodeConfig.load(folder().resolve("five.conf"));
+
+        assertThat(config.cluster().nodes()).isEqualTo(5);
+        assertThat(config.cluster().quorum()).hasValue(3);
+        assertThat(config.cluster().stableAfter()).isEqualTo(Duration.ofSeconds(10));
+    }
+
+    @Test
+    void letNodesThatOnlyComputeComeAndGo() {
+        NodeConfig voter = NodeConfig.load(folder().resolve("many.conf"));
+        NodeConfig other = NodeConfig.load(folder().resolve("many-compute.conf"));
+
+        assertThat(voter.node().roles()).containsExactly(NodeRole.CONTROL, NodeRole.FRONTEND);
+        assertThat(other.node().roles()).containsExactly(NodeRole.COMPUTE);
+        assertThat(other.cluster()).isEqualTo(voter.cluster());
+        assertThat(other.replica()).isEqualTo(voter.replica());
+        assertThat(other.cluster().seedNodes())
+                .hasSize(5)
+                .doesNotContain(new SeedNode(other.node().host(), 25520));
+        assertThat(other.cluster().quorum()).isEmpty();
+        assertThat(other.cluster().stableAfter()).isEqualTo(Duration.ofSeconds(20));
     }
 
     /** Tests run in their module's directory. */

@@ -63,6 +63,53 @@ class PekkoSettingsTest {
     }
 
     @Test
+    void letTheMajorityOfTheVotersGoOnUnlessTheirNumberIsFixedAndLarge() {
+        Config three = of("troupe.cluster { nodes = 3, voters = 3 }");
+        Config five = of("troupe.cluster { nodes = 5, voters = 5 }");
+        Config elastic = of("troupe.cluster { nodes = 5, voters = 5, strategy = majority }");
+        Config wanted = of("troupe.cluster { nodes = 3, voters = 3, strategy = quorum }");
+
+        String strategy = "pekko.cluster.split-brain-resolver.active-strategy";
+        String size = "pekko.cluster.split-brain-resolver.static-quorum.quorum-size";
+        assertThat(of("").getString(strategy)).isEqualTo("keep-majority");
+        assertThat(three.getString(strategy)).isEqualTo("keep-majority");
+        assertThat(elastic.getString(strategy)).isEqualTo("keep-majority");
+        assertThat(five.getString(strategy)).isEqualTo("static-quorum");
+        assertThat(five.getInt(size)).isEqualTo(3);
+        assertThat(five.getString("pekko.cluster.split-brain-resolver.static-quorum.role"))
+                .isEqualTo("control");
+        assertThat(wanted.getInt(size)).isEqualTo(2);
+    }
+
+    @Test
+    void waitLongerWhereGossipHasMoreToTell() {
+        String key = "pekko.cluster.split-brain-resolver.stable-after";
+        for (Map.Entry<Integer, Integer> seconds :
+                Map.of(5, 7, 6, 10, 11, 20, 101, 30).entrySet()) {
+            Config lan = of("troupe.cluster { timing = lan, nodes = %d }".formatted(seconds.getKey()));
+            assertThat(lan.getDuration(key)).isEqualTo(Duration.ofSeconds(seconds.getValue()));
+        }
+
+        Config chosen = of("troupe.cluster.stable-after = 12s");
+        assertThat(chosen.getDuration(key)).isEqualTo(Duration.ofSeconds(12));
+        assertThat(chosen.getDuration("pekko.cluster.split-brain-resolver.down-all-when-unstable"))
+                .isEqualTo(Duration.ofSeconds(12));
+        assertThat(of("pekko.cluster.split-brain-resolver.stable-after = 9s").getDuration(key))
+                .as("what the user says about Pekko")
+                .isEqualTo(Duration.ofSeconds(9));
+    }
+
+    @Test
+    void refuseAQuorumOfNobodyKnowsHowMany() {
+        assertThatThrownBy(() -> of("troupe.cluster.strategy = quorum"))
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageContaining("troupe.cluster.voters = auto, expected how many nodes have role control");
+        assertThatThrownBy(() -> of("troupe.cluster { nodes = 3, voters = 5 }"))
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageContaining("troupe.cluster.voters = 5, expected 1 to 3");
+    }
+
+    @Test
     void giveWayToWhatTheUserSaysAboutPekko() {
         assertThat(of("pekko.cluster.down-removal-margin = 5s").getDuration("pekko.cluster.down-removal-margin"))
                 .isEqualTo(Duration.ofSeconds(5));
@@ -111,6 +158,24 @@ class PekkoSettingsTest {
             assertThat(resolver.DowningStableAfter().toMillis()).isEqualTo(10_000);
             assertThat(resolver.DownAllWhenUnstable().toMillis()).isEqualTo(10_000);
             assertThat(resolver.keepMajorityRole()).isEqualTo(scala.Option.apply("control"));
+        } finally {
+            system.terminate();
+        }
+    }
+
+    @Test
+    void startAnActorSystemWithAQuorum() {
+        ActorSystem<Void> system = ActorSystem.create(
+                Behaviors.empty(),
+                NodeConfig.SYSTEM,
+                of("troupe { node { port = 0, roles = [control] }, cluster { nodes = 5, voters = 5 } }"));
+        try {
+            SplitBrainResolverSettings resolver =
+                    new SplitBrainResolverSettings(system.settings().config());
+
+            assertThat(resolver.DowningStrategy()).isEqualTo("static-quorum");
+            assertThat(resolver.staticQuorumSettings().size()).isEqualTo(3);
+            assertThat(resolver.staticQuorumSettings().role()).isEqualTo(scala.Option.apply("control"));
         } finally {
             system.terminate();
         }
