@@ -13,4 +13,4 @@ for role in stage-0/rank-0 stage-0/rank-1 stage-1/rank-0 stage-1/rank-1 schedule
   chaos "$NODES" kill --role "$role" --at token=40
   await_cluster
 done
-verdict
+verdict each

@@ -22,12 +22,16 @@ import picocli.CommandLine.Spec;
         name = "node",
         description = {
             "Runs one node of a cluster until it is told to leave (Ctrl-C or SIGTERM).",
-            "Prints its address, roles and device, and when the cluster is complete."
+            "Prints its address, roles and device, when the cluster is complete, and what it outlives."
         },
         mixinStandardHelpOptions = true,
         footerHeading = "%nExamples:%n",
         footer = {
             "  troupe node --config cluster-config/seed-1.conf",
+            "",
+            "Exit codes: 1 put out of the cluster or never let in (start it again), or it cannot start (one sentence on standard",
+            "error says why); 2 wrong usage; 130 or 143 told to leave by Ctrl-C or SIGTERM; 137 killed; 255 as the first, where",
+            "troupe.node.exit-jvm is on. A unit for systemd is in docs/operations.md.",
             "",
             "Every key and its default: runtime/src/main/resources/reference.conf"
         })
