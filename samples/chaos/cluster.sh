@@ -3,10 +3,11 @@
 #
 #   NODES     how many, 3 by default: 127.0.0.1 to 127.0.0.NODES (on macOS these need aliases of lo0 first)
 #   PORT      of Artery, 25720 by default; the tensor lane takes the next one
+#   TROUPE    the command to use; the launcher two folders up by default
 #   PROXIED   number of a node that binds ten ports higher, behind proxies that the script starts with "proxy"; none by default
 
 here=$(CDPATH='' cd -- "$(dirname "$0")" && pwd)
-troupe=$here/../../troupe
+troupe=${TROUPE:-$here/../../troupe}
 NODES=${NODES:-3}
 PORT=${PORT:-25720}
 PROXIED=${PROXIED:-0}
@@ -16,12 +17,12 @@ folder=$(mktemp -d)
 net=127.0.0
 more_configuration=
 client_options=
-at_node() { # number, command
+exec_at_node() { # number, command; what replaces the shell can be told to end by its process id
   shift
-  "$@"
+  exec "$@"
 }
-at_client() {
-  "$@"
+exec_at_client() {
+  exec "$@"
 }
 clean_up() {
   :
@@ -61,7 +62,7 @@ supervise() {
   ended=
   trap 'ended=yes; end_node' TERM
   while [ -z "$ended" ]; do
-    at_node "$1" "$troupe" node --config "$folder/node-$1.conf" >>"$folder/node-$1.log" 2>&1 </dev/null &
+    exec_at_node "$1" "$troupe" node --config "$folder/node-$1.conf" >>"$folder/node-$1.log" 2>&1 </dev/null &
     node=$!
     printf '%s\n' "$node" >"$folder/node-$1.pid"
     [ -z "$ended" ] || end_node
@@ -89,14 +90,15 @@ proxy() {
 }
 
 supervisors=
+telling=
 end_cluster() {
   trap - EXIT
   trap '' INT TERM # what follows takes a few seconds and leaves nothing behind
-  for process in $supervisors; do
+  for process in $telling $supervisors; do
     kill "$process" 2>/dev/null || :
   done
   for process in $supervisors; do
-    wait "$process" || :
+    wait "$process" 2>/dev/null || :
   done
   for process in $proxies; do
     kill "$process" 2>/dev/null || :
@@ -125,12 +127,12 @@ start_cluster() {
   await_cluster
 }
 
-# Tells a story through node $1; what follows are further options of "troupe generate".
-tell() {
+# Tells a story through node $1; what follows are further options of "troupe generate". Replaces the shell.
+exec_tell() {
   through=$1
   shift
   # shellcheck disable=SC2086 # several options
-  at_client "$troupe" generate --model tales --connect "$net.$through:$PORT" $client_options "$@"
+  exec_at_client "$troupe" generate --model tales --connect "$net.$through:$PORT" $client_options "$@"
 }
 
 # The hash of the story that everybody tells: the same tokens from the same logits.
@@ -144,7 +146,7 @@ await_cluster() {
   n=1
   while [ "$n" -le "$NODES" ]; do
     tries=0
-    until tell "$n" --prompt "Hello" --max-new-tokens 1 >/dev/null 2>"$folder/last-error"; do
+    until (exec_tell "$n" --prompt "Hello" --max-new-tokens 1) >/dev/null 2>"$folder/last-error"; do
       tries=$((tries + 1))
       if [ "$tries" -ge 30 ]; then
         say "node $n does not serve:"

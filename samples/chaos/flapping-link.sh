@@ -33,7 +33,7 @@ end=$(($(date +%s) + seconds))
 while [ "$(date +%s)" -lt "$end" ]; do
   before=$(faults lane)
   runs=$((runs + 1))
-  if tell 1 --prompt "Once upon a time" --max-new-tokens 150 --ignore-eos --verify "$undisturbed" \
+  if (exec_tell 1 --prompt "Once upon a time" --max-new-tokens 150 --ignore-eos --verify "$undisturbed") \
     >/dev/null 2>"$folder/last-error"; then
     say "the same story, with $(($(faults lane) - before)) faults of the lane's link meanwhile"
   else

@@ -36,13 +36,13 @@ seed=${SEED:-7}
 net=10.77.0
 client_options="--tls-dir $folder/certs --client-host 10.77.0.9"
 more_configuration="troupe.wire.tls { enabled = on, directory = \"$folder/certs\" }"
-at_node() {
+exec_at_node() {
   number=$1
   shift
-  ip netns exec "$prefix-$number" "$@"
+  exec ip netns exec "$prefix-$number" "$@"
 }
-at_client() {
-  ip netns exec "$prefix-9" "$@"
+exec_at_client() {
+  exec ip netns exec "$prefix-9" "$@"
 }
 clean_up() {
   for place in 0 1 2 3 9; do
@@ -67,12 +67,12 @@ make_network() {
 
 # Drops at node $1 what comes from node $2 and counts it.
 drop_from() {
-  at_node "$1" iptables -w -A INPUT -i eth0 -s "10.77.0.$2" -j DROP
+  (exec_at_node "$1" iptables -w -A INPUT -i eth0 -s "10.77.0.$2" -j DROP)
 }
 
 cut_off() { # node
-  at_node "$1" iptables -w -A INPUT -i eth0 -j DROP
-  at_node "$1" iptables -w -A OUTPUT -o eth0 -j DROP
+  (exec_at_node "$1" iptables -w -A INPUT -i eth0 -j DROP)
+  (exec_at_node "$1" iptables -w -A OUTPUT -o eth0 -j DROP)
 }
 
 # Adds what was dropped at all nodes to "dropped"; it passes again.
@@ -80,9 +80,9 @@ dropped=0
 heal() {
   for place in 1 2 3; do
     for chain in INPUT OUTPUT; do
-      packets=$(at_node "$place" iptables -w -nvxL "$chain" | awk '$3 == "DROP" { sum += $1 } END { print sum + 0 }')
+      packets=$(exec_at_node "$place" iptables -w -nvxL "$chain" | awk '$3 == "DROP" { sum += $1 } END { print sum + 0 }')
       dropped=$((dropped + packets))
-      at_node "$place" iptables -w -F "$chain"
+      (exec_at_node "$place" iptables -w -F "$chain")
     done
   done
 }
@@ -161,7 +161,7 @@ experiment() {
   ended=$(wc -l <"$folder/supervisor.log")
   : >"$folder/story"
   begun=$(date +%s)
-  tell 1 --prompt "Once upon a time" --max-new-tokens 150 --ignore-eos --verify "$undisturbed" \
+  exec_tell 1 --prompt "Once upon a time" --max-new-tokens 150 --ignore-eos --verify "$undisturbed" \
     >"$folder/story" 2>"$folder/last-error" &
   telling=$!
   until [ "$(wc -c <"$folder/story")" -ge 60 ] || ! kill -0 "$telling" 2>/dev/null; do

@@ -14,7 +14,7 @@ while [ "$node" -ge 1 ]; do
   through=1
   [ "$node" -ne 1 ] || through=$NODES
   : >"$folder/story"
-  tell "$through" --prompt "Once upon a time" --max-new-tokens 150 --ignore-eos --verify "$undisturbed" \
+  exec_tell "$through" --prompt "Once upon a time" --max-new-tokens 150 --ignore-eos --verify "$undisturbed" \
     >"$folder/story" 2>"$folder/last-error" &
   telling=$!
   # In the middle of it: some words are there.
