@@ -6,7 +6,7 @@
 #
 #   LANE      faults of the lane's link, --cut-every 5s --cut-for 1s by default. With --reset connections are closed instead of
 #             held up; --flip-every 256KiB flips bits: see "troupe proxy --help"
-#   ARTERY    faults of Artery's link, --cut-every 5s --cut-for 1s by default. No bits: without TLS nothing would notice
+#   ARTERY    faults of Artery's link, --cut-every 5s --cut-for 1s by default, "" for none. No bits: without TLS nothing would notice
 
 set -eu
 NODES=3
@@ -15,8 +15,8 @@ PROXIED=$NODES # the largest address: others make its connections, so they go th
 
 seconds=${1:-120}
 seed=${2:-7}
-lane=${LANE:---cut-every 5s --cut-for 1s}
-artery=${ARTERY:---cut-every 5s --cut-for 1s}
+lane=${LANE---cut-every 5s --cut-for 1s}
+artery=${ARTERY---cut-every 5s --cut-for 1s}
 
 # Cuts, or flipped bits, that the proxy $1 has counted. A line: "9 connections, 83 bytes, 7 cuts, 0 resets, 0 flips".
 faults() {

@@ -55,8 +55,14 @@ public final class IslandWatch {
         INSTANCE
     }
 
-    /** @param seeds where other nodes of the same cluster are */
-    private record Setup(Incarnation self, List<Address> seeds, SlotHomes homes) {}
+    /**
+     * What a watch is made of.
+     *
+     * @param seeds where other nodes of the same cluster are
+     * @param homes who the members are, as this node knows them
+     * @param every how often it asks
+     */
+    record Setup(Incarnation self, List<Address> seeds, SlotHomes homes, Duration every) {}
 
     /** Starts the watch of a node that knows seed nodes. */
     public static void start(ActorSystem<?> system, Incarnation self, SlotHomes homes) {
@@ -65,14 +71,18 @@ public final class IslandWatch {
                 .filter(seed -> !self.isAt(seed))
                 .toList();
         if (!seeds.isEmpty()) {
-            system.systemActorOf(create(new Setup(self, seeds, homes)), "troupe-island-watch", Props.empty());
+            start(system, new Setup(self, seeds, homes, ASK_EVERY));
         }
+    }
+
+    static void start(ActorSystem<?> system, Setup setup) {
+        system.systemActorOf(create(setup), "troupe-island-watch", Props.empty());
     }
 
     private static Behavior<Command> create(Setup setup) {
         return Behaviors.setup(context -> Behaviors.withTimers(timers -> {
             IslandWatch watch = new IslandWatch(context, setup);
-            timers.startTimerWithFixedDelay(Tick.INSTANCE, ASK_EVERY);
+            timers.startTimerWithFixedDelay(Tick.INSTANCE, setup.every());
             return watch.watching();
         }));
     }
