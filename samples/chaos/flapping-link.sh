@@ -5,7 +5,7 @@
 #   samples/chaos/flapping-link.sh [SECONDS] [SEED]       120 and 7 by default
 #
 #   LANE      faults of the lane's link, --cut-every 5s --cut-for 1s by default. With --reset connections are closed instead of
-#             held up; --flip-every 256KiB flips bits: see "troupe proxy --help"
+#             held up; --flip-every 1MiB flips bits: see "troupe proxy --help"
 #   ARTERY    faults of Artery's link, --cut-every 5s --cut-for 1s by default, "" for none. No bits: without TLS nothing would notice
 
 set -eu

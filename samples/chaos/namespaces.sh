@@ -183,9 +183,9 @@ experiment() {
   healed=$(date +%s)
   await_cluster
   say "$1: $told; $dropped packets dropped or held up; nodes that ended: $(($(wc -l <"$folder/supervisor.log") - ended)); all serve $(($(date +%s) - healed)) s later"
+  tail -n "+$((ended + 1))" "$folder/supervisor.log"
   if [ "$1" = short ] && [ "$(wc -l <"$folder/supervisor.log")" -gt "$ended" ]; then
     differing=$((differing + 1))
-    cat "$folder/supervisor.log"
   fi
 }
 

@@ -26,8 +26,17 @@ final class ProxiedConnection {
     private final AtomicLong bytes;
     private final AtomicLong flips;
 
-    /** @param due when it may arrive, in nanoseconds; an empty one ends the direction */
-    private record Chunk(byte[] data, long due) {}
+    /** Bytes on their way; none ends the direction. */
+    private static final class Chunk {
+        final byte[] data;
+        /** When they may arrive, in nanoseconds of this JVM. */
+        final long due;
+
+        Chunk(byte[] data, long due) {
+            this.data = data;
+            this.due = due;
+        }
+    }
 
     ProxiedConnection(Socket client, LinkFaults faults, Gate gate, AtomicLong bytes, AtomicLong flips) {
         this.client = client;
@@ -92,22 +101,22 @@ final class ProxiedConnection {
             OutputStream out = to.getOutputStream();
             while (true) {
                 Chunk chunk = onTheWay.take();
-                TimeUnit.NANOSECONDS.sleep(chunk.due() - System.nanoTime());
+                TimeUnit.NANOSECONDS.sleep(chunk.due - System.nanoTime());
                 gate.pass();
-                if (chunk.data().length == 0) {
+                if (chunk.data.length == 0) {
                     to.shutdownOutput();
                     return;
                 }
-                while (faults.flipEvery() > 0 && untilFlip < chunk.data().length) {
-                    chunk.data()[(int) untilFlip] ^= (byte) (1 << random.nextInt(Byte.SIZE));
+                while (faults.flipEvery() > 0 && untilFlip < chunk.data.length) {
+                    chunk.data[(int) untilFlip] ^= (byte) (1 << random.nextInt(Byte.SIZE));
                     flips.incrementAndGet();
                     untilFlip += 1 + gap(random);
                 }
-                untilFlip -= chunk.data().length;
-                out.write(chunk.data());
-                bytes.addAndGet(chunk.data().length);
+                untilFlip -= chunk.data.length;
+                out.write(chunk.data);
+                bytes.addAndGet(chunk.data.length);
                 if (faults.bytesPerSecond() > 0) {
-                    TimeUnit.NANOSECONDS.sleep(chunk.data().length * 1_000_000_000L / faults.bytesPerSecond());
+                    TimeUnit.NANOSECONDS.sleep(chunk.data.length * 1_000_000_000L / faults.bytesPerSecond());
                 }
             }
         } catch (IOException e) {
@@ -124,17 +133,18 @@ final class ProxiedConnection {
 
     /** Closes both sides at once, without a goodbye. */
     void reset() {
-        for (Socket socket : new Socket[] {client, server}) {
-            try {
-                if (!socket.isClosed() && socket.isConnected()) {
-                    socket.setSoLinger(true, 0);
-                }
-            } catch (IOException e) {
-                // It is being closed from the other side.
-                continue;
-            } finally {
-                closeQuietly(socket);
+        reset(client);
+        reset(server);
+    }
+
+    private static void reset(Socket socket) {
+        try (socket) {
+            if (!socket.isClosed() && socket.isConnected()) {
+                socket.setSoLinger(true, 0);
             }
+        } catch (IOException e) {
+            // It is being closed from the other side.
+            return;
         }
     }
 

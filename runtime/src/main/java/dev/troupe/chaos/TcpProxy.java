@@ -1,6 +1,7 @@
 package dev.troupe.chaos;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -155,7 +156,7 @@ public final class TcpProxy implements AutoCloseable {
         try {
             server.close();
         } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
+            throw new UncheckedIOException(e);
         } finally {
             gate.open();
             connections.forEach(ProxiedConnection::reset);
