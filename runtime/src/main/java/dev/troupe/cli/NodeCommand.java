@@ -11,6 +11,11 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.BooleanSupplier;
 import org.apache.pekko.actor.CoordinatedShutdown;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -37,6 +42,11 @@ import picocli.CommandLine.Spec;
         })
 final class NodeCommand implements Callable<Integer> {
     private static final Duration LEAVE_WITHIN = Duration.ofSeconds(15);
+
+    /** The whole of an orderly end takes a few seconds; its phases may take 10 s each. */
+    private static final Duration END_WITHIN = Duration.ofSeconds(45);
+
+    private static final Duration LOOK_EVERY = Duration.ofMillis(200);
 
     @Option(names = "--config", required = true, paramLabel = "FILE", description = "HOCON file")
     @SuppressWarnings("NullAway.Init") // set by picocli
@@ -75,11 +85,56 @@ final class NodeCommand implements Callable<Integer> {
                 survival.sentences().forEach(out::println);
                 out.flush();
             });
-            node.system().getWhenTerminated().toCompletableFuture().get();
-            requireAsked(
-                    node.incarnation(), CoordinatedShutdown.get(node.system()).getShutdownReason());
+            CoordinatedShutdown shutdown = CoordinatedShutdown.get(node.system());
+            boolean ended = hasEnded(
+                    node.system().getWhenTerminated().toCompletableFuture(),
+                    () -> shutdown.getShutdownReason().isPresent(),
+                    END_WITHIN);
+            if (!ended) {
+                halt(node.incarnation(), shutdown.getShutdownReason());
+            }
+            requireAsked(node.incarnation(), shutdown.getShutdownReason());
         }
         return 0;
+    }
+
+    /**
+     * Waits for the end of a node. One that has begun to end and does not get there is not waited for: it was seen that an actor
+     * system which the cluster had put out did not terminate, and then nothing starts the node again.
+     *
+     * @param ended done when the node has ended
+     * @param begun whether it has begun to end
+     * @param within how long that may take
+     * @return false if it takes longer
+     */
+    static boolean hasEnded(Future<?> ended, BooleanSupplier begun, Duration within) throws Exception {
+        long deadline = Long.MAX_VALUE;
+        while (true) {
+            try {
+                ended.get(LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
+                return true;
+            } catch (TimeoutException e) {
+                long now = System.nanoTime();
+                if (deadline == Long.MAX_VALUE && begun.getAsBoolean()) {
+                    deadline = now + within.toNanos();
+                } else if (deadline != Long.MAX_VALUE && now - deadline > 0) {
+                    return false;
+                }
+            }
+        }
+    }
+
+    /** Ends the process although the actor system does not end, so that a supervisor can start it again. */
+    private void halt(String node, Optional<CoordinatedShutdown.Reason> reason) {
+        PrintWriter err = spec.commandLine().getErr();
+        try {
+            requireAsked(node, reason);
+        } catch (IOException e) {
+            err.println("troupe: " + e.getMessage());
+        }
+        err.printf("troupe: node %s has not ended within %d s and is stopped%n", node, END_WITHIN.toSeconds());
+        err.flush();
+        Runtime.getRuntime().halt(1);
     }
 
     /** A node that ends because it was told to has done its work; one that the cluster put out has not. */
@@ -113,13 +168,8 @@ final class NodeCommand implements Callable<Integer> {
             }
             node.close();
             try {
-                node.system()
-                        .getWhenTerminated()
-                        .toCompletableFuture()
-                        .get(LEAVE_WITHIN.toSeconds(), java.util.concurrent.TimeUnit.SECONDS);
-            } catch (InterruptedException
-                    | java.util.concurrent.ExecutionException
-                    | java.util.concurrent.TimeoutException e) {
+                node.system().getWhenTerminated().toCompletableFuture().get(LEAVE_WITHIN.toSeconds(), TimeUnit.SECONDS);
+            } catch (InterruptedException | ExecutionException | TimeoutException e) {
                 Runtime.getRuntime().halt(1);
             }
         });

@@ -12,8 +12,11 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.apache.pekko.actor.CoordinatedShutdown;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -73,9 +76,32 @@ class CommandLineTest {
     }
 
     @Test
+    void aNodeThatHasBegunToEndAndDoesNotIsNotWaitedFor() throws Exception {
+        Duration within = Duration.ofMillis(500);
+
+        assertThat(NodeCommand.hasEnded(new CompletableFuture<>(), () -> true, within))
+                .isFalse();
+        assertThat(NodeCommand.hasEnded(CompletableFuture.completedFuture(1), () -> true, within))
+                .isTrue();
+        CompletableFuture<Integer> later = new CompletableFuture<Integer>().completeOnTimeout(1, 2, TimeUnit.SECONDS);
+        assertThat(NodeCommand.hasEnded(later, () -> false, within))
+                .as("it has not begun to end")
+                .isTrue();
+    }
+
+    @Test
     void everyCommandHasExamples() {
-        for (String command :
-                List.of("demo", "generate", "node", "logits", "inspect", "bench", "bench-exchange", "certs", "chaos")) {
+        for (String command : List.of(
+                "demo",
+                "generate",
+                "node",
+                "logits",
+                "inspect",
+                "bench",
+                "bench-exchange",
+                "certs",
+                "chaos",
+                "proxy")) {
             Outcome outcome = run(command, "--help");
 
             assertThat(outcome.exitCode()).isZero();

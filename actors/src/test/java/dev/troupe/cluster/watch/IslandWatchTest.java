@@ -38,7 +38,10 @@ class IslandWatchTest {
         IslandWatch.start(
                 node.system(),
                 new IslandWatch.Setup(
-                        Incarnation.self(node.system()), List.of(other.address()), node.node().homes(), EVERY));
+                        Incarnation.self(node.system()),
+                        List.of(other.address()),
+                        node.node().homes(),
+                        EVERY));
     }
 
     @Test
