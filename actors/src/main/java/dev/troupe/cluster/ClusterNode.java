@@ -17,14 +17,18 @@ import dev.troupe.cluster.slot.SlotSharding;
 import dev.troupe.cluster.watch.IslandWatch;
 import dev.troupe.cluster.watch.NodeWatch;
 import dev.troupe.cluster.watch.Suspects;
+import dev.troupe.plan.DeviceProfile;
+import dev.troupe.plan.Site;
 import dev.troupe.serving.Placement;
 import dev.troupe.stage.PipelineStage;
 import dev.troupe.stage.ShardDirectory;
 import dev.troupe.stage.ShardRoster;
 import dev.troupe.stage.TensorShard;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -63,7 +67,7 @@ public final class ClusterNode {
     private final Cluster cluster;
     private final SlotSharding sharding;
     private final ActorRef<NodeWatch.Command> watch;
-    private final ActorRef<Placement.Request> placer;
+    private final ActorRef<Placement.Command> placer;
 
     private ClusterNode(ActorSystem<?> system, NodeProfile profile) {
         cluster = Cluster.get(system);
@@ -79,6 +83,7 @@ public final class ClusterNode {
                         suspects,
                         watch,
                         id -> sharding.entity(STAGE, id),
+                        this::sites,
                         homes::mostDevices)),
                 "troupe-placer",
                 Props.empty());
@@ -199,6 +204,24 @@ public final class ClusterNode {
         NodeWatch.announceLeave(system, self);
     }
 
+    /** Devices whose homes are known and whose nodes nothing speaks against. */
+    private List<Site> sites() {
+        SlotHomes.Snapshot now = homes.now();
+        Set<Slot> usable = Set.copyOf(now.homes(NodeRole.COMPUTE));
+        Set<Incarnation> refused = new HashSet<>(suspects.now());
+        refused.addAll(misfits.now().keySet());
+        List<Site> sites = new ArrayList<>();
+        for (NodeInfo info : now.nodes()) {
+            for (DeviceProfile device : info.devices()) {
+                Slot slot = new Slot(info.node(), device.name());
+                if (usable.contains(slot) && !refused.contains(info.node())) {
+                    sites.add(new Site(info.node().toString(), slot.toString(), device));
+                }
+            }
+        }
+        return sites;
+    }
+
     /** Whether ranks run here. */
     public boolean hosts() {
         return !roster.residents().isEmpty();
@@ -236,7 +259,7 @@ public final class ClusterNode {
     }
 
     /** Who gives schedulers of this node their epochs. */
-    public ActorRef<Placement.Request> placer() {
+    public ActorRef<Placement.Command> placer() {
         return placer;
     }
 

@@ -73,6 +73,12 @@ final class Clients {
         }
     }
 
+    /** The epoch is left, and nobody is to blame: all wait for the next. */
+    void pause() {
+        steps = null;
+        clients.values().forEach(client -> client.sequences().forEach(Sequence::pause));
+    }
+
     private static String poison(Client client, int losses, String reason) {
         return ("%d times in a row something was lost while this request was being computed, the last time alone and without"
                         + " gaining a token since (prompt of %d tokens), so it is not tried again: %s")
@@ -135,6 +141,11 @@ final class Clients {
             sequences.add(new Sequence(++sequenceIds, submission, choice));
         }
         return sequences;
+    }
+
+    /** For a sequence that is nobody's. */
+    long nextSequenceId() {
+        return ++sequenceIds;
     }
 
     private boolean admit(EpochSteps current, Client client) {

@@ -38,9 +38,7 @@ final class EpochPace {
     Duration lost(boolean served) {
         long now = nanoTime.getAsLong();
         losses.addLast(now);
-        while (now - losses.getFirst() > WINDOW.toNanos()) {
-            losses.removeFirst();
-        }
+        forget(now);
         fruitless = served ? 0 : fruitless + 1;
         int excess = served ? losses.size() - FREE : fruitless - 1;
         if (excess <= 0) {
@@ -48,6 +46,18 @@ final class EpochPace {
         }
         Duration wait = first.multipliedBy(1L << Math.min(excess - 1, 10));
         return wait.compareTo(MOST) > 0 ? MOST : wait;
+    }
+
+    private void forget(long now) {
+        while (!losses.isEmpty() && now - losses.getFirst() > WINDOW.toNanos()) {
+            losses.removeFirst();
+        }
+    }
+
+    /** Whether an epoch may be given up of one's own accord: neither that nor a loss soon after it costs a wait. */
+    boolean isCalm() {
+        forget(nanoTime.getAsLong());
+        return losses.size() < FREE - 1;
     }
 
     /** Epochs in a row that were lost before they gave a result. */

@@ -1,17 +1,20 @@
 package dev.troupe.serving;
 
 import dev.troupe.kvcache.KvBlockPool;
+import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.stage.Epoch;
 import dev.troupe.stage.ReplicaPlan;
 import dev.troupe.stage.StageWork;
 import dev.troupe.stage.StepBatch;
 import dev.troupe.stage.StepResult;
+import dev.troupe.tensor.Ints;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The steps of one epoch from planned to retired, with their cost and how long to wait for them. Owned by one thread.
@@ -20,15 +23,28 @@ final class EpochSteps {
     /** A step's result with its rows fits a message between nodes, whose limit is 256 KiB. */
     private static final int RESULT_BYTES = 192 << 10;
 
+    private static final Submission CANARY = new Submission(
+            new GenerationId("canary", ""),
+            "canary",
+            Ints.of(0),
+            List.of(new Submission.Choice(0, Ints.of())),
+            SamplingParameters.greedy(),
+            new FinishRule(1, Ints.of()),
+            Returns.TOKENS_ONLY);
+
     private final StepPlanner planner;
     private final Admission admission;
     private final StepPatience patience;
     private final LongSupplier nanoTime;
     private final TreeMap<Integer, StageWork> work = new TreeMap<>();
 
+    /** What computes a token for nobody, to see that it can be computed. */
+    private @Nullable Sequence canary;
+
     /** Since when the replica works on the oldest step in flight, in nanoseconds of the clock. */
     private long busySince;
 
+    private boolean served;
     private long steps;
     private long tokens;
     private long completionTokens;
@@ -72,6 +88,33 @@ final class EpochSteps {
         return batches;
     }
 
+    /** Whether there is nothing to compute and nothing in flight. */
+    boolean isIdle() {
+        return planner.sequences().isEmpty() && planner.oldestInFlight().isEmpty();
+    }
+
+    /** Adds a sequence of one token, which proves that every device computes. */
+    void sendCanary(long id) {
+        Sequence fresh = new Sequence(id, CANARY, CANARY.choices().getFirst());
+        canary = fresh;
+        planner.add(fresh);
+    }
+
+    /** There is something better to do; a step of it that is in flight retires as usual. */
+    void endCanary() {
+        if (canary != null) {
+            planner.remove(canary);
+        }
+    }
+
+    /** Known tokens of all sequences that the ranks hold: what another epoch would have to compute again. */
+    int tokensHeld() {
+        return planner.sequences().stream()
+                .filter(Sequence::holdsBlocks)
+                .mapToInt(Sequence::known)
+                .sum();
+    }
+
     /** How long to wait for the oldest step in flight. */
     Duration patience(StepBatch oldest) {
         return patience.of(oldest.tokens());
@@ -83,12 +126,16 @@ final class EpochSteps {
         List<StepPlanner.Progress> progress = new ArrayList<>();
         long now = nanoTime.getAsLong();
         for (StepPlanner.Retired step : retired) {
+            if (isCanary(step.batch())) {
+                continue;
+            }
             steps++;
             tokens += step.batch().tokens();
             step.result().work().forEach(part -> work.merge(part.stage(), part, EpochSteps::sum));
             progress.addAll(step.progress());
         }
         if (!retired.isEmpty()) {
+            served = true;
             int size = retired.stream().mapToInt(step -> step.batch().tokens()).sum();
             patience.measured(now - busySince, size);
             busySince = now;
@@ -100,12 +147,22 @@ final class EpochSteps {
         return progress;
     }
 
+    /** It is only ever alone: it is added where nothing else is, and removed when something comes. */
+    private boolean isCanary(StepBatch batch) {
+        return canary != null && batch.entries().getFirst().sequence() == canary.id();
+    }
+
     private static StageWork sum(StageWork a, StageWork b) {
         return new StageWork(
                 a.stage(),
                 a.computeNanos() + b.computeNanos(),
                 a.waitNanos() + b.waitNanos(),
                 a.bytesSent() + b.bytesSent());
+    }
+
+    /** Whether any step has given a result, a canary's too. */
+    boolean hasServed() {
+        return served;
     }
 
     /** Steps retired. */

@@ -74,7 +74,18 @@ public final class Scheduler {
 
     private record StepDone(StepResult result) implements Internal {}
 
-    private record StepOverdue(StepBatch batch, Duration waited) implements Internal {}
+    /** What matters only while the epoch serves. */
+    sealed interface Watched extends Internal {}
+
+    record StepOverdue(StepBatch batch, Duration waited) implements Watched {}
+
+    record Doubted(StepOverdue overdue, Placement.@Nullable Findings findings) implements Watched {}
+
+    record LookDue() implements Watched {}
+
+    record Looked(Epoch epoch, Placement.@Nullable Findings findings) implements Watched {}
+
+    record CanaryDue() implements Watched {}
 
     /** What a scheduler tells a generation. */
     public sealed interface Update {
@@ -117,7 +128,7 @@ public final class Scheduler {
     private final ActorContext<Command> context;
     private final TimerScheduler<Command> timers;
     private final SchedulerSettings settings;
-    private final RecipientRef<Placement.Request> placement;
+    private final RecipientRef<Placement.Command> placement;
     private final LongSupplier nanoTime;
     private final ActorRef<StageEvent> stageEvents;
     private final ActorRef<StepResult> results;
@@ -138,14 +149,13 @@ public final class Scheduler {
     /** Why nobody need wait for an epoch any more; null while it is worth it. */
     private @Nullable String noCapacity;
 
-    /** The step in flight that the timer stands for; 0 for none. */
-    private long awaited;
+    private final Lookout lookout;
 
     private Scheduler(
             ActorContext<Command> context,
             TimerScheduler<Command> timers,
             SchedulerSettings settings,
-            RecipientRef<Placement.Request> placement,
+            RecipientRef<Placement.Command> placement,
             LongSupplier nanoTime) {
         this.context = context;
         this.timers = timers;
@@ -154,6 +164,7 @@ public final class Scheduler {
         this.nanoTime = nanoTime;
         this.clients = new Clients(context, settings);
         this.pace = new EpochPace(settings.waits().retry(), nanoTime);
+        this.lookout = new Lookout(context, timers, settings, placement, clients, nanoTime);
         this.unplacedSince = nanoTime.getAsLong();
         this.stageEvents = context.messageAdapter(StageEvent.class, StageReported::new);
         this.results = context.messageAdapter(StepResult.class, StepDone::new);
@@ -167,7 +178,7 @@ public final class Scheduler {
      * @param nanoTime a monotonic clock, in nanoseconds
      */
     public static Behavior<Command> create(
-            SchedulerSettings settings, RecipientRef<Placement.Request> placement, LongSupplier nanoTime) {
+            SchedulerSettings settings, RecipientRef<Placement.Command> placement, LongSupplier nanoTime) {
         Behavior<Command> scheduler = Behaviors.setup(context ->
                 Behaviors.withTimers(timers -> new Scheduler(context, timers, settings, placement, nanoTime).idle()));
         return Behaviors.supervise(scheduler)
@@ -202,6 +213,7 @@ public final class Scheduler {
                         settings.tensorParallel(),
                         highest,
                         stalls >= STALLS,
+                        lookout.avoided(),
                         replyTo),
                 (outcome, failure) -> new PlacementAnswered(
                         outcome != null
@@ -232,7 +244,7 @@ public final class Scheduler {
             }
             case PlacementDue() -> seekEpoch();
             case StepDone(StepResult _) -> dropResult();
-            case FormingOverdue _, StageReported _, StepOverdue _ -> Behaviors.same();
+            case FormingOverdue _, StageReported _, Watched _ -> Behaviors.same();
         };
     }
 
@@ -257,7 +269,7 @@ public final class Scheduler {
                                 .formatted(seconds(settings.waits().forming()), current.whoHostsWhat()),
                         false);
             case StepDone(StepResult _) -> dropResult();
-            case FormingOverdue _, StepOverdue _, PlacementAnswered _, PlacementDue _ -> Behaviors.same();
+            case FormingOverdue _, PlacementAnswered _, PlacementDue _, Watched _ -> Behaviors.same();
         };
     }
 
@@ -272,25 +284,26 @@ public final class Scheduler {
                 stalls = 0;
                 yield loseEpoch(lost.reason(), true);
             }
-            case StepOverdue overdue
-            when running.planner().isInFlight(overdue.batch()) -> {
-                stalls++;
-                yield loseEpoch(
-                        "step %d of epoch %s (%d tokens) gave no result within %s; %s"
-                                .formatted(
-                                        overdue.batch().step(),
-                                        overdue.batch().epoch(),
-                                        overdue.batch().tokens(),
-                                        seconds(overdue.waited()),
-                                        current.whoHostsWhat()),
-                        false);
-            }
-            case StepOverdue _, StageReported _, FormingOverdue _, PlacementAnswered _, PlacementDue _ ->
-                Behaviors.same();
+            case Watched watched -> follow(lookout.on(watched, current, running, pace.isCalm()));
+            case StageReported _, FormingOverdue _, PlacementAnswered _, PlacementDue _ -> Behaviors.same();
         };
     }
 
-    private static String seconds(Duration duration) {
+    private Behavior<Command> follow(Lookout.Advice advice) {
+        return switch (advice) {
+            case Lookout.Stay.STAY -> {
+                pump();
+                yield Behaviors.same();
+            }
+            case Lookout.Leave(String reason) -> leaveEpoch(reason);
+            case Lookout.Lose(String reason, boolean link) -> {
+                stalls += link ? 1 : 0;
+                yield loseEpoch(reason, false);
+            }
+        };
+    }
+
+    static String seconds(Duration duration) {
         return duration.toMillis() / 1000.0 + " s";
     }
 
@@ -304,6 +317,9 @@ public final class Scheduler {
     private Behavior<Command> onRequest(Request request) {
         switch (request) {
             case Submit(Submission submission, ActorRef<Update> replyTo) -> {
+                if (steps != null) {
+                    steps.endCanary();
+                }
                 clients.submit(submission, replyTo);
                 if (noCapacity != null) {
                     clients.failAll(noCapacity);
@@ -343,6 +359,7 @@ public final class Scheduler {
         steps = fresh;
         context.getLog().info("model {} is served in epoch {}", settings.model(), ready.epoch());
         noCapacity = null;
+        lookout.begin(ready.epoch(), ready.plan());
         clients.serveBy(fresh);
         pump();
         return behavior(this::serving);
@@ -358,14 +375,7 @@ public final class Scheduler {
         for (StepBatch batch : current.plan()) {
             entrance.forEach(peer -> peer.ref().tell(new TensorShard.Execute(batch)));
         }
-        StepBatch oldest = current.planner().oldestInFlight().orElse(null);
-        if (oldest == null) {
-            timers.cancel(TIMER);
-        } else if (oldest.step() != awaited) {
-            Duration patience = current.patience(oldest);
-            timers.startSingleTimer(TIMER, new StepOverdue(oldest, patience), patience);
-        }
-        awaited = oldest == null ? 0 : oldest.step();
+        lookout.await(current);
     }
 
     private Behavior<Command> onResult(StepResult result) {
@@ -383,16 +393,11 @@ public final class Scheduler {
      * @param named whether somebody has said which rank or node was lost
      */
     private Behavior<Command> loseEpoch(String reason, boolean named) {
-        required(formation, "formation").stop();
         context.getLog().warn("model {} lost epoch {}: {}", settings.model(), highest, reason);
-        EpochSteps lost = steps;
-        formation = null;
-        steps = null;
-        awaited = 0;
+        EpochSteps lost = endEpoch();
         tally.lost(lost);
         clients.lose(reason, named);
-        timers.cancel(TIMER);
-        boolean served = lost != null && lost.steps() > 0;
+        boolean served = lost != null && lost.hasServed();
         if (served) {
             unplacedSince = nanoTime.getAsLong();
         }
@@ -406,6 +411,29 @@ public final class Scheduler {
         }
         timers.startSingleTimer(TIMER, new PlacementDue(), wait);
         return behavior(this::placing);
+    }
+
+    /** There is something better to be had than the epoch that serves. */
+    private Behavior<Command> leaveEpoch(String reason) {
+        context.getLog().info("model {} leaves epoch {}: {}", settings.model(), highest, reason);
+        EpochSteps left = endEpoch();
+        tally.left(left);
+        clients.pause();
+        unplacedSince = nanoTime.getAsLong();
+        pace.lost(true);
+        stalls = Math.min(stalls, STALLS - 1);
+        return seekEpoch();
+    }
+
+    /** Stops the ranks of the current epoch; returns its steps, if it has served. */
+    private @Nullable EpochSteps endEpoch() {
+        required(formation, "formation").stop();
+        EpochSteps ended = steps;
+        formation = null;
+        steps = null;
+        timers.cancel(TIMER);
+        lookout.end();
+        return ended;
     }
 
     /** Ends all that wait, and all that come before there is an epoch. */

@@ -14,6 +14,7 @@ import java.time.Duration;
  * @param maxGenerations generations known at a time, running and waiting; more are refused
  * @param maxReturnedBytes rows of logits that one request may ask for, in bytes
  * @param waits how long to wait for what
+ * @param slow when a rank is too slow to be kept where it is
  */
 public record SchedulerSettings(
         String model,
@@ -24,7 +25,49 @@ public record SchedulerSettings(
         int contextLength,
         int maxGenerations,
         long maxReturnedBytes,
-        Waits waits) {
+        Waits waits,
+        Slow slow) {
+
+    /** Settings that take ranks as slow as they are. */
+    public SchedulerSettings(
+            String model,
+            int replica,
+            int pipelineParallel,
+            int tensorParallel,
+            StepLimits limits,
+            int contextLength,
+            int maxGenerations,
+            long maxReturnedBytes,
+            Waits waits) {
+        this(
+                model,
+                replica,
+                pipelineParallel,
+                tensorParallel,
+                limits,
+                contextLength,
+                maxGenerations,
+                maxReturnedBytes,
+                waits,
+                Slow.NEVER);
+    }
+
+    /**
+     * When a device counts as slow.
+     *
+     * @param factor how many times as long as others it takes for the same work
+     * @param after for how long it must be that slow; zero never minds
+     * @param avoid for how long it gets no ranks then; twice as long each time that it is found slow again
+     */
+    public record Slow(double factor, Duration after, Duration avoid) {
+        /** Slow devices are kept. */
+        public static final Slow NEVER = new Slow(3, Duration.ZERO, Duration.ofSeconds(30));
+
+        /** Whether it is looked for. */
+        boolean isWatched() {
+            return after.isPositive();
+        }
+    }
 
     /**
      * Time limits.
@@ -35,6 +78,8 @@ public record SchedulerSettings(
      * @param firstStep for the first result of an epoch
      * @param leastStep for any other result, at least
      * @param capacity for nodes to come back, while there is no epoch
+     * @param grow for a larger split to stay possible before the replica takes it; zero never grows
+     * @param canary between two steps that prove the devices of an idle replica; zero sends none
      */
     public record Waits(
             Duration placement,
@@ -42,7 +87,20 @@ public record SchedulerSettings(
             Duration forming,
             Duration firstStep,
             Duration leastStep,
-            Duration capacity) {
+            Duration capacity,
+            Duration grow,
+            Duration canary) {
+        /** Without growing back and without canaries. */
+        public Waits(
+                Duration placement,
+                Duration retry,
+                Duration forming,
+                Duration firstStep,
+                Duration leastStep,
+                Duration capacity) {
+            this(placement, retry, forming, firstStep, leastStep, capacity, Duration.ZERO, Duration.ZERO);
+        }
+
         /** Generous ones: a busy machine is not a lost one. */
         public static Waits standard() {
             return new Waits(
@@ -56,7 +114,17 @@ public record SchedulerSettings(
 
         /** The same with another wait for capacity. */
         public Waits withCapacity(Duration time) {
-            return new Waits(placement, retry, forming, firstStep, leastStep, time);
+            return new Waits(placement, retry, forming, firstStep, leastStep, time, grow, canary);
+        }
+
+        /** The same with another wait before growing. */
+        public Waits withGrow(Duration time) {
+            return new Waits(placement, retry, forming, firstStep, leastStep, capacity, time, canary);
+        }
+
+        /** The same with another time between canaries. */
+        public Waits withCanary(Duration time) {
+            return new Waits(placement, retry, forming, firstStep, leastStep, capacity, grow, time);
         }
     }
 
@@ -71,7 +139,23 @@ public record SchedulerSettings(
                 contextLength,
                 maxGenerations,
                 maxReturnedBytes,
-                others);
+                others,
+                slow);
+    }
+
+    /** The same with another idea of slow devices. */
+    public SchedulerSettings withSlow(Slow other) {
+        return new SchedulerSettings(
+                model,
+                replica,
+                pipelineParallel,
+                tensorParallel,
+                limits,
+                contextLength,
+                maxGenerations,
+                maxReturnedBytes,
+                waits,
+                other);
     }
 
     /** Settings with the usual limits: one step in flight for every stage. */

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param epoch the current one, or the last
  * @param serving whether steps can be planned
  * @param epochsLost epochs that ended by a loss
+ * @param epochsLeft epochs that were left for one without a slow device, or with a larger split
  * @param generations known, running and waiting
  * @param runningSequences sequences that hold KV blocks
  * @param waitingSequences sequences that wait for them
@@ -30,6 +31,7 @@ public record SchedulerStats(
         Epoch epoch,
         boolean serving,
         long epochsLost,
+        long epochsLeft,
         int generations,
         int runningSequences,
         int waitingSequences,

@@ -223,6 +223,11 @@ final class Sequence {
             stalls = stalls() + (named ? 0 : 1);
             lostAt = known;
         }
+        pause();
+    }
+
+    /** The epoch is over and that is no loss: all its tokens will be computed again, in another one. */
+    void pause() {
         putBack();
         stepsInFlight = 0;
         lastStep = 0;

@@ -13,9 +13,15 @@ final class StepPatience {
     /** What remains of an old slow step's weight with every newer one. */
     private static final double DECAY = 0.95;
 
+    /** One step raises what the next ones may take to no more than so many times: it may have met a pause. */
+    private static final double RISE = 2;
+
+    /** Steps of cold code: the one after them is the first that says how long steps take. */
+    private static final int COLD = 1;
+
     private final Duration first;
     private final Duration least;
-    private boolean measured;
+    private int measured;
     private double nanosPerToken;
     private double nanosPerStep;
 
@@ -32,14 +38,23 @@ final class StepPatience {
 
     /** A step of {@code tokens} tokens took {@code nanos} of the replica's time. */
     void measured(long nanos, int tokens) {
-        measured = true;
-        nanosPerToken = Math.max(nanosPerToken * DECAY, (double) nanos / tokens);
-        nanosPerStep = Math.max(nanosPerStep * DECAY, (double) nanos);
+        if (measured <= COLD) {
+            measured++;
+            nanosPerToken = (double) nanos / tokens;
+            nanosPerStep = (double) nanos;
+            return;
+        }
+        nanosPerToken = next(nanosPerToken, (double) nanos / tokens);
+        nanosPerStep = next(nanosPerStep, (double) nanos);
+    }
+
+    private static double next(double known, double measured) {
+        return Math.max(known * DECAY, Math.min(known * RISE, measured));
     }
 
     /** For the oldest step in flight, of {@code tokens} tokens. */
     Duration of(int tokens) {
-        if (!measured) {
+        if (measured == 0) {
             return first;
         }
         // A cast of a double that is too large gives the largest long.

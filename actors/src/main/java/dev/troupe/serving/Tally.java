@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 /** What a scheduler has counted over all its epochs. Owned by one thread. */
 final class Tally {
     private long epochsLost;
+    private long epochsLeft;
     private long staleResults;
     private long steps;
     private long tokens;
@@ -22,6 +23,16 @@ final class Tally {
     /** An epoch was lost; its steps, if it had come to any, count on. */
     void lost(@Nullable EpochSteps lost) {
         epochsLost++;
+        add(lost);
+    }
+
+    /** An epoch was left for a better one. */
+    void left(@Nullable EpochSteps left) {
+        epochsLeft++;
+        add(left);
+    }
+
+    private void add(@Nullable EpochSteps lost) {
         if (lost != null) {
             steps += lost.steps();
             tokens += lost.tokens();
@@ -43,6 +54,7 @@ final class Tally {
                     epoch,
                     false,
                     epochsLost,
+                    epochsLeft,
                     generations,
                     0,
                     generations,
@@ -62,6 +74,7 @@ final class Tally {
                 epoch,
                 true,
                 epochsLost,
+                epochsLeft,
                 generations,
                 planner.sequences().size() - planner.waiting(),
                 planner.waiting(),

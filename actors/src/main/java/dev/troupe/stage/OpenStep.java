@@ -25,6 +25,7 @@ final class OpenStep implements AutoCloseable {
     private final List<StageWork> workBefore;
     private final ShardProgress clock;
     private final long openedNanos;
+    private final long positions;
 
     private AllReduce behind;
     private AllReduce ahead;
@@ -51,6 +52,10 @@ final class OpenStep implements AutoCloseable {
         this.workBefore = arrived.work();
         this.clock = clock;
         this.openedNanos = clock.nanoTime();
+        this.positions = batch.entries().stream()
+                .mapToLong(entry -> (long) entry.tokens().size()
+                        * (entry.firstPosition() + entry.tokens().size()))
+                .sum();
         this.behind = new AllReduce(stage, batch.tokens());
         this.ahead = new AllReduce(stage, batch.tokens());
     }
@@ -127,7 +132,9 @@ final class OpenStep implements AutoCloseable {
         ahead = new AllReduce(stage, batch.tokens());
         List<SubtreeSum> sums = step.compute();
         int exchange = unitsDone++;
-        computeNanos += clock.nanoTime() - unitBeganNanos;
+        long nanos = clock.nanoTime() - unitBeganNanos;
+        computeNanos += nanos;
+        clock.publish(clock.work().plus(batch.tokens(), positions, nanos));
         send(exchange, sums, output, tally);
     }
 

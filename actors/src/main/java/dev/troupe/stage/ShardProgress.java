@@ -11,6 +11,7 @@ public final class ShardProgress {
     private final LongSupplier nanoTime;
     private volatile Moment last;
     private volatile ShardCounts counts = ShardCounts.ZERO;
+    private volatile ShardWork work = ShardWork.NONE;
 
     /** Progress of a shard that begins to load. */
     ShardProgress(ShardId id, LongSupplier nanoTime) {
@@ -57,6 +58,11 @@ public final class ShardProgress {
         return counts;
     }
 
+    /** The local work that the shard has done, as of the end of its newest unit. */
+    public ShardWork work() {
+        return work;
+    }
+
     /** The clock that {@link Moment#nanos()} is read from, in nanoseconds. */
     public long nanoTime() {
         return nanoTime.getAsLong();
@@ -68,5 +74,10 @@ public final class ShardProgress {
 
     void publish(ShardCounts newCounts) {
         counts = newCounts;
+    }
+
+    /** Called by the shard's thread only. */
+    void publish(ShardWork newWork) {
+        work = newWork;
     }
 }

@@ -2,6 +2,7 @@ package dev.troupe.stage;
 
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
 import org.apache.pekko.actor.typed.ActorRef;
 
 /**
@@ -10,6 +11,7 @@ import org.apache.pekko.actor.typed.ActorRef;
  */
 public final class ShardRoster {
     private final ConcurrentHashMap<ShardId, Resident> residents = new ConcurrentHashMap<>();
+    private final LongAdder staleOfEnded = new LongAdder();
 
     /**
      * A shard on this node.
@@ -34,6 +36,16 @@ public final class ShardRoster {
     }
 
     void remove(Resident resident) {
-        residents.remove(resident.id(), resident);
+        if (residents.remove(resident.id(), resident)) {
+            staleOfEnded.add(resident.progress().counts().stale());
+        }
+    }
+
+    /** Messages of other epochs that shards of this node have dropped, those that have ended included. */
+    public long stale() {
+        return staleOfEnded.sum()
+                + residents.values().stream()
+                        .mapToLong(resident -> resident.progress().counts().stale())
+                        .sum();
     }
 }

@@ -98,6 +98,7 @@ final class StepRunner implements AutoCloseable {
             return false;
         }
         tally.stale++;
+        progress.publish(tally.now());
         return true;
     }
 

@@ -93,6 +93,32 @@ class TwoNodesTest {
         assertThat(plan.slots().stream().flatMap(List::stream).distinct()).hasSize(2);
     }
 
+    private static List<String> slotsWithout(Set<String> avoid) {
+        TestProbe<Placement.Outcome> outcome = TestProbe.create(one.system());
+        one.node().placer().tell(new Placement.Request("tales", 0, 2, 2, Epoch.NONE, false, avoid, outcome.getRef()));
+        Placement.Placed placed = (Placement.Placed) outcome.receiveMessage(LONG);
+        return placed.plan().slots().stream().flatMap(List::stream).distinct().toList();
+    }
+
+    private static int possible(Set<String> avoid) {
+        TestProbe<Placement.Findings> findings = TestProbe.create(one.system());
+        one.node().placer().tell(new Placement.Inquiry("tales", 2, 2, avoid, LONG, findings.getRef()));
+        return findings.receiveMessage(LONG).possible();
+    }
+
+    @Test
+    void givesASlotToAvoidNoRankAsLongAsOthersCanTakeAll() {
+        String slow = new Slot(two.node().self(), "cpu0").toString();
+        String other = new Slot(one.node().self(), "cpu0").toString();
+
+        assertThat(slotsWithout(Set.of())).containsExactlyInAnyOrder(other, slow);
+        assertThat(slotsWithout(Set.of(slow))).containsExactly(other);
+        assertThat(slotsWithout(Set.of(slow, other))).containsExactlyInAnyOrder(other, slow);
+        assertThat(possible(Set.of())).isEqualTo(4);
+        assertThat(possible(Set.of(slow))).isEqualTo(2);
+        assertThat(possible(Set.of(slow, other))).isZero();
+    }
+
     @Test
     void givesEveryIssuerItsOwnEpochs() {
         Epoch first = placed(one, Epoch.NONE).epoch();

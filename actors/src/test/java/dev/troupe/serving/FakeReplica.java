@@ -14,6 +14,7 @@ import dev.troupe.stage.TensorShard;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
@@ -33,7 +34,7 @@ public final class FakeReplica {
     private final int ranks;
     private final int blocks;
     private final int blockSize;
-    private final ActorRef<Placement.Request> placement;
+    private final ActorRef<Placement.Command> placement;
     private final List<PipelineStage.Command> stageCommands = new ArrayList<>();
     private final List<StepBatch> batches = new ArrayList<>();
 
@@ -43,6 +44,9 @@ public final class FakeReplica {
     private @Nullable Epoch successor;
     private boolean holding;
     private boolean forming = true;
+    private Function<Epoch, Placement.Findings> findings = _ -> new Placement.Findings(List.of(), 0);
+    private final List<Placement.Request> requests = new ArrayList<>();
+    private int inquiries;
     private int formed;
     private @Nullable ActorRef<StageEvent> events;
     private @Nullable ActorRef<StepResult> results;
@@ -59,7 +63,7 @@ public final class FakeReplica {
     }
 
     /** Where a scheduler asks for epochs. */
-    public ActorRef<Placement.Request> placement() {
+    public ActorRef<Placement.Command> placement() {
         return placement;
     }
 
@@ -94,6 +98,13 @@ public final class FakeReplica {
         results().tell(counting.next());
     }
 
+    /** The same, if there is one. */
+    public synchronized void releaseOneIfAny() {
+        if (stepsHeld() > 0) {
+            releaseOne();
+        }
+    }
+
     /** A stage reports a loss in the current epoch. */
     public synchronized void lose(int stage, int rank, String reason) {
         lose(epoch, stage, rank, reason);
@@ -115,6 +126,21 @@ public final class FakeReplica {
     /** The sequence meets a value that is not finite. */
     public synchronized void poison(long sequence) {
         counting.poison(sequence);
+    }
+
+    /** From now on nodes say this when they are asked how their ranks in an epoch are. */
+    public synchronized void find(Function<Epoch, Placement.Findings> now) {
+        findings = now;
+    }
+
+    /** How often nodes were asked how their ranks are. */
+    public synchronized int inquiries() {
+        return inquiries;
+    }
+
+    /** All epochs that were asked for. */
+    public synchronized List<Placement.Request> requests() {
+        return List.copyOf(requests);
     }
 
     /** Whether every stage of the epoch with this round was told to form. */
@@ -155,7 +181,19 @@ public final class FakeReplica {
         }
     }
 
-    private synchronized Behavior<Placement.Request> place(Placement.Request request) {
+    private synchronized Behavior<Placement.Command> place(Placement.Command command) {
+        return switch (command) {
+            case Placement.Request request -> place(request);
+            case Placement.Inquiry inquiry -> {
+                inquiries++;
+                inquiry.replyTo().tell(findings.apply(epoch));
+                yield Behaviors.same();
+            }
+        };
+    }
+
+    private Behavior<Placement.Command> place(Placement.Request request) {
+        requests.add(request);
         if (refusal != null) {
             request.replyTo().tell(new Placement.NotPlaced(refusal));
             return Behaviors.same();

@@ -289,7 +289,7 @@ class SchedulerTest {
 
     @Test
     void endsWhatWaitsWhenPlacementDoesNotAnswer() {
-        TestProbe<Placement.Request> silent = kit.createTestProbe();
+        TestProbe<Placement.Command> silent = kit.createTestProbe();
         ActorRef<Scheduler.Command> scheduler = kit.spawn(Scheduler.create(settings(1, 1), silent.getRef(), () -> 0));
         scheduler.tell(new Scheduler.Submit(submission("a", 3, 4), generation.getRef()));
         generation.expectMessageClass(Scheduler.Accepted.class);
@@ -509,7 +509,7 @@ class SchedulerTest {
 
     @Test
     void startsAnewAfterADefectOfItsOwn() {
-        TestProbe<Placement.Request> placement = kit.createTestProbe();
+        TestProbe<Placement.Command> placement = kit.createTestProbe();
         TestProbe<PipelineStage.Command> stage = kit.createTestProbe();
         ActorRef<Scheduler.Command> scheduler =
                 kit.spawn(Scheduler.create(settings(1, 1), placement.getRef(), () -> 0));
@@ -704,7 +704,7 @@ class SchedulerTest {
 
     @Test
     void takesNoReplicaOverForALateMessage() {
-        TestProbe<Placement.Request> placement = kit.createTestProbe();
+        TestProbe<Placement.Command> placement = kit.createTestProbe();
         ActorRef<Scheduler.Command> scheduler =
                 kit.spawn(Scheduler.create(settings(1, 1), placement.getRef(), () -> 0));
         GenerationId gone = new GenerationId("gone", "test");

@@ -242,7 +242,7 @@ final class SimulatedCluster {
         void tell(Scheduler.Command command) {
             SimulatedActor<Scheduler.Command> current = actor;
             if (current == null || !current.isAlive()) {
-                TestInbox<Placement.Request> asked = TestInbox.create();
+                TestInbox<Placement.Command> asked = TestInbox.create();
                 current = new SimulatedActor<>(
                         world,
                         node,

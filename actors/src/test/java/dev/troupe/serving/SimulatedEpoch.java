@@ -7,6 +7,7 @@ import dev.troupe.stage.Peer;
 import dev.troupe.stage.PipelineStage;
 import dev.troupe.stage.ReplicaPlan;
 import dev.troupe.stage.ShardId;
+import dev.troupe.stage.ShardWork;
 import dev.troupe.stage.StageEvent;
 import dev.troupe.stage.StepBatch;
 import dev.troupe.stage.StepResult;
@@ -15,6 +16,8 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestInbox;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.RecipientRef;
@@ -38,6 +41,7 @@ final class SimulatedEpoch {
     private @Nullable ActorRef<StageEvent> events;
     private @Nullable ActorRef<StepResult> results;
     private long lastStep;
+    private long computed;
     private boolean busy;
     private boolean ended;
     private int stale;
@@ -81,6 +85,16 @@ final class SimulatedEpoch {
                 stages.stream()
                         .<RecipientRef<PipelineStage.Command>>map(TestInbox::getRef)
                         .toList());
+    }
+
+    /** What nodes that answer say of its ranks, which compute nothing while they wait for each other. */
+    Stream<Placement.RankReport> reports(Predicate<SimulatedWorld.Node> answers) {
+        return IntStream.range(0, 2)
+                .filter(stage -> answers.test(ranks.get(stage)) && !fenced.test(ranks.get(stage)))
+                .mapToObj(stage -> new Placement.RankReport(
+                        new ShardId(epoch, stage, 0),
+                        Placement.RankReport.State.OTHER,
+                        new ShardWork(computed, computed, computed, computed)));
     }
 
     /** Steps of an epoch that is over, dropped by ranks. */
@@ -180,6 +194,7 @@ final class SimulatedEpoch {
             return;
         }
         model.execute(waiting.remove());
+        computed++;
         StepResult result = model.next();
         world.send(last, home, () -> {
             if (results != null) {

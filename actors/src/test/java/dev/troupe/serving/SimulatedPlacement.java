@@ -40,6 +40,10 @@ final class SimulatedPlacement {
 
     /** Answers the question of the scheduler at {@code home}. */
     void place(SimulatedWorld.Node home, Effect.AskInitiated<?, ?, ?> ask) {
+        if (ask.askMessage() instanceof Placement.Inquiry inquiry) {
+            inquire(home, inquiry, ask);
+            return;
+        }
         Placement.Request request = (Placement.Request) ask.askMessage();
         @SuppressWarnings("unchecked") // a question to placement
         Effect.AskInitiated<Placement.Request, Placement.Outcome, ?> typed =
@@ -47,6 +51,23 @@ final class SimulatedPlacement {
         boolean waits = places().anyMatch(place -> !world.answers(home, world.at(place)));
         world.after(home, (waits ? 500 : 2) + world.random.nextInt(20), () -> {
             typed.respondWith(outcome(home, request));
+            wake.accept(home);
+        });
+    }
+
+    /** How the ranks are, as far as their nodes answer in time. */
+    private void inquire(SimulatedWorld.Node home, Placement.Inquiry inquiry, Effect.AskInitiated<?, ?, ?> ask) {
+        @SuppressWarnings("unchecked") // a question about ranks
+        Effect.AskInitiated<Placement.Inquiry, Placement.Findings, ?> typed =
+                (Effect.AskInitiated<Placement.Inquiry, Placement.Findings, ?>) ask;
+        boolean waits = places().anyMatch(place -> !world.answers(home, world.at(place)));
+        long delay = waits ? inquiry.within().toMillis() : 2 + world.random.nextInt(20);
+        world.after(home, delay, () -> {
+            List<Placement.RankReport> ranks = epochs.stream()
+                    .flatMap(epoch -> epoch.reports(node -> world.answers(home, node) && world.answers(node, home)))
+                    .toList();
+            world.note("%s hears of %d ranks".formatted(home, ranks.size()));
+            typed.respondWith(new Placement.Findings(ranks, 2));
             wake.accept(home);
         });
     }

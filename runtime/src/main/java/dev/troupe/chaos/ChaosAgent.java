@@ -57,7 +57,7 @@ public final class ChaosAgent {
      * @param reset connections of the lane that were closed on purpose
      * @param connections of the lane, open now
      * @param lost connections of the lane that ended or could not be made
-     * @param stale messages of other epochs that were dropped, by the lane and by the shards that are here now
+     * @param stale messages of other epochs that were dropped, by the lane and by shards, those that have ended included
      */
     public record Observation(
             String node,
@@ -191,9 +191,6 @@ public final class ChaosAgent {
 
     private Observation observation(long reset) {
         Optional<LaneStatistics> lane = setup.lane().get();
-        long stale = setup.roster().residents().stream()
-                .mapToLong(resident -> resident.progress().counts().stale())
-                .sum();
         return new Observation(
                 setup.node(),
                 ProcessHandle.current().pid(),
@@ -203,6 +200,6 @@ public final class ChaosAgent {
                 reset,
                 lane.map(LaneStatistics::connections).orElse(0),
                 lane.map(LaneStatistics::lost).orElse(0L),
-                stale + lane.map(LaneStatistics::dropped).orElse(0L));
+                setup.roster().stale() + lane.map(LaneStatistics::dropped).orElse(0L));
     }
 }

@@ -158,6 +158,7 @@ final class NodeConfigReader {
 
     private static SchedulerConfig scheduler(int stages, Section section) {
         Section waits = section.section("waits");
+        Section slow = section.section("slow");
         StepLimits limits;
         try {
             limits = new StepLimits(
@@ -180,7 +181,10 @@ final class NodeConfigReader {
                         waits.duration("forming"),
                         waits.duration("first-step"),
                         waits.duration("least-step"),
-                        waits.duration("capacity")),
+                        waits.duration("capacity"),
+                        waits.duration("grow"),
+                        waits.duration("canary")),
+                new SchedulerSettings.Slow(slow.number("factor"), slow.duration("after"), slow.duration("avoid")),
                 waits.duration("cluster"));
     }
 

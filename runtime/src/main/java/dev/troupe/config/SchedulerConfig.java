@@ -11,6 +11,7 @@ import java.time.Duration;
  * @param maxGenerations known at a time
  * @param maxReturnedBytes rows that one request may ask for, in bytes
  * @param waits how long to wait for what
+ * @param slow when a device is too slow to be kept
  * @param clusterWait how long a request may wait for the cluster to be complete
  */
 public record SchedulerConfig(
@@ -18,6 +19,7 @@ public record SchedulerConfig(
         int maxGenerations,
         long maxReturnedBytes,
         SchedulerSettings.Waits waits,
+        SchedulerSettings.Slow slow,
         Duration clusterWait) {
     public SchedulerConfig {
         Check.atLeast("scheduler.max-generations", maxGenerations, 1);
@@ -29,6 +31,11 @@ public record SchedulerConfig(
         Check.positive("scheduler.waits.first-step", waits.firstStep());
         Check.positive("scheduler.waits.least-step", waits.leastStep());
         Check.atLeast("scheduler.waits.capacity", waits.capacity().toMillis(), 0);
+        Check.atLeast("scheduler.waits.grow", waits.grow().toMillis(), 0);
+        Check.atLeast("scheduler.waits.canary", waits.canary().toMillis(), 0);
+        Check.holds(slow.factor() >= 1.5, "scheduler.slow.factor", slow.factor(), "at least 1.5");
+        Check.atLeast("scheduler.slow.after", slow.after().toMillis(), 0);
+        Check.positive("scheduler.slow.avoid", slow.avoid());
     }
 
     /** For the scheduler of one replica. */
@@ -42,6 +49,18 @@ public record SchedulerConfig(
                 contextLength,
                 maxGenerations,
                 maxReturnedBytes,
-                waits);
+                waits,
+                slow);
+    }
+
+    /** The same for a replica that has nowhere else to go: no slow devices, no growing, no canaries. */
+    public SchedulerConfig alone() {
+        return new SchedulerConfig(
+                limits,
+                maxGenerations,
+                maxReturnedBytes,
+                waits.withGrow(Duration.ZERO).withCanary(Duration.ZERO),
+                SchedulerSettings.Slow.NEVER,
+                clusterWait);
     }
 }

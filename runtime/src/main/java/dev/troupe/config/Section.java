@@ -69,6 +69,14 @@ final class Section {
         }
     }
 
+    double number(String key) {
+        try {
+            return whole.getDouble(at(key));
+        } catch (ConfigException.WrongType e) {
+            throw Check.refused(key(key), whole.getValue(at(key)).unwrapped(), "a number");
+        }
+    }
+
     long bytes(String key) {
         return whole.getBytes(at(key));
     }

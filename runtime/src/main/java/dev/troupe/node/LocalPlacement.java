@@ -1,5 +1,8 @@
 package dev.troupe.node;
 
+import dev.troupe.cluster.guardian.NodeGuardian;
+import dev.troupe.cluster.guardian.ShardReport;
+import dev.troupe.cluster.placement.Survey;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.model.Partition;
 import dev.troupe.serving.Placement;
@@ -8,6 +11,7 @@ import dev.troupe.stage.PipelineStage;
 import dev.troupe.stage.ReplicaPlan;
 import dev.troupe.stage.ShardDirectory;
 import dev.troupe.stage.ShardHost;
+import dev.troupe.stage.ShardRoster;
 import dev.troupe.stage.TensorShard;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -35,17 +39,32 @@ final class LocalPlacement {
      * @param plan everything of a plan but its partition and slots
      * @param host what the shards get from this process
      */
-    static Behavior<Placement.Request> create(
+    static Behavior<Placement.Command> create(
             ModelConfig config, Function<Partition, ReplicaPlan> plan, ShardHost host) {
-        return Behaviors.setup(context -> Behaviors.receiveMessage(request -> {
-            try {
-                Partition partition = Partition.even(config, request.pipelineParallel(), request.tensorParallel());
-                request.replyTo().tell(place(context, plan.apply(partition), request.above(), host));
-            } catch (IllegalArgumentException e) {
-                request.replyTo().tell(new Placement.NotPlaced(String.valueOf(e.getMessage())));
+        return Behaviors.setup(context -> Behaviors.receiveMessage(command -> {
+            switch (command) {
+                case Placement.Request request -> {
+                    try {
+                        Partition partition =
+                                Partition.even(config, request.pipelineParallel(), request.tensorParallel());
+                        request.replyTo().tell(place(context, plan.apply(partition), request.above(), host));
+                    } catch (IllegalArgumentException e) {
+                        request.replyTo().tell(new Placement.NotPlaced(String.valueOf(e.getMessage())));
+                    }
+                }
+                case Placement.Inquiry inquiry -> inquiry.replyTo().tell(findings(host.roster(), inquiry));
             }
             return Behaviors.same();
         }));
+    }
+
+    private static Placement.Findings findings(ShardRoster roster, Placement.Inquiry inquiry) {
+        long now = System.nanoTime();
+        List<Placement.RankReport> ranks = roster.residents().stream()
+                .map(resident -> ShardReport.of(resident.progress(), resident.slot(), now, NodeGuardian.HANGS_AFTER))
+                .map(Survey::rank)
+                .toList();
+        return new Placement.Findings(ranks, inquiry.pipelineParallel() * inquiry.tensorParallel());
     }
 
     /** All ranks of a partition in the one slot. */
@@ -56,7 +75,7 @@ final class LocalPlacement {
     }
 
     private static Placement.Placed place(
-            ActorContext<Placement.Request> context, ReplicaPlan plan, Epoch above, ShardHost host) {
+            ActorContext<Placement.Command> context, ReplicaPlan plan, Epoch above, ShardHost host) {
         ShardDirectory shards = (id, _) -> context.getSystem()
                 .systemActorOf(TensorShard.create(host), "troupe-shard-" + UUID.randomUUID(), TensorShard.props());
         List<RecipientRef<PipelineStage.Command>> stages = new ArrayList<>();

@@ -96,7 +96,7 @@ public final class LocalTroupe {
                 (peer, message) -> peer.ref().tell(message),
                 LaneRegistry.NONE,
                 new ShardRoster());
-        ActorRef<Placement.Request> placement = system.systemActorOf(
+        ActorRef<Placement.Command> placement = system.systemActorOf(
                 LocalPlacement.create(
                         store.config(model),
                         partition -> new ReplicaPlan(
@@ -115,6 +115,7 @@ public final class LocalTroupe {
         RecipientRef<Scheduler.Command> scheduler = system.systemActorOf(
                 Scheduler.create(
                         config.scheduler()
+                                .alone()
                                 .of(config.replica(), 0, store.config(model).maxPositions()),
                         placement,
                         System::nanoTime),

@@ -21,22 +21,18 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.MethodOrderer;
-import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestMethodOrder;
 
 /** Four real processes with one rank each; what ends is started again, as a supervisor would, before the next fault. */
-@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class ChaosProcessesTest {
     private static final int NODES = 4;
     private static final int TOKENS = 80;
     private static final Duration SLEEP = Duration.ofSeconds(20);
+    private static final Duration SLOW = Duration.ofSeconds(20);
+    private static final int LONG = 300;
     private static final Duration STUCK = Duration.ofSeconds(40);
     private static final Duration PATIENCE = Duration.ofMinutes(2);
-    private static final TextRequest REQUEST = TextRequest.greedy("Once upon a time", TOKENS)
-            .withSampling(new SamplingParameters(0.8f, 0, 0.95f, 0, 1.1f, 0, 0, Map.of(), 7, -1))
-            .withIgnoreEos(true);
+    private static final TextRequest REQUEST = request(TOKENS);
 
     private static LocalCluster cluster;
     private static StreamWatch undisturbed;
@@ -50,7 +46,6 @@ class ChaosProcessesTest {
         settings.put("troupe.replica.pipeline-parallel", 2);
         settings.put("troupe.replica.tensor-parallel", 2);
         settings.put("troupe.device.threads", 1);
-        settings.put("troupe.scheduler.waits.least-step", "4s");
         settings.put("troupe.chaos.enabled", true);
         settings.put("troupe.chaos.unit-delay", "1ms");
         cluster = LocalCluster.start(NODES, settings);
@@ -61,6 +56,12 @@ class ChaosProcessesTest {
         assertThat(undisturbed.tokens()).isEqualTo(TOKENS);
     }
 
+    private static TextRequest request(int tokens) {
+        return TextRequest.greedy("Once upon a time", tokens)
+                .withSampling(new SamplingParameters(0.8f, 0, 0.95f, 0, 1.1f, 0, 0, Map.of(), 7, -1))
+                .withIgnoreEos(true);
+    }
+
     @AfterAll
     static void endsNodes() {
         cluster.close();
@@ -68,7 +69,7 @@ class ChaosProcessesTest {
 
     /** Starts again what has ended, and waits until all nodes are what was started. */
     @BeforeEach
-    void isWhole() throws Exception {
+    void awaitWhole() throws Exception {
         long end = System.nanoTime() + PATIENCE.toNanos();
         String last = "";
         while (System.nanoTime() < end) {
@@ -77,7 +78,8 @@ class ChaosProcessesTest {
                     cluster.restart(i);
                 }
             }
-            try (Troupe troupe = connect(1)) {
+            try (Troupe troupe = connect(1);
+                    Troupe other = connect(2)) {
                 Troupe.Description now = describe(troupe);
                 List<Long> pids = new ArrayList<>();
                 for (int i = 1; i <= NODES; i++) {
@@ -87,7 +89,9 @@ class ChaosProcessesTest {
                 last = now + " " + pids;
                 List<Long> started =
                         cluster.processes().stream().map(NodeProcess::pid).toList();
-                if (now.ready() && now.nodes().size() == NODES && pids.equals(started)) {
+                // One that has just woken up may still live in an epoch that is over.
+                boolean agreed = now.epoch().equals(describe(other).epoch());
+                if (isWhole(now) && agreed && pids.equals(started)) {
                     return;
                 }
             } catch (ExecutionException | ChaosRefusedException e) {
@@ -96,6 +100,13 @@ class ChaosProcessesTest {
             TimeUnit.MILLISECONDS.sleep(200);
         }
         throw new AssertionError("not whole again: " + last);
+    }
+
+    /** Whether every node is there and hosts one rank: what was small has grown back, what was avoided has been forgiven. */
+    private static boolean isWhole(Troupe.Description now) {
+        return now.ready()
+                && now.nodes().size() == NODES
+                && ranks(now).map(Map.Entry::getValue).distinct().count() == NODES;
     }
 
     private static String node(int n) {
@@ -221,12 +232,37 @@ class ChaosProcessesTest {
     }
 
     @Test
-    void aNodeThatSleepsIsReplacedBeforeItWakes() throws Exception {
+    void aNodeThatSleepsIsReplacedBeforeItWakesAndNobodyBelievesItThen() throws Exception {
         try (Troupe troupe = besides("scheduler")) {
-            ChaosRun.Outcome outcome = survives(troupe, ChaosRun.of(rankApart(troupe), new Fault.Pause(SLEEP), 30));
+            Chaos chaos = new Chaos(troupe.system());
+            String rank = rankApart(troupe);
+            long staleBefore =
+                    stale(chaos, Chaos.find(describe(troupe), rank, 0).node());
+
+            ChaosRun.Outcome outcome = survives(troupe, ChaosRun.of(rank, new Fault.Pause(SLEEP), 30));
 
             assertThat(outcome.gapMillis()).isLessThan((double) SLEEP.toMillis());
+            String sleeper = outcome.role().node();
+            long end = System.nanoTime() + PATIENCE.toNanos();
+            long now = stale(chaos, sleeper);
+            while (now <= staleBefore && System.nanoTime() < end) {
+                TimeUnit.MILLISECONDS.sleep(200);
+                now = stale(chaos, sleeper);
+            }
+            System.out.printf("stale %d, then %d%n", staleBefore, now);
+            assertThat(now).isGreaterThan(staleBefore);
         }
+    }
+
+    /** Messages of epochs that are over which the other nodes have dropped so far. */
+    private static long stale(Chaos chaos, String sleeper) throws Exception {
+        long stale = 0;
+        for (int i = 1; i <= NODES; i++) {
+            stale += node(i).equals(sleeper)
+                    ? 0
+                    : Evidence.observe(chaos, node(i)).stale();
+        }
+        return stale;
     }
 
     @Test
@@ -263,9 +299,67 @@ class ChaosProcessesTest {
         }
     }
 
-    /** The last one: what is left of the replica is small, and stays small until its next epoch. */
     @Test
-    @Order(Integer.MAX_VALUE)
+    void aSlowNodeIsLeftAndNotKilled() throws Exception {
+        TextRequest request = request(LONG);
+        try (Troupe troupe = besides("scheduler")) {
+            StreamWatch inPeace = ChaosRun.undisturbed(troupe, request);
+            String rank = rankApart(troupe);
+            Chaos chaos = new Chaos(troupe.system());
+            String victim = Chaos.find(describe(troupe), rank, 0).node();
+            long pid = Evidence.observe(chaos, victim).pid();
+
+            long began = System.nanoTime();
+            ChaosRun.Outcome outcome =
+                    ChaosRun.of(rank, new Fault.Slow(10, SLOW), 30).run(troupe, request, inPeace);
+
+            System.out.printf("slow %s%n", outcome);
+            assertThat(outcome.evidence().tookEffect())
+                    .as(outcome.evidence().seen())
+                    .isTrue();
+            assertThat(outcome.difference()).as(outcome.toString()).isEmpty();
+            assertThat(outcome.epochs()).hasSizeGreaterThan(1);
+            boolean seen = false;
+            while (System.nanoTime() - began < SLOW.toNanos()) {
+                Troupe.Description now = describe(troupe);
+                assertThat(ranks(now).map(Map.Entry::getValue)).doesNotContain(victim);
+                assertThat(now.nodes()).hasSize(NODES);
+                seen |= now.ready();
+                TimeUnit.MILLISECONDS.sleep(200);
+            }
+            assertThat(seen).isTrue();
+            assertThat(Evidence.observe(chaos, victim).pid()).isEqualTo(pid);
+        }
+    }
+
+    @Test
+    void aDeviceThatHangsInAnIdleReplicaIsReplacedBeforeARequestComes() throws Exception {
+        try (Troupe troupe = besides("scheduler")) {
+            String rank = rankApart(troupe);
+            Chaos chaos = new Chaos(troupe.system());
+            ChaosRun.undisturbed(troupe, REQUEST); // how long a step takes is known from now on
+            Troupe.Description before = describe(troupe);
+            String victim = Chaos.find(before, rank, 0).node();
+            long stuck = Evidence.observe(chaos, victim).stuck();
+
+            chaos.inject(victim, new Fault.StuckKernel(STUCK));
+            long end = System.nanoTime() + STUCK.toNanos() / 2;
+            Troupe.Description now = before;
+            while (System.nanoTime() < end && (!now.ready() || now.epoch().equals(before.epoch()))) {
+                TimeUnit.MILLISECONDS.sleep(100);
+                now = describe(troupe);
+            }
+
+            assertThat(Evidence.observe(chaos, victim).stuck()).isGreaterThan(stuck);
+            assertThat(now.ready()).isTrue();
+            assertThat(now.epoch()).isNotEqualTo(before.epoch());
+            assertThat(ranks(now).map(Map.Entry::getValue)).doesNotContain(victim);
+            assertThat(undisturbed.differenceFrom(ChaosRun.undisturbed(troupe, REQUEST)))
+                    .isEmpty();
+        }
+    }
+
+    @Test
     void twoNodesMayDieAtOnce() throws Exception {
         try (Troupe troupe = besides("scheduler")) {
             Troupe.Description now = describe(troupe);
@@ -284,5 +378,6 @@ class ChaosProcessesTest {
                             30,
                             PATIENCE));
         }
+        awaitWhole(); // they come back, and it grows back
     }
 }

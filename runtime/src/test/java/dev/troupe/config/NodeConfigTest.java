@@ -8,6 +8,7 @@ import com.typesafe.config.ConfigFactory;
 import dev.troupe.cluster.identity.NodeRole;
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kvstore.KvType;
+import dev.troupe.serving.SchedulerSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,6 +37,10 @@ class NodeConfigTest {
         assertThat(config.kv().blocks(1 << 13)).isEqualTo(1024);
         assertThat(config.scheduler().limits().stepsInFlight()).isEqualTo(1);
         assertThat(config.scheduler().waits().forming()).isEqualTo(Duration.ofMinutes(10));
+        assertThat(config.scheduler().waits().leastStep()).isEqualTo(Duration.ofSeconds(1));
+        assertThat(config.scheduler().waits().canary()).isEqualTo(Duration.ofSeconds(5));
+        assertThat(config.scheduler().slow())
+                .isEqualTo(new SchedulerSettings.Slow(3, Duration.ofSeconds(3), Duration.ofSeconds(30)));
         assertThat(config.wire().tensors()).isEqualTo(WireConfig.Road.LANE);
         assertThat(config.wire().frameBytes()).isEqualTo(256 * 1024);
         assertThat(config.wire().tls()).isEmpty();
@@ -135,6 +140,7 @@ class NodeConfigTest {
         assertRefused("troupe.kv.memory = lots", "2: Invalid value at 'troupe.kv.memory'");
         assertRefused("troupe.scheduler.prefill-chunk = 0", "troupe.scheduler: prefill-chunk=0, expected at least 1");
         assertRefused("troupe.scheduler.waits.retry = 0s", "troupe.scheduler.waits.retry = PT0S, expected more than 0");
+        assertRefused("troupe.scheduler.slow.factor = 1", "troupe.scheduler.slow.factor = 1.0, expected at least 1.5");
         assertRefused("troupe.wire.queue-bytes = 1 KiB", "expected at least troupe.wire.frame-bytes = 262144");
         assertRefused(
                 "troupe.wire.tls.enabled = on",

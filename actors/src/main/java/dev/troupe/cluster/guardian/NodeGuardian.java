@@ -31,8 +31,8 @@ import org.slf4j.LoggerFactory;
 public final class NodeGuardian {
     private static final String NAME = "troupe-node";
 
-    /** A unit of work that takes longer than this when its epoch has been given up says that the device hangs. */
-    private static final Duration HANGS_AFTER = Duration.ofSeconds(3);
+    /** A unit of work that takes longer than this when its epoch is in doubt says that the device hangs. */
+    public static final Duration HANGS_AFTER = Duration.ofSeconds(3);
 
     private static final Logger LOG = LoggerFactory.getLogger(NodeGuardian.class);
 

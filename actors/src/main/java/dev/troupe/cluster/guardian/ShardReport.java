@@ -2,6 +2,7 @@ package dev.troupe.cluster.guardian;
 
 import dev.troupe.stage.ShardId;
 import dev.troupe.stage.ShardProgress;
+import dev.troupe.stage.ShardWork;
 import java.time.Duration;
 
 /**
@@ -11,8 +12,10 @@ import java.time.Duration;
  * @param step it is about, 0 before the first
  * @param segment 0-based segment of its stage
  * @param age since it published that
+ * @param work what it has done in its epoch
  */
-public record ShardReport(ShardId id, String slot, Condition condition, long step, int segment, Duration age) {
+public record ShardReport(
+        ShardId id, String slot, Condition condition, long step, int segment, Duration age, ShardWork work) {
     /** What the last published moment means. */
     public enum Condition {
         /** Reading weights. */
@@ -35,7 +38,7 @@ public record ShardReport(ShardId id, String slot, Condition condition, long ste
      * @param nanos now, by {@link System#nanoTime()}, in nanoseconds
      * @param stuckAfter how long one segment may take
      */
-    static ShardReport of(ShardProgress progress, String slot, long nanos, Duration stuckAfter) {
+    public static ShardReport of(ShardProgress progress, String slot, long nanos, Duration stuckAfter) {
         ShardProgress.Moment last = progress.last();
         Duration age = Duration.ofNanos(Math.max(0, nanos - last.nanos()));
         Condition condition = switch (last.activity()) {
@@ -45,6 +48,6 @@ public record ShardReport(ShardId id, String slot, Condition condition, long ste
             case WAITING -> Condition.WAITING;
             case ENDED -> Condition.ENDED;
         };
-        return new ShardReport(progress.id(), slot, condition, last.step(), last.segment(), age);
+        return new ShardReport(progress.id(), slot, condition, last.step(), last.segment(), age, progress.work());
     }
 }

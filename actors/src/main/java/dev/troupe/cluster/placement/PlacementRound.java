@@ -210,16 +210,33 @@ final class PlacementRound {
     }
 
     private Placement.Outcome outcome(List<Site> sites) {
+        SplitPlanner planner = new SplitPlanner(
+                model.config(),
+                request.pipelineParallel(),
+                request.tensorParallel(),
+                model.partition(),
+                model.footprint());
         try {
-            SplitPlanner planner = new SplitPlanner(
-                    model.config(),
-                    request.pipelineParallel(),
-                    request.tensorParallel(),
-                    model.partition(),
-                    model.footprint());
-            return placed(plan(planner.plan(sites, setup.mostDevices().getAsInt())));
+            return placed(plan(assignment(planner, sites)));
         } catch (UnplannableException e) {
             return new Placement.NotPlaced("no plan for %s: %s".formatted(replica, e.getMessage()));
+        }
+    }
+
+    /** Without the sites to avoid, as long as the others can take all. */
+    private Assignment assignment(SplitPlanner planner, List<Site> sites) throws UnplannableException {
+        int most = setup.mostDevices().getAsInt();
+        List<Site> rest = sites.stream()
+                .filter(site -> !request.avoid().contains(site.slot()))
+                .toList();
+        if (rest.isEmpty() || rest.size() == sites.size()) {
+            return planner.plan(sites, most);
+        }
+        try {
+            return planner.plan(rest, most);
+        } catch (UnplannableException e) {
+            context.getLog().info("no plan without {}: {}", request.avoid(), e.getMessage());
+            return planner.plan(sites, most);
         }
     }
 

@@ -3,12 +3,14 @@ package dev.troupe.cluster.placement;
 import dev.troupe.cluster.identity.Incarnation;
 import dev.troupe.cluster.watch.NodeWatch;
 import dev.troupe.cluster.watch.Suspects;
+import dev.troupe.plan.Site;
 import dev.troupe.serving.Placement;
 import dev.troupe.stage.PipelineStage;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.IntSupplier;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
@@ -33,6 +35,7 @@ public final class Placer {
      * @param suspects members that nobody waits for
      * @param watch who tells the stages of a lost node
      * @param stages gives the pipeline stage of that entity id
+     * @param sites devices that may be used now, as far as this node knows
      * @param mostDevices how many devices there were when most of them were there
      */
     public record Setup(
@@ -42,6 +45,7 @@ public final class Placer {
             Suspects suspects,
             ActorRef<NodeWatch.Command> watch,
             Function<String, RecipientRef<PipelineStage.Command>> stages,
+            Supplier<List<Site>> sites,
             IntSupplier mostDevices) {
         public Setup {
             models = List.copyOf(models);
@@ -49,21 +53,30 @@ public final class Placer {
     }
 
     /** A placer; one on a node, because the rounds it issues must only rise. */
-    public static Behavior<Placement.Request> create(Setup setup) {
+    public static Behavior<Placement.Command> create(Setup setup) {
         return Behaviors.setup(context -> {
             Rounds rounds = new Rounds(setup.self().uid());
-            return Behaviors.receiveMessage(request -> {
-                Optional<ModelSpec> model = setup.models().stream()
-                        .filter(spec -> spec.id().equals(request.model()))
-                        .findFirst();
-                if (model.isPresent()) {
-                    context.spawnAnonymous(PlacementRound.create(setup, rounds, model.get(), request));
-                } else {
-                    request.replyTo().tell(new Placement.NotPlaced(unknown(setup, request)));
+            return Behaviors.receiveMessage(command -> {
+                switch (command) {
+                    case Placement.Request request ->
+                        model(setup, request.model())
+                                .ifPresentOrElse(
+                                        model -> context.spawnAnonymous(
+                                                PlacementRound.create(setup, rounds, model, request)),
+                                        () -> request.replyTo().tell(new Placement.NotPlaced(unknown(setup, request))));
+                    case Placement.Inquiry inquiry ->
+                        model(setup, inquiry.model())
+                                .ifPresentOrElse(
+                                        model -> context.spawnAnonymous(Survey.create(setup, model, inquiry)),
+                                        () -> inquiry.replyTo().tell(new Placement.Findings(List.of(), 0)));
                 }
                 return Behaviors.same();
             });
         });
+    }
+
+    private static Optional<ModelSpec> model(Setup setup, String id) {
+        return setup.models().stream().filter(spec -> spec.id().equals(id)).findFirst();
     }
 
     private static String unknown(Setup setup, Placement.Request request) {

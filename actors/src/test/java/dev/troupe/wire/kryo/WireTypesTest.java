@@ -26,6 +26,7 @@ class WireTypesTest {
     /** Sealed types that never leave a JVM, each with its reason: their permitted types need no id. */
     private static final Set<String> LOCAL = Set.of(
             // A scheduler asks the placer of its own node.
+            "dev.troupe.serving.Placement$Command",
             "dev.troupe.serving.Placement$Outcome",
             // A generation asks the router of its own node.
             "dev.troupe.serving.Router$Route",

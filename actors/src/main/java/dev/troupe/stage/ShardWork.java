@@ -1,0 +1,27 @@
+package dev.troupe.stage;
+
+/**
+ * The local work that one shard has done since its epoch began, summed over units (one unit is the local work of one
+ * segment). Waiting for peers, embedding rows and logits are not in it, so that ranks can be compared: a rank's
+ * {@code nanos} grow with {@code rows} and with its share of a layer, and with nothing else but the speed of its device.
+ *
+ * @param units done
+ * @param rows token rows of all units
+ * @param positions context positions of all rows: what attention has to look at
+ * @param nanos time that they took, in nanoseconds
+ */
+public record ShardWork(long units, long rows, long positions, long nanos) {
+    /** Nothing yet. */
+    public static final ShardWork NONE = new ShardWork(0, 0, 0, 0);
+
+    /** This and one more unit. */
+    ShardWork plus(int moreRows, long morePositions, long moreNanos) {
+        return new ShardWork(units + 1, rows + moreRows, positions + morePositions, nanos + moreNanos);
+    }
+
+    /** What was done since {@code earlier}. */
+    public ShardWork since(ShardWork earlier) {
+        return new ShardWork(
+                units - earlier.units, rows - earlier.rows, positions - earlier.positions, nanos - earlier.nanos);
+    }
+}
