@@ -143,6 +143,7 @@ public final class ChaosAgent {
         switch (fault) {
             case Fault.Kill() -> Runtime.getRuntime().halt(Saboteur.KILLED);
             case Fault.CrashInExchange() -> setup.saboteur().crashInExchange();
+            case Fault.Poison(int token) -> setup.saboteur().poison(token);
             case Fault.Slow(double factor, Duration duration) ->
                 setup.saboteur().slow(factor, duration);
             case Fault.StuckKernel(Duration duration) -> setup.saboteur().stick(duration);

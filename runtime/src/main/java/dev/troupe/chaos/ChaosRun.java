@@ -21,18 +21,17 @@ import org.jspecify.annotations.Nullable;
  * @param seed for a random role
  * @param fault what happens
  * @param alsoAt beside the victim, nodes that get a fault of their own at the same time: the other side of a cut
- * @param atToken after how many tokens
+ * @param at when
  * @param patience how long the disturbed stream may take
  */
-public record ChaosRun(String role, long seed, Fault fault, List<Beside> alsoAt, int atToken, Duration patience) {
+public record ChaosRun(String role, long seed, Fault fault, List<Beside> alsoAt, Moment at, Duration patience) {
     private static final Duration DESCRIBE_WITHIN = Duration.ofSeconds(10);
+    private static final Duration PATIENCE = Duration.ofMinutes(5);
     private static final long EPOCHS_EVERY_MILLIS = 200;
+    private static final double NANOS_PER_MILLI = 1e6;
 
     public ChaosRun {
         alsoAt = List.copyOf(alsoAt);
-        if (atToken < 1) {
-            throw new IllegalArgumentException("at token %d, expected at least 1".formatted(atToken));
-        }
     }
 
     /** A fault at one more node. */
@@ -40,7 +39,12 @@ public record ChaosRun(String role, long seed, Fault fault, List<Beside> alsoAt,
 
     /** A fault at one node. */
     public static ChaosRun of(String role, Fault fault, int atToken) {
-        return new ChaosRun(role, 0, fault, List.of(), atToken, Duration.ofMinutes(5));
+        return of(role, fault, new Moment.AtToken(atToken));
+    }
+
+    /** A fault at one node. */
+    public static ChaosRun of(String role, Fault fault, Moment at) {
+        return new ChaosRun(role, 0, fault, List.of(), at, PATIENCE);
     }
 
     /**
@@ -50,7 +54,7 @@ public record ChaosRun(String role, long seed, Fault fault, List<Beside> alsoAt,
      * @param evidence whether the fault took effect
      * @param difference the first difference from the undisturbed stream, or empty
      * @param tokens completion tokens of the disturbed stream
-     * @param gapMillis longest time between two tokens after the fault, in milliseconds
+     * @param gapMillis longest time without a token after the fault, in milliseconds
      * @param usualMillis median time between two tokens, in milliseconds
      * @param epochs that served during the disturbed stream, as far as they were seen
      */
@@ -94,27 +98,31 @@ public record ChaosRun(String role, long seed, Fault fault, List<Beside> alsoAt,
      */
     public Outcome run(Troupe troupe, TextRequest request, StreamWatch undisturbed)
             throws ChaosRefusedException, InterruptedException, ExecutionException {
-        if (undisturbed.tokens() < atToken) {
-            throw new IllegalArgumentException(
-                    "the undisturbed stream has %d tokens, so nothing can happen at token %d; ask for more tokens or for an earlier one"
-                            .formatted(undisturbed.tokens(), atToken));
-        }
+        int token = tokenWithin(undisturbed);
         Chaos chaos = new Chaos(troupe.system());
         Chaos.Role victim = Chaos.find(
                 troupe.describe(DESCRIBE_WITHIN).toCompletableFuture().get(), role, seed);
         ChaosAgent.Observation before = Evidence.observe(chaos, victim.node());
         CompletableFuture<Evidence> evidence = new CompletableFuture<>();
-        StreamWatch watch = new StreamWatch(atToken, () -> {
+        StreamWatch watch = new StreamWatch(token, () -> {
             chaos.inject(victim.node(), fault);
             alsoAt.forEach(beside -> chaos.inject(beside.node(), beside.fault()));
             Thread.ofVirtual().start(() -> look(chaos, victim, before, evidence));
         });
         Set<String> epochs = new ConcurrentSkipListSet<>();
         CompletableFuture<?> stream = start(troupe, request, watch);
+        if (at instanceof Moment.Prefill(Duration after)) {
+            TimeUnit.NANOSECONDS.sleep(
+                    after.isZero() ? (long) (undisturbed.firstMillis() / 2 * NANOS_PER_MILLI) : after.toNanos());
+            watch.actBeforeTheFirstToken();
+        }
         String failure = await(troupe, stream, epochs);
         if (!watch.hasActed()) {
             evidence.complete(new Evidence(
-                    false, "the stream had %d tokens, so token %d never came".formatted(watch.tokens(), atToken)));
+                    false,
+                    token == 0
+                            ? "the first token came before the fault"
+                            : "the stream had %d tokens, so token %d never came".formatted(watch.tokens(), token)));
         }
         Optional<String> difference = failure == null
                 ? undisturbed.differenceFrom(watch)
@@ -127,6 +135,17 @@ public record ChaosRun(String role, long seed, Fault fault, List<Beside> alsoAt,
                 watch.gapMillis(),
                 watch.usualMillis(),
                 List.copyOf(epochs));
+    }
+
+    /** At which token the fault is to happen, 0 for before the first. */
+    private int tokenWithin(StreamWatch undisturbed) {
+        int token = at instanceof Moment.AtToken(int count) ? count : 0;
+        if (undisturbed.tokens() < token) {
+            throw new IllegalArgumentException(
+                    "the undisturbed stream has %d tokens, so nothing can happen at token %d; ask for more tokens or for an earlier one"
+                            .formatted(undisturbed.tokens(), token));
+        }
+        return token;
     }
 
     private void look(

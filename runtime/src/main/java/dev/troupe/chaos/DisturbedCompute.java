@@ -9,8 +9,12 @@ import java.util.BitSet;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** A rank's share whose units of work take as long as a saboteur wants. What it computes is untouched. */
-record DisturbedCompute(ShardCompute compute, Saboteur saboteur) implements ShardCompute {
+/**
+ * A rank's share whose units of work take as long as a saboteur wants. What it computes is untouched.
+ *
+ * @param first whether it is the one that a poisoned token kills
+ */
+record DisturbedCompute(ShardCompute compute, Saboteur saboteur, boolean first) implements ShardCompute {
     @Override
     public int segments() {
         return compute.segments();
@@ -33,6 +37,9 @@ record DisturbedCompute(ShardCompute compute, Saboteur saboteur) implements Shar
 
     @Override
     public ShardStep begin(TokenBatch batch, @Nullable Floats hidden) {
+        if (first && saboteur.isDeadly(batch)) {
+            Runtime.getRuntime().halt(Saboteur.KILLED);
+        }
         return new Step(compute.begin(batch, hidden), saboteur);
     }
 

@@ -106,7 +106,7 @@ public record Evidence(boolean tookEffect, String seen) {
             case Fault.StuckKernel _ -> counted(now.stuck() - before.stuck(), "units of compute were blocked");
             case Fault.Cut _ -> counted(now.cut() - before.cut(), "tensor messages were dropped");
             case Fault.ResetConnections _ -> counted(now.reset() - before.reset(), "connections were closed");
-            case Fault.Kill _, Fault.CrashInExchange _, Fault.Pause _ ->
+            case Fault.Kill _, Fault.CrashInExchange _, Fault.Poison _, Fault.Pause _ ->
                 new Evidence(false, "node %s goes on as before".formatted(now.node()));
         };
     }

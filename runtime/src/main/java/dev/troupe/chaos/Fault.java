@@ -38,6 +38,30 @@ public sealed interface Fault {
         }
     }
 
+    /**
+     * From now on the process halts as soon as the first rank of the first stage computes this token there: a request that
+     * has it kills whoever computes it.
+     *
+     * @param token its id, from 0
+     */
+    record Poison(int token) implements Fault {
+        public Poison {
+            if (token < 0) {
+                throw new IllegalArgumentException("poison %d, expected the id of a token, from 0".formatted(token));
+            }
+        }
+
+        @Override
+        public String label() {
+            return "poison";
+        }
+
+        @Override
+        public boolean isFatal() {
+            return true;
+        }
+    }
+
     /** SIGSTOP, and SIGCONT after a while. */
     record Pause(Duration duration) implements Fault {
         public Pause {

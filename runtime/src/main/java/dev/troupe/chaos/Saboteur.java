@@ -1,5 +1,6 @@
 package dev.troupe.chaos;
 
+import dev.troupe.kernel.TokenBatch;
 import dev.troupe.model.ShardCompute;
 import dev.troupe.stage.Partial;
 import dev.troupe.stage.ShardLoader;
@@ -8,6 +9,7 @@ import java.time.Duration;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.IntStream;
 
 /**
  * What stands between a node's ranks and their roads and kernels where chaos is enabled, and does nothing until it is told
@@ -17,12 +19,15 @@ public final class Saboteur {
     /** Exit status of a process that was killed by SIGKILL, as shells report it. */
     static final int KILLED = 137;
 
+    private static final int NO_TOKEN = -1;
+
     private final ConcurrentHashMap<String, Long> cutUntil = new ConcurrentHashMap<>();
     private final LongAdder cut = new LongAdder();
     private final LongAdder slowed = new LongAdder();
     private final LongAdder stuck = new LongAdder();
     private final long unitDelay;
     private volatile boolean crashing;
+    private volatile int poison = NO_TOKEN;
     private volatile double factor = 1;
     private volatile long slowUntil = System.nanoTime();
     private volatile long stuckUntil = System.nanoTime();
@@ -50,7 +55,7 @@ public final class Saboteur {
     public ShardLoader loader(ShardLoader loader) {
         return (id, plan) -> {
             ShardCompute compute = loader.load(id, plan);
-            return new DisturbedCompute(compute, this);
+            return new DisturbedCompute(compute, this, id.stage() == 0 && id.rank() == 0);
         };
     }
 
@@ -65,6 +70,16 @@ public final class Saboteur {
 
     void crashInExchange() {
         crashing = true;
+    }
+
+    void poison(int token) {
+        poison = token;
+    }
+
+    /** Whether it kills to compute these tokens. */
+    boolean isDeadly(TokenBatch batch) {
+        int deadly = poison;
+        return deadly != NO_TOKEN && IntStream.range(0, batch.tokens()).anyMatch(token -> batch.id(token) == deadly);
     }
 
     void slow(double newFactor, Duration duration) {

@@ -8,8 +8,8 @@ import java.util.Optional;
 import java.util.function.LongSupplier;
 
 /**
- * What one stream gave and when, with something that happens once, at one of its tokens. One thread after another may
- * use it.
+ * What one stream gave and when, with something that happens once, at one of its tokens or before the first. Several
+ * threads may use it.
  */
 public final class StreamWatch {
     private static final double NANOS_PER_MILLI = 1e6;
@@ -19,10 +19,12 @@ public final class StreamWatch {
     private final LongSupplier nanoTime;
     private final List<TextEvent> events = new ArrayList<>();
     private final List<Long> arrivals = new ArrayList<>();
+    private final long begun;
     private boolean acted;
+    private long actedAt;
 
     /**
-     * @param at {@code action} happens when so many completion tokens have come; 0 for never
+     * @param at {@code action} happens when so many completion tokens have come; 0 for not by itself
      * @param action runs on the stream's thread, after the token
      */
     public StreamWatch(int at, Runnable action) {
@@ -33,6 +35,7 @@ public final class StreamWatch {
         this.at = at;
         this.action = action;
         this.nanoTime = nanoTime;
+        this.begun = nanoTime.getAsLong();
     }
 
     /** Watches a stream at which nothing happens. */
@@ -46,10 +49,24 @@ public final class StreamWatch {
         if (event instanceof TextEvent.Token) {
             arrivals.add(nanoTime.getAsLong());
             if (arrivals.size() == at) {
-                acted = true;
-                action.run();
+                act();
             }
         }
+    }
+
+    private void act() {
+        acted = true;
+        actedAt = nanoTime.getAsLong();
+        action.run();
+    }
+
+    /** Does the action now, unless a token has come; says whether it did. */
+    public synchronized boolean actBeforeTheFirstToken() {
+        if (acted || !arrivals.isEmpty()) {
+            return false;
+        }
+        act();
+        return true;
     }
 
     /** Whether the stream came as far as the action. */
@@ -71,9 +88,14 @@ public final class StreamWatch {
         return Completion.of(events);
     }
 
-    /** The longest time between two tokens from the action on, in milliseconds; 0 if none came after it. */
+    /** From the making of this object to the first token, in milliseconds; 0 if none has come. */
+    public synchronized double firstMillis() {
+        return arrivals.isEmpty() ? 0 : (arrivals.getFirst() - begun) / NANOS_PER_MILLI;
+    }
+
+    /** The longest time without a token from the action on, in milliseconds; 0 if none came after it. */
     public synchronized double gapMillis() {
-        long longest = 0;
+        long longest = acted && at == 0 && !arrivals.isEmpty() ? arrivals.getFirst() - actedAt : 0;
         for (int i = Math.max(1, at); i < arrivals.size(); i++) {
             longest = Math.max(longest, arrivals.get(i) - arrivals.get(i - 1));
         }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.troupe.chaos.ChaosRefusedException;
 import dev.troupe.chaos.ChaosRun;
+import dev.troupe.chaos.Moment;
 import dev.troupe.chaos.StreamWatch;
 import dev.troupe.client.TextRequest;
 import dev.troupe.client.Troupe;
@@ -30,7 +31,7 @@ import picocli.CommandLine.Spec;
             "fault took effect, waits for the end and compares the two streams: tokens, texts and the bits of their logits.",
             "The nodes must run with troupe.chaos.enabled = on.",
             "",
-            "Faults: kill, crash-in-exchange, pause DURATION, slow FACTOR DURATION, stuck-kernel DURATION,",
+            "Faults: kill, crash-in-exchange, poison TOKEN, pause DURATION, slow FACTOR DURATION, stuck-kernel DURATION,",
             "reset-connections, cut A B DURATION, cut-one-way A B DURATION; A and B are roles or nodes (HOST:PORT)."
         },
         mixinStandardHelpOptions = true,
@@ -66,9 +67,11 @@ final class ChaosCommand implements Callable<Integer> {
 
     @Option(
             names = "--at",
-            paramLabel = "token=N",
+            paramLabel = "MOMENT",
             defaultValue = "token=40",
-            description = "after how many completion tokens (default: token=40)")
+            description =
+                    "when: token=N, after N completion tokens; prefill=DURATION, so long after the request was sent and"
+                            + " before its first token; prefill, half way to it (default: token=40)")
     @SuppressWarnings("NullAway.Init") // set by picocli
     private String at;
 
@@ -117,7 +120,7 @@ final class ChaosCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         FaultChoice choice = new FaultChoice(fault);
-        int token = token(at);
+        Moment moment = moment(at);
         TextRequest request = TextRequest.greedy(prompt, maxNewTokens)
                 .withSampling(sampling.parameters())
                 .withIgnoreEos(true);
@@ -126,7 +129,7 @@ final class ChaosCommand implements Callable<Integer> {
             Troupe.Description description =
                     troupe.describe(DESCRIBE_WITHIN).toCompletableFuture().get();
             ChaosRun run =
-                    choice.run(role, sampling.parameters().seed(), token, Duration.ofSeconds(patience), description);
+                    choice.run(role, sampling.parameters().seed(), moment, Duration.ofSeconds(patience), description);
             return report(run, run.run(troupe, request, undisturbed));
         } catch (ChaosRefusedException e) {
             spec.commandLine().getErr().println("troupe: " + e.getMessage());
@@ -134,11 +137,18 @@ final class ChaosCommand implements Callable<Integer> {
         }
     }
 
-    private static int token(String text) {
-        if (!text.matches("token=[1-9][0-9]{0,8}")) {
-            throw new CommandFailure("--at %s, expected token=N, for example token=57".formatted(text));
+    static Moment moment(String text) {
+        if (text.equals("prefill")) {
+            return Moment.prefill();
         }
-        return Integer.parseInt(text.substring("token=".length()));
+        if (text.startsWith("prefill=")) {
+            return new Moment.Prefill(FaultChoice.duration(text.substring("prefill=".length())));
+        }
+        if (!text.matches("token=[1-9][0-9]{0,8}")) {
+            throw new CommandFailure(
+                    "--at %s, expected token=N, prefill or prefill=DURATION, for example token=57".formatted(text));
+        }
+        return new Moment.AtToken(Integer.parseInt(text.substring("token=".length())));
     }
 
     private int report(ChaosRun run, ChaosRun.Outcome outcome) throws Exception {
@@ -154,9 +164,9 @@ final class ChaosCommand implements Callable<Integer> {
     private static String text(ChaosRun run, ChaosRun.Outcome outcome) {
         return String.format(
                 Locale.ROOT,
-                "%s at token %d, %s on %s: %s%n%d tokens, epochs %s; longest gap after the fault %.0f ms (usual time between two tokens: %.1f ms)%nVERDICT: %s",
+                "%s at %s, %s on %s: %s%n%d tokens, epochs %s; longest gap after the fault %.0f ms (usual time between two tokens: %.1f ms)%nVERDICT: %s",
                 run.fault().label(),
-                run.atToken(),
+                run.at().label(),
                 outcome.role().name(),
                 outcome.role().node(),
                 outcome.evidence().seen(),
@@ -181,7 +191,7 @@ final class ChaosCommand implements Callable<Integer> {
         root.put("role", outcome.role().name());
         root.put("node", outcome.role().node());
         root.put("seed", run.seed());
-        root.put("at_token", run.atToken());
+        root.put("at", run.at().label());
         root.put("took_effect", outcome.evidence().tookEffect());
         root.put("seen", outcome.evidence().seen());
         root.put("identical", outcome.isIdentical());

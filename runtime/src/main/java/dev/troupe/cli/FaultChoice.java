@@ -5,6 +5,7 @@ import com.typesafe.config.ConfigFactory;
 import dev.troupe.chaos.Chaos;
 import dev.troupe.chaos.ChaosRun;
 import dev.troupe.chaos.Fault;
+import dev.troupe.chaos.Moment;
 import dev.troupe.client.Troupe;
 import java.time.Duration;
 import java.util.List;
@@ -17,7 +18,7 @@ import java.util.Map;
  */
 record FaultChoice(List<String> words) {
     private static final String EXPECTED =
-            "kill, crash-in-exchange, pause DURATION, slow FACTOR DURATION, stuck-kernel DURATION, reset-connections, cut A B DURATION, cut-one-way A B DURATION";
+            "kill, crash-in-exchange, poison TOKEN, pause DURATION, slow FACTOR DURATION, stuck-kernel DURATION, reset-connections, cut A B DURATION, cut-one-way A B DURATION";
 
     private static final Map<String, Integer> WORDS = Map.of(
             "kill",
@@ -26,6 +27,8 @@ record FaultChoice(List<String> words) {
             1,
             "reset-connections",
             1,
+            "poison",
+            2,
             "pause",
             2,
             "stuck-kernel",
@@ -56,9 +59,9 @@ record FaultChoice(List<String> words) {
      * @param role of {@code --role}; a cut names its nodes itself
      * @param description who plays what now
      */
-    ChaosRun run(String role, long seed, int atToken, Duration patience, Troupe.Description description) {
+    ChaosRun run(String role, long seed, Moment at, Duration patience, Troupe.Description description) {
         if (!isCut()) {
-            return new ChaosRun(role, seed, fault(), List.of(), atToken, patience);
+            return new ChaosRun(role, seed, fault(), List.of(), at, patience);
         }
         Chaos.Role a = Chaos.find(description, words.get(1), seed);
         Chaos.Role b = Chaos.find(description, words.get(2), seed);
@@ -70,19 +73,28 @@ record FaultChoice(List<String> words) {
         List<ChaosRun.Beside> back = words.getFirst().equals("cut")
                 ? List.of(new ChaosRun.Beside(b.node(), new Fault.Cut(a.node(), duration)))
                 : List.of();
-        return new ChaosRun(a.name(), seed, new Fault.Cut(b.node(), duration), back, atToken, patience);
+        return new ChaosRun(a.name(), seed, new Fault.Cut(b.node(), duration), back, at, patience);
     }
 
     private Fault fault() {
         return switch (words.getFirst()) {
             case "kill" -> new Fault.Kill();
             case "crash-in-exchange" -> new Fault.CrashInExchange();
+            case "poison" -> new Fault.Poison(tokenId(words.get(1)));
             case "reset-connections" -> new Fault.ResetConnections();
             case "pause" -> new Fault.Pause(duration(words.get(1)));
             case "stuck-kernel" -> new Fault.StuckKernel(duration(words.get(1)));
             case "slow" -> new Fault.Slow(factor(words.get(1)), duration(words.get(2)));
             default -> throw new IllegalStateException(words.toString());
         };
+    }
+
+    private static int tokenId(String text) {
+        try {
+            return Integer.parseUnsignedInt(text);
+        } catch (NumberFormatException e) {
+            throw new CommandFailure("poison %s: expected the id of a token, for example 1999".formatted(text));
+        }
     }
 
     private static double factor(String text) {
@@ -93,7 +105,7 @@ record FaultChoice(List<String> words) {
         }
     }
 
-    private static Duration duration(String text) {
+    static Duration duration(String text) {
         try {
             return ConfigFactory.parseMap(Map.of("duration", text)).getDuration("duration");
         } catch (ConfigException e) {

@@ -34,12 +34,14 @@ public final class LocalCluster implements AutoCloseable {
     private final Path logs;
     private final String address;
     private final Config client;
+    private final List<String> jvmOptions;
     private int restarts;
 
-    private LocalCluster(Path logs, String address, Config client) {
+    private LocalCluster(Path logs, String address, Config client, List<String> jvmOptions) {
         this.logs = logs;
         this.address = address;
         this.client = client;
+        this.jvmOptions = List.copyOf(jvmOptions);
     }
 
     /**
@@ -61,7 +63,7 @@ public final class LocalCluster implements AutoCloseable {
                 .getStringList("troupe.cluster.seed-nodes")
                 .getFirst();
         LocalCluster cluster =
-                new LocalCluster(Files.createTempDirectory("troupe-logs"), address, ClientSystem.config());
+                new LocalCluster(Files.createTempDirectory("troupe-logs"), address, ClientSystem.config(), List.of());
         try {
             for (String file : files) {
                 cluster.start(file.replace(".conf", ""), directory.resolve(file));
@@ -79,7 +81,7 @@ public final class LocalCluster implements AutoCloseable {
      * @param settings by whole key, beside addresses and seeds
      */
     public static LocalCluster start(int nodes, Map<String, ?> settings) throws IOException {
-        return start(nodes, settings, null);
+        return start(nodes, settings, null, List.of());
     }
 
     /**
@@ -90,6 +92,17 @@ public final class LocalCluster implements AutoCloseable {
      */
     public static LocalCluster start(int nodes, Map<String, ?> settings, @Nullable Path certificates)
             throws IOException {
+        return start(nodes, settings, certificates, List.of());
+    }
+
+    /**
+     * The same.
+     *
+     * @param jvmOptions further options of the nodes' JVMs, after this one's own
+     */
+    public static LocalCluster start(
+            int nodes, Map<String, ?> settings, @Nullable Path certificates, List<String> jvmOptions)
+            throws IOException {
         int port = freePorts(nodes);
         List<String> seeds = IntStream.rangeClosed(1, nodes)
                 .mapToObj(n -> "127.0.0.%d:%d".formatted(n, port))
@@ -97,7 +110,8 @@ public final class LocalCluster implements AutoCloseable {
         LocalCluster cluster = new LocalCluster(
                 Files.createTempDirectory("troupe-logs"),
                 seeds.getFirst(),
-                certificates == null ? ClientSystem.config() : ClientSystem.config(ClientSystem.HERE, certificates));
+                certificates == null ? ClientSystem.config() : ClientSystem.config(ClientSystem.HERE, certificates),
+                jvmOptions);
         try {
             for (int n = 1; n <= nodes; n++) {
                 Map<String, Object> own = new LinkedHashMap<>(settings);
@@ -153,8 +167,8 @@ public final class LocalCluster implements AutoCloseable {
         processes.add(process(name, logs.resolve(name + ".log"), config));
     }
 
-    private static NodeProcess process(String name, Path log, Path config) {
-        return NodeProcess.start(name, log, List.of(), List.of("--config", config.toString()));
+    private NodeProcess process(String name, Path log, Path config) {
+        return NodeProcess.start(name, log, jvmOptions, List.of("--config", config.toString()));
     }
 
     /**

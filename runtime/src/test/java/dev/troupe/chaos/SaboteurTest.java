@@ -2,6 +2,7 @@ package dev.troupe.chaos;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.troupe.kernel.TokenBatch;
 import dev.troupe.stage.CandidateRequest;
 import dev.troupe.stage.Epoch;
 import dev.troupe.stage.Peer;
@@ -61,6 +62,17 @@ class SaboteurTest {
 
         assertThat(saboteur.slowedUnits()).isZero();
         assertThat(saboteur.stuckUnits()).isZero();
+    }
+
+    @Test
+    void onlyThePoisonedTokenIsDeadly() {
+        TokenBatch batch = new TokenBatch(new int[] {5, 0, 9}, new int[] {0, 1, 2}, new int[3], new int[1][1]);
+
+        assertThat(saboteur.isDeadly(batch)).isFalse();
+        saboteur.poison(8);
+        assertThat(saboteur.isDeadly(batch)).isFalse();
+        saboteur.poison(9);
+        assertThat(saboteur.isDeadly(batch)).isTrue();
     }
 
     @Test

@@ -54,6 +54,25 @@ class StreamWatchTest {
     }
 
     @Test
+    void actsBeforeTheFirstTokenOrNotAtAll() {
+        List<Integer> acted = new ArrayList<>();
+        StreamWatch early = new StreamWatch(0, () -> acted.add(1), () -> now);
+        StreamWatch late = new StreamWatch(0, () -> acted.add(2), () -> now);
+
+        assertThat(early.actBeforeTheFirstToken()).isTrue();
+        assertThat(early.actBeforeTheFirstToken()).isFalse();
+        tokens(early, 900, 910);
+        tokens(late, 920);
+        assertThat(late.actBeforeTheFirstToken()).isFalse();
+
+        assertThat(acted).containsExactly(1);
+        assertThat(early.hasActed()).isTrue();
+        assertThat(early.gapMillis()).isEqualTo(900);
+        assertThat(early.firstMillis()).isEqualTo(900);
+        assertThat(late.hasActed()).isFalse();
+    }
+
+    @Test
     void gathersTheWholeGeneration() {
         StreamWatch watch = StreamWatch.ofPeace();
         watch.on(new TextEvent.Started("id", Ints.of(1)));

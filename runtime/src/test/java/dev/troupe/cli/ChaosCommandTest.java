@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.typesafe.config.ConfigFactory;
 import dev.troupe.chaos.ChaosRun;
 import dev.troupe.chaos.Fault;
+import dev.troupe.chaos.Moment;
 import dev.troupe.client.Troupe;
 import dev.troupe.config.NodeConfig;
 import dev.troupe.node.TroupeNode;
@@ -53,19 +54,29 @@ class ChaosCommandTest {
     }
 
     private static ChaosRun read(String role, String... words) {
-        return new FaultChoice(List.of(words)).run(role, 7, 57, Duration.ofMinutes(1), TWO_NODES);
+        return new FaultChoice(List.of(words)).run(role, 7, new Moment.AtToken(57), Duration.ofMinutes(1), TWO_NODES);
     }
 
     @Test
     void readsEveryFault() {
         assertThat(read("scheduler", "kill").fault()).isEqualTo(new Fault.Kill());
         assertThat(read("scheduler", "crash-in-exchange").fault()).isEqualTo(new Fault.CrashInExchange());
+        assertThat(read("scheduler", "poison", "1999").fault()).isEqualTo(new Fault.Poison(1999));
         assertThat(read("scheduler", "pause", "20s").fault()).isEqualTo(new Fault.Pause(Duration.ofSeconds(20)));
         assertThat(read("scheduler", "slow", "5", "500ms").fault())
                 .isEqualTo(new Fault.Slow(5, Duration.ofMillis(500)));
         assertThat(read("scheduler", "stuck-kernel", "1m").fault())
                 .isEqualTo(new Fault.StuckKernel(Duration.ofMinutes(1)));
         assertThat(read("scheduler", "reset-connections").fault()).isEqualTo(new Fault.ResetConnections());
+    }
+
+    @Test
+    void aMomentIsATokenOrWithinThePrompt() {
+        assertThat(ChaosCommand.moment("token=57")).isEqualTo(new Moment.AtToken(57));
+        assertThat(ChaosCommand.moment("prefill")).isEqualTo(Moment.prefill());
+        assertThat(ChaosCommand.moment("prefill=80ms")).isEqualTo(new Moment.Prefill(Duration.ofMillis(80)));
+        assertThatThrownBy(() -> ChaosCommand.moment("token=0"))
+                .hasMessage("--at token=0, expected token=N, prefill or prefill=DURATION, for example token=57");
     }
 
     @Test
@@ -101,7 +112,8 @@ class ChaosCommandTest {
 
         assertThat(outcome.exitCode()).isEqualTo(1);
         assertThat(outcome.err())
-                .startsWith("troupe: 'explode' is no fault; expected one of: kill, crash-in-exchange, pause DURATION");
+                .startsWith(
+                        "troupe: 'explode' is no fault; expected one of: kill, crash-in-exchange, poison TOKEN, pause DURATION");
     }
 
     @Test

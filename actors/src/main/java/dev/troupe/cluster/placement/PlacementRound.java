@@ -44,6 +44,9 @@ final class PlacementRound {
     /** Unanswered members are asked again, and unsettled homes looked at again, so often while patience lasts. */
     private static final int ASKS = 5;
 
+    /** So often are those asked that something speaks against, where the split is smaller without them. */
+    private static final int ASKS_OF_SUSPECTS = 2;
+
     private final ActorContext<Command> context;
     private final TimerScheduler<Command> timers;
     private final Placer.Setup setup;
@@ -170,6 +173,9 @@ final class PlacementRound {
         if (patient && (!ballot.hasAll(expected()) || ballot.isUnsettled())) {
             return Behaviors.same();
         }
+        if (ticks < ASKS_OF_SUSPECTS && isShort() && !ballot.hasAll(notLost())) {
+            return Behaviors.same();
+        }
         if (ballot.isHopeless() && ballot.hasAll(expected())) {
             return answer(new Placement.NotPlaced("no node can take part in %s: %s".formatted(replica, account())));
         }
@@ -178,6 +184,20 @@ final class PlacementRound {
             return Behaviors.same();
         }
         return answer(outcome(sites));
+    }
+
+    /** Whether the replica would have a smaller split than with those that have not answered. */
+    private boolean isShort() {
+        int wanted = request.pipelineParallel() * request.tensorParallel();
+        return ballot.sites().size() < Math.min(wanted, setup.mostDevices().getAsInt());
+    }
+
+    /** Members that may still answer: a broken connection speaks against healthy nodes too, at both of its ends. */
+    private Set<Incarnation> notLost() {
+        Set<Incarnation> notLost =
+                members().stream().map(Incarnation::of).collect(Collectors.toCollection(TreeSet::new));
+        notLost.removeAll(setup.suspects().lost());
+        return notLost;
     }
 
     /** Whether the replica was this node's and another one has taken it over since. */

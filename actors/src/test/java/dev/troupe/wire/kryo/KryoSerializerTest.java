@@ -102,6 +102,30 @@ class KryoSerializerTest {
         scheduler.expectNoMessage(Duration.ofMillis(100));
     }
 
+    @Test
+    void dropsAndCountsWhatALaterVersionSaysAndKeepsTheConnection() {
+        ActorTestKit later = ActorTestKit.create(
+                "later",
+                ConfigFactory.parseString(
+                                "pekko.actor.serializers.troupe = \"%s\"".formatted(LaterVersion.class.getName()))
+                        .withFallback(REMOTE));
+        try {
+            KryoSerializer serializer = KryoSerializer.of(HERE.system());
+            long before = serializer.refused();
+            TestProbe<Object> probe = HERE.createTestProbe();
+            ActorRef<Object> fromLater = ActorRefResolver.get(later.system())
+                    .resolveActorRef(ActorRefResolver.get(HERE.system()).toSerializationFormat(probe.getRef()));
+
+            fromLater.tell(new StageEvent.Ready(new Epoch(1, 2), 3));
+            fromLater.tell("what both know");
+
+            probe.expectMessage(Duration.ofSeconds(20), "what both know");
+            assertThat(serializer.refused()).isEqualTo(before + 1);
+        } finally {
+            later.shutdownTestKit();
+        }
+    }
+
     private static int indexOf(byte[] bytes, String text) {
         int at = new String(bytes, java.nio.charset.StandardCharsets.ISO_8859_1).indexOf(text);
         assertThat(at).isPositive();

@@ -1,15 +1,14 @@
-package dev.troupe.node;
+package dev.troupe.chaos;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.troupe.client.TextEvent;
 import dev.troupe.client.TextRequest;
 import dev.troupe.client.Troupe;
+import dev.troupe.node.NodeProcess;
 import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.serving.FinishReason;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -17,39 +16,41 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.pekko.stream.javadsl.Sink;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
-/** The node that owns the generation, that schedules it and that computes two of its ranks is killed. */
+/** The node that owns the generation, that schedules it and that computes a rank is killed. */
+@ExtendWith(SharedCluster.class)
+@Order(SharedCluster.LAST)
 class LostFrontEndTest {
-    private static final int MINUTES = 4;
-
     @Test
-    void goesOnEventForEventAfterTheFirstToken() throws Exception {
+    void goesOnEventForEventAfterTheFirstToken(ChaosCluster cluster) throws Exception {
         TextRequest request = TextRequest.greedy("Once upon a time", 60).withIgnoreEos(true);
 
-        assertThat(killedAfter(2, request)).hasSize(61);
+        assertThat(killedAfter(2, request, cluster)).hasSize(61);
     }
 
     @Test
-    void goesOnWithTwoSeededChoices() throws Exception {
-        TextRequest request = TextRequest.greedy("Lily and Tom", 80)
+    void goesOnWithTwoSeededChoices(ChaosCluster cluster) throws Exception {
+        TextRequest request = TextRequest.greedy("Lily and Tom", 60)
                 .withIgnoreEos(true)
                 .withChoices(2)
                 .withSampling(new SamplingParameters(1, 40, 0.95f, 0, 1, 0, 0, Map.of(), 7, 2));
 
-        List<TextEvent> events = killedAfter(60, request);
+        List<TextEvent> events = killedAfter(60, request, cluster);
 
         assertThat(byChoice(events)).hasSize(2);
         assertThat(byChoice(events).get(0)).isNotEqualTo(byChoice(events).get(1));
     }
 
     @Test
-    void goesOnUpToAStopText() throws Exception {
+    void goesOnUpToAStopText(ChaosCluster cluster) throws Exception {
         // It comes after some 130 tokens, and not as one of them.
         TextRequest request =
                 TextRequest.greedy("Once upon a time", 300).withIgnoreEos(true).withStop(List.of("with a hole"));
 
-        List<TextEvent> events = killedAfter(90, request);
+        List<TextEvent> events = killedAfter(90, request, cluster);
 
         assertThat(events.getLast())
                 .isInstanceOfSatisfying(
@@ -58,27 +59,18 @@ class LostFrontEndTest {
     }
 
     /** The events after {@code Started} of a stream whose front end is killed; they must be those of the undisturbed one. */
-    private static List<TextEvent> killedAfter(int count, TextRequest request) throws Exception {
-        System.setProperty(
-                "troupe.home", Path.of("..").toAbsolutePath().normalize().toString());
-        Map<String, Object> settings = new LinkedHashMap<>();
-        settings.put("troupe.models", Map.of("tales", "tales"));
-        settings.put("troupe.replica.pipeline-parallel", 2);
-        settings.put("troupe.replica.tensor-parallel", 2);
-        settings.put("troupe.device.threads", 1);
-        try (LocalCluster cluster = LocalCluster.start(3, settings);
-                Troupe troupe = cluster.connect()) {
-            cluster.awaitReady(troupe);
-            List<TextEvent> undisturbed = events(troupe, request, () -> {}, -1);
-            NodeProcess victim = cluster.processes().getFirst();
+    private static List<TextEvent> killedAfter(int count, TextRequest request, ChaosCluster cluster) throws Exception {
+        String node = Chaos.find(cluster.describe(), "scheduler", 0).node();
+        Troupe troupe = cluster.at(node);
+        List<TextEvent> undisturbed = events(troupe, request, () -> {}, -1);
+        NodeProcess victim = cluster.process(node);
 
-            List<TextEvent> disturbed = events(troupe, request, victim::kill, count);
+        List<TextEvent> disturbed = events(troupe, request, victim::kill, count);
 
-            assertThat(victim.isAlive()).isFalse();
-            assertThat(disturbed.size()).isGreaterThan(count);
-            assertThat(byChoice(disturbed)).isEqualTo(byChoice(undisturbed));
-            return disturbed;
-        }
+        assertThat(victim.isAlive()).isFalse();
+        assertThat(disturbed.size()).isGreaterThan(count);
+        assertThat(byChoice(disturbed)).isEqualTo(byChoice(undisturbed));
+        return disturbed;
     }
 
     private static List<TextEvent> events(Troupe troupe, TextRequest request, Runnable fault, int after)
@@ -93,7 +85,7 @@ class LostFrontEndTest {
                 })
                 .runWith(Sink.seq(), troupe.system())
                 .toCompletableFuture();
-        List<TextEvent> events = stream.get(MINUTES, TimeUnit.MINUTES);
+        List<TextEvent> events = stream.get(ChaosCluster.PATIENCE.toSeconds(), TimeUnit.SECONDS);
         assertThat(events.getFirst()).isInstanceOf(TextEvent.Started.class);
         return events.subList(1, events.size());
     }
