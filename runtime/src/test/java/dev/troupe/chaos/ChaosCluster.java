@@ -234,6 +234,11 @@ final class ChaosCluster implements AutoCloseable {
         return Chaos.find(describe(troupe), role, 0).node();
     }
 
+    /** The same where nothing may be thrown that is checked. */
+    static Troupe.Description describeNow(Troupe troupe) {
+        return troupe.describe(Duration.ofSeconds(20)).toCompletableFuture().join();
+    }
+
     static Troupe.Description describe(Troupe troupe) throws Exception {
         return troupe.describe(Duration.ofSeconds(20))
                 .toCompletableFuture()

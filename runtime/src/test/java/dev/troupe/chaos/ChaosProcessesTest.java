@@ -7,7 +7,9 @@ import dev.troupe.client.Troupe;
 import dev.troupe.tensor.Ints;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
@@ -23,6 +25,11 @@ class ChaosProcessesTest {
     private static final Duration SLEEP = ChaosCluster.LEAST_STEP.multipliedBy(3);
 
     private static final Duration STUCK = ChaosCluster.LEAST_STEP.multipliedBy(4);
+
+    private static final Duration LONG_STUCK = ChaosCluster.LEAST_STEP.multipliedBy(10);
+
+    /** Longer than a device must be slow to be left. */
+    private static final Duration SLOW = Duration.ofSeconds(20);
 
     private static final int RESETS = 4;
 
@@ -113,6 +120,44 @@ class ChaosProcessesTest {
         cluster.survives(troupe, ChaosRun.of(rank, new Fault.ResetConnections(), TOKEN));
 
         storm.join();
+    }
+
+    @Test
+    void aSlowNodeIsLeftAndNotKilled(ChaosCluster cluster) throws Exception {
+        Troupe troupe = cluster.besides("scheduler");
+        cluster.settle(troupe);
+        String rank = ChaosCluster.rankApart(troupe);
+        String victim = ChaosCluster.player(troupe, rank);
+        long pid = Evidence.observe(cluster.chaos(), victim).pid();
+        TextRequest request = TextRequest.greedy("Once upon a time", 300).withIgnoreEos(true);
+
+        ChaosRun.Outcome outcome =
+                cluster.survives(troupe, ChaosRun.of(rank, new Fault.Slow(20, SLOW), TOKEN), request);
+
+        assertThat(outcome.epochs()).hasSizeGreaterThan(1);
+        assertThat(Evidence.observe(cluster.chaos(), victim).pid()).isEqualTo(pid);
+        Troupe.Description now = ChaosCluster.describe(troupe);
+        assertThat(now.nodes()).contains(victim);
+    }
+
+    @Test
+    void aDeviceThatHangsInAnIdleReplicaIsReplacedBeforeARequestComes(ChaosCluster cluster) throws Exception {
+        Troupe troupe = cluster.besides("scheduler");
+        cluster.settle(troupe);
+        String before = ChaosCluster.describe(troupe).epoch();
+        String victim = ChaosCluster.player(troupe, ChaosCluster.rankApart(troupe));
+        long stuck = Evidence.observe(cluster.chaos(), victim).stuck();
+
+        cluster.chaos().inject(victim, new Fault.StuckKernel(LONG_STUCK));
+        AtomicReference<Troupe.Description> after = new AtomicReference<>();
+        cluster.await("a new epoch without a request", () -> {
+            after.set(ChaosCluster.describeNow(troupe));
+            return after.get().ready() && !after.get().epoch().equals(before);
+        });
+
+        assertThat(Evidence.observe(cluster.chaos(), victim).stuck()).isGreaterThan(stuck);
+        assertThat(ChaosCluster.ranks(after.get()).map(Map.Entry::getValue)).doesNotContain(victim);
+        cluster.settle(troupe);
     }
 
     @Test
