@@ -92,6 +92,8 @@ final class ChaosCluster implements AutoCloseable {
         // Many chunks, so that there is time for a fault within a prompt.
         settings.put("troupe.scheduler.prefill-chunk", 16);
         settings.put("troupe.scheduler.waits.least-step", LEAST_STEP.toMillis() + "ms");
+        // Epochs follow each other quickly here, on purpose.
+        settings.put("troupe.scheduler.waits.retry", "200ms");
         settings.put("troupe.chaos.enabled", true);
         settings.put("troupe.chaos.unit-delay", KERNELS.equals("reference") ? "0ms" : "1ms");
         settings.put("troupe.device.kernels", KERNELS);

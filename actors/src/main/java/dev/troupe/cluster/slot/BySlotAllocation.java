@@ -3,7 +3,7 @@ package dev.troupe.cluster.slot;
 import dev.troupe.cluster.identity.Incarnation;
 import dev.troupe.cluster.identity.Slot;
 import java.util.Collection;
-import java.util.Comparator;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -17,17 +17,23 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import scala.collection.immutable.IndexedSeq;
 import scala.concurrent.Future;
+import scala.concurrent.Promise;
 
 /**
  * Where a slot lives: on the node that its name says. It is allocated there or not at all, and nothing is ever moved. A
  * slot of a member without a region is an error, which the coordinator logs; one of an incarnation that is no member any
  * more, or leaves, is what remains after every end of a node, and stays unanswered.
+ *
+ * <p>A coordinator may still know the region of a node's former incarnation, which nothing but its dead reference tells
+ * from the new one: both have the same path. Only a node's present region asks for that node's slots by itself, so the
+ * answer for all is whoever has asked from there; until then others wait. Owned by the coordinator's thread.
  */
 public final class BySlotAllocation extends ShardCoordinator.AbstractShardAllocationStrategy {
     private static final Logger LOG = LoggerFactory.getLogger(BySlotAllocation.class);
 
     private final Incarnation self;
     private final Supplier<? extends Collection<Incarnation>> members;
+    private final Map<String, Promise<ActorRef>> waiting = new HashMap<>();
 
     /**
      * @param self this node: a region without a host in its address is its own
@@ -51,17 +57,22 @@ public final class BySlotAllocation extends ShardCoordinator.AbstractShardAlloca
             LOG.debug("slot {} has no home: {} is gone", shardId, node);
             return Futures.<ActorRef>promise().future();
         }
-        Optional<ActorRef> region = current.keySet().stream()
-                .filter(candidate -> isOn(node, candidate))
-                .min(Comparator.comparing(ActorRef::path));
-        return region.map(Futures::successful)
-                .orElseGet(() -> Futures.failed(new UnknownHomeException("slot %s has no region on %s yet; regions: %s"
-                        .formatted(
-                                shardId,
-                                node,
-                                names(current.keySet().stream()
-                                        .map(ref -> ref.path().address())
-                                        .toList())))));
+        waiting.keySet()
+                .removeIf(slot -> !members.get().contains(Slot.parse(slot).node()));
+        if (isOn(node, requester) && current.containsKey(requester)) {
+            Optional.ofNullable(waiting.remove(shardId)).ifPresent(promise -> promise.success(requester));
+            return Futures.successful(requester);
+        }
+        if (current.keySet().stream().anyMatch(region -> isOn(node, region))) {
+            return waiting.computeIfAbsent(shardId, _ -> Futures.promise()).future();
+        }
+        return Futures.failed(new UnknownHomeException("slot %s has no region on %s yet; regions: %s"
+                .formatted(
+                        shardId,
+                        node,
+                        names(current.keySet().stream()
+                                .map(ref -> ref.path().address())
+                                .toList()))));
     }
 
     private boolean isOn(Incarnation node, ActorRef region) {

@@ -50,15 +50,24 @@ class BySlotAllocationTest {
     }
 
     private static ActorRef region(String host) {
+        return region(host, "region");
+    }
+
+    private static ActorRef region(String host, String name) {
         Address address = new Address("pekko", "regions", host, 2551);
-        String path = new RootActorPath(address, "/").child("region").toString();
+        String path = new RootActorPath(address, "/").child(name).toString();
         return Adapter.toClassic(ActorRefResolver.get(kit.system()).<Object>resolveActorRef(path));
     }
 
     private static Future<ActorRef> allocate(String slot, Set<Incarnation> members, ActorRef... regions) {
+        return allocate(new BySlotAllocation(SELF, () -> members), regions[regions.length - 1], slot, regions);
+    }
+
+    private static Future<ActorRef> allocate(
+            BySlotAllocation allocation, ActorRef requester, String slot, ActorRef... regions) {
         Map<ActorRef, IndexedSeq<String>> current =
                 Stream.of(regions).collect(Collectors.toMap(region -> region, _ -> noShards()));
-        return new BySlotAllocation(SELF, () -> members).allocateShard(own, slot, current);
+        return allocation.allocateShard(requester, slot, current);
     }
 
     private static IndexedSeq<String> noShards() {
@@ -82,8 +91,34 @@ class BySlotAllocationTest {
     void takesARegionWithoutHostForItsOwn() throws Exception {
         assertThat(own.path().address().hasLocalScope()).isTrue();
 
-        assertThat(result(allocate(SELF + "/cpu0", Set.of(SELF, OTHER), own, there)))
+        assertThat(result(allocate(SELF + "/cpu0", Set.of(SELF, OTHER), there, own)))
                 .isEqualTo(own);
+    }
+
+    @Test
+    void othersWaitForTheRegionThatAsksFromTheSlotsNodeWhateverElseIsKnownThere() throws Exception {
+        BySlotAllocation allocation = new BySlotAllocation(SELF, () -> Set.of(SELF, OTHER));
+        ActorRef former = region("127.0.0.2", "former");
+        String slot = OTHER + "/cpu0";
+
+        Future<ActorRef> first = allocate(allocation, own, slot, own, former);
+        Future<ActorRef> second = allocate(allocation, own, slot, own, former, there);
+        assertThat(first.isCompleted()).isFalse();
+        assertThat(second.isCompleted()).isFalse();
+
+        assertThat(result(allocate(allocation, there, slot, own, former, there)))
+                .isEqualTo(there);
+        assertThat(result(first)).isEqualTo(there);
+        assertThat(result(second)).isEqualTo(there);
+    }
+
+    @Test
+    void givesNothingToWhoHasNotRegistered() {
+        BySlotAllocation allocation = new BySlotAllocation(SELF, () -> Set.of(SELF, OTHER));
+
+        Future<ActorRef> home = allocate(allocation, there, OTHER + "/cpu0", own);
+
+        assertThatThrownBy(() -> result(home)).hasMessageContaining("has no region on 127.0.0.2:2551#2 yet");
     }
 
     @Test
