@@ -26,7 +26,10 @@ final class Clients {
     /** Losses in a row that a request is to blame for; alone at the second, because the first has made it a suspect. */
     private static final int POISONOUS = 2;
 
-    /** Losses in a row of whatever kind. */
+    /** Lost connections in a row between nodes that live: no request is to blame for them. */
+    private static final int MOST_LINKS = 10;
+
+    /** Losses in a row of whatever other kind. */
     private static final int MOST_STALLS = 3;
 
     private final ActorContext<Scheduler.Command> context;
@@ -53,17 +56,41 @@ final class Clients {
     /**
      * The epoch is lost: all wait for the next, but for what has now been lost too often.
      *
-     * @param named whether it is known which rank or node was lost: a stall may be a link's fault
+     * @param loss what is known of it: a stall may be a link's fault
      */
-    void lose(String reason, boolean named) {
+    void lose(String reason, Loss loss) {
         steps = null;
+        clients.values().forEach(client -> client.sequences().forEach(sequence -> sequence.lose(loss)));
+        judge(reason);
+    }
+
+    /**
+     * It is known now whether the node behind the link that was lost last has died.
+     *
+     * @param reason why the epoch was lost
+     */
+    void explain(boolean died, String reason) {
+        clients.values().forEach(client -> client.sequences().forEach(sequence -> sequence.explain(died)));
+        judge(reason);
+    }
+
+    /** Ends what has now been lost too often. */
+    private void judge(String reason) {
         for (Client client : List.copyOf(clients.values())) {
-            client.sequences().forEach(sequence -> sequence.lose(named));
             int losses =
                     client.sequences().stream().mapToInt(Sequence::losses).max().orElse(0);
             int stalls =
                     client.sequences().stream().mapToInt(Sequence::stalls).max().orElse(0);
-            if (losses >= POISONOUS) {
+            int links =
+                    client.sequences().stream().mapToInt(Sequence::links).max().orElse(0);
+            if (links > MOST_LINKS) {
+                fail(
+                        client,
+                        new GenerationFailure(
+                                GenerationFailure.Kind.LOST,
+                                "%d times in a row a connection between its ranks was lost, although their nodes live: %s"
+                                        .formatted(links, reason)));
+            } else if (losses >= POISONOUS) {
                 fail(client, new GenerationFailure(GenerationFailure.Kind.POISON, poison(client, losses, reason)));
             } else if (losses + stalls > MOST_STALLS) {
                 fail(

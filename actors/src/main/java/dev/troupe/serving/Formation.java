@@ -89,6 +89,23 @@ final class Formation {
         }
     }
 
+    /** The node of a rank, {@code host:port#uid}. */
+    String node(int stage, int rank) {
+        return node(plan.slots().get(stage).get(rank));
+    }
+
+    /** Whether a node hosts a rank. */
+    boolean isOn(String node) {
+        return plan.slots().stream()
+                .flatMap(List::stream)
+                .anyMatch(slot -> node(slot).equals(node));
+    }
+
+    private static String node(String slot) {
+        int place = slot.lastIndexOf('/');
+        return place < 0 ? slot : slot.substring(0, place);
+    }
+
     /** Every slot and what it hosts, for people. */
     String whoHostsWhat() {
         List<String> all = new ArrayList<>();

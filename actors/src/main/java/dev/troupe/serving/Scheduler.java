@@ -146,6 +146,11 @@ public final class Scheduler {
     /** Epochs in a row that ended because a step gave no result, and nobody said why. */
     private int stalls;
 
+    /** A node behind a lost link: if the next epoch is on it, it is well. */
+    private record Doubt(String node, String reason) {}
+
+    private @Nullable Doubt doubted;
+
     /** Why nobody need wait for an epoch any more; null while it is worth it. */
     private @Nullable String noCapacity;
 
@@ -261,13 +266,13 @@ public final class Scheduler {
                 current.noteReady(event);
                 yield current.isReady() ? serve(current) : Behaviors.same();
             }
-            case StageReported(StageEvent.Lost lost) -> loseEpoch(lost.reason(), true);
+            case StageReported(StageEvent.Lost lost) -> loseEpoch(lost.reason(), Loss.NAMED);
             case FormingOverdue(Epoch epoch)
             when epoch.equals(current.epoch()) ->
                 loseEpoch(
                         "the replica was not ready within %s; %s"
                                 .formatted(seconds(settings.waits().forming()), current.whoHostsWhat()),
-                        false);
+                        Loss.STALL);
             case StepDone(StepResult _) -> dropResult();
             case FormingOverdue _, PlacementAnswered _, PlacementDue _, Watched _ -> Behaviors.same();
         };
@@ -282,7 +287,9 @@ public final class Scheduler {
             case StageReported(StageEvent.Lost lost)
             when lost.epoch().equals(current.epoch()) -> {
                 stalls = 0;
-                yield loseEpoch(lost.reason(), true);
+                boolean link = lost.onlyLink() && lost.rank() >= 0;
+                doubted = link ? new Doubt(current.node(lost.stage(), lost.rank()), lost.reason()) : null;
+                yield loseEpoch(lost.reason(), link ? Loss.LINK : Loss.NAMED);
             }
             case Watched watched -> follow(lookout.on(watched, current, running, pace.isCalm()));
             case StageReported _, FormingOverdue _, PlacementAnswered _, PlacementDue _ -> Behaviors.same();
@@ -298,7 +305,7 @@ public final class Scheduler {
             case Lookout.Leave(String reason) -> leaveEpoch(reason);
             case Lookout.Lose(String reason, boolean link) -> {
                 stalls += link ? 1 : 0;
-                yield loseEpoch(reason, false);
+                yield loseEpoch(reason, Loss.STALL);
             }
         };
     }
@@ -346,6 +353,11 @@ public final class Scheduler {
         }
         highest = placed.epoch();
         Formation next = new Formation(placed.epoch(), placed.plan(), placed.stages());
+        Doubt doubt = doubted;
+        if (doubt != null) {
+            doubted = null;
+            clients.explain(!next.isOn(doubt.node()), doubt.reason());
+        }
         formation = next;
         next.form(stageEvents);
         timers.startSingleTimer(
@@ -390,13 +402,13 @@ public final class Scheduler {
     }
 
     /**
-     * @param named whether somebody has said which rank or node was lost
+     * @param loss what is known of it
      */
-    private Behavior<Command> loseEpoch(String reason, boolean named) {
+    private Behavior<Command> loseEpoch(String reason, Loss loss) {
         context.getLog().warn("model {} lost epoch {}: {}", settings.model(), highest, reason);
         EpochSteps lost = endEpoch();
         tally.lost(lost);
-        clients.lose(reason, named);
+        clients.lose(reason, loss);
         boolean served = lost != null && lost.hasServed();
         if (served) {
             unplacedSince = nanoTime.getAsLong();

@@ -38,6 +38,10 @@ final class Sequence {
 
     private int losses;
     private int stalls;
+    private int links;
+
+    /** A link was lost under it, and nobody knows yet whether the node behind it lives. */
+    private boolean unexplained;
 
     Sequence(long id, Submission submission, Submission.Choice choice) {
         this.id = id;
@@ -215,15 +219,29 @@ final class Sequence {
     /**
      * The epoch is lost: all its tokens will be computed again, in another one.
      *
-     * @param named whether it is known which rank or node was lost
+     * @param loss what is known of it
      */
-    void lose(boolean named) {
+    void lose(Loss loss) {
         if (stepsInFlight > 0) {
-            losses = losses() + (named ? 1 : 0);
-            stalls = stalls() + (named ? 0 : 1);
-            lostAt = known;
+            count(loss == Loss.NAMED ? 1 : 0, loss == Loss.STALL ? 1 : 0, 0);
+            unexplained = loss == Loss.LINK;
         }
         pause();
+    }
+
+    /** It is known now whether the node behind a lost link has died. */
+    void explain(boolean died) {
+        if (unexplained) {
+            unexplained = false;
+            count(died ? 1 : 0, 0, died ? 0 : 1);
+        }
+    }
+
+    private void count(int moreLosses, int moreStalls, int moreLinks) {
+        losses = losses() + moreLosses;
+        stalls = stalls() + moreStalls;
+        links = links() + moreLinks;
+        lostAt = known;
     }
 
     /** The epoch is over and that is no loss: all its tokens will be computed again, in another one. */
@@ -243,9 +261,14 @@ final class Sequence {
         return lostAt == known ? stalls : 0;
     }
 
+    /** How often in a row a connection of nodes that live was lost while it was being computed. */
+    int links() {
+        return lostAt == known ? links : 0;
+    }
+
     /** Whether it may be what costs epochs. */
     boolean isSuspect() {
-        return losses() + stalls() > 0;
+        return losses() + stalls() + links() > 0;
     }
 
     @Override

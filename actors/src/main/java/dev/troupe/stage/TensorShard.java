@@ -271,7 +271,7 @@ public final class TensorShard {
 
     private Behavior<Command> lose(String reason) {
         Prepare prepare = prepared();
-        prepare.replyTo().tell(new PipelineStage.RankLost(prepare.id(), "%s: %s".formatted(this, reason)));
+        prepare.replyTo().tell(new PipelineStage.RankLost(prepare.id(), false, "%s: %s".formatted(this, reason)));
         return Behaviors.stopped();
     }
 

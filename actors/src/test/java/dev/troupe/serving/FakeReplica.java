@@ -34,6 +34,7 @@ public final class FakeReplica {
     private final int ranks;
     private final int blocks;
     private final int blockSize;
+    private int lives;
     private final ActorRef<Placement.Command> placement;
     private final List<PipelineStage.Command> stageCommands = new ArrayList<>();
     private final List<StepBatch> batches = new ArrayList<>();
@@ -112,10 +113,24 @@ public final class FakeReplica {
 
     /** A stage reports a loss. */
     public synchronized void lose(Epoch lost, int stage, int rank, String reason) {
+        lose(new StageEvent.Lost(lost, stage, rank, false, reason));
+    }
+
+    /** A stage reports that a connection to a rank is lost in the current epoch. */
+    public synchronized void loseLink(int stage, int rank, String reason) {
+        lose(new StageEvent.Lost(epoch, stage, rank, true, reason));
+    }
+
+    private void lose(StageEvent.Lost lost) {
         if (events == null) {
             throw new IllegalStateException("no stage was formed");
         }
-        events.tell(new StageEvent.Lost(lost, stage, rank, reason));
+        events.tell(lost);
+    }
+
+    /** From the next epoch on all nodes are others than before. */
+    public synchronized void renewNodes() {
+        lives++;
     }
 
     /** Sends a result of our making. */
@@ -233,7 +248,7 @@ public final class FakeReplica {
             List<String> ofStage = new ArrayList<>();
             for (int rank = 0; rank < ranks; rank++) {
                 shares.add(new Partition.Rank(rank, rank + 1, 0, CountingReplica.VOCABULARY));
-                ofStage.add("127.0.0.%d:2551#%d/cpu0".formatted(stage + 1, rank));
+                ofStage.add("127.0.0.%d:2551#%d/cpu0".formatted(stage + 1, 100 * lives + rank));
             }
             parts.add(new Partition.Stage(4 * stage, 4 * stage + 4, shares));
             slots.add(ofStage);

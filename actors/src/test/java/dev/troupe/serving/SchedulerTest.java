@@ -458,6 +458,44 @@ class SchedulerTest {
     }
 
     @Test
+    void blamesNoRequestForConnectionsBetweenNodesThatLive() {
+        FakeReplica replica = new FakeReplica(kit, 1, 1, 20, 4);
+        ActorRef<Scheduler.Command> scheduler = scheduler(replica, 1, 1);
+        serveOne(scheduler, "warm");
+        replica.hold();
+        Submission submission = submission("a", 5, 1);
+        scheduler.tell(new Scheduler.Submit(submission, generation.getRef()));
+        generation.expectMessageClass(Scheduler.Accepted.class);
+        for (int loss = 1; loss <= 3; loss++) {
+            int round = loss;
+            await("a step in flight", () -> isInEpoch(replica, round) && replica.stepsHeld() == 1);
+            replica.loseLink(0, 0, "the connection was reset");
+        }
+        await("an epoch", () -> isInEpoch(replica, 4) && replica.stepsHeld() == 1);
+        replica.release();
+
+        assertThat(tokens(receive(1), 0)).isEqualTo(CountingReplica.completion(submission, 0));
+    }
+
+    @Test
+    void blamesTheRequestWhenTheNodesBehindItsConnectionsHaveDied() {
+        FakeReplica replica = new FakeReplica(kit, 1, 1, 20, 4);
+        ActorRef<Scheduler.Command> scheduler = scheduler(replica, 1, 1);
+        serveOne(scheduler, "warm");
+        replica.hold();
+        scheduler.tell(new Scheduler.Submit(submission("a", 5, 1), generation.getRef()));
+        generation.expectMessageClass(Scheduler.Accepted.class);
+        for (int loss = 1; loss <= 2; loss++) {
+            int round = loss;
+            await("a step in flight", () -> isInEpoch(replica, round) && replica.stepsHeld() == 1);
+            replica.renewNodes();
+            replica.loseLink(0, 0, "closed by the other side");
+        }
+
+        assertThat(expectFailure().kind()).isEqualTo(GenerationFailure.Kind.POISON);
+    }
+
+    @Test
     void outlivesAnyNumberOfLossesWithATokenBetweenThem() {
         FakeReplica replica = new FakeReplica(kit, 1, 1, 20, 4);
         ActorRef<Scheduler.Command> scheduler = scheduler(replica, 1, 1);

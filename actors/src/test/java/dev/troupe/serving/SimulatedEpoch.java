@@ -157,7 +157,7 @@ final class SimulatedEpoch {
 
     /** The scheduler's node has heard that a rank is lost. */
     void lose(String reason) {
-        tell(new StageEvent.Lost(epoch, 0, 0, reason));
+        tell(new StageEvent.Lost(epoch, 0, 0, false, reason));
     }
 
     private void arrived(StepBatch batch) {

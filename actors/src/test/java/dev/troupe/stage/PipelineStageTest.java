@@ -78,7 +78,7 @@ class PipelineStageTest {
 
     private void expectLost(int rank, String reason) {
         StageEvent.Lost lost = scheduler.expectMessageClass(StageEvent.Lost.class);
-        assertThat(lost).isEqualTo(new StageEvent.Lost(EPOCH, 1, rank, reason));
+        assertThat(lost).isEqualTo(new StageEvent.Lost(EPOCH, 1, rank, false, reason));
     }
 
     @Test
@@ -155,8 +155,10 @@ class PipelineStageTest {
         load();
         connect();
 
-        stage.tell(new PipelineStage.RankLost(peers.get(0).id(), "node a was removed; it hosted stage 1 rank 0"));
-        stage.tell(new PipelineStage.RankLost(peers.get(1).id(), "node b was removed; it hosted stage 1 rank 1"));
+        stage.tell(
+                new PipelineStage.RankLost(peers.get(0).id(), false, "node a was removed; it hosted stage 1 rank 0"));
+        stage.tell(
+                new PipelineStage.RankLost(peers.get(1).id(), false, "node b was removed; it hosted stage 1 rank 1"));
 
         expectLost(0, "node a was removed; it hosted stage 1 rank 0");
         ranks.forEach(rank -> rank.expectMessage(TensorShard.Stop.INSTANCE));
@@ -180,8 +182,8 @@ class PipelineStageTest {
         Epoch other = new Epoch(2, 7);
         load();
 
-        stage.tell(new PipelineStage.RankLost(new ShardId(other, 1, 0), "old news"));
-        stage.tell(new PipelineStage.RankLost(new ShardId(EPOCH, 0, 0), "another stage's"));
+        stage.tell(new PipelineStage.RankLost(new ShardId(other, 1, 0), false, "old news"));
+        stage.tell(new PipelineStage.RankLost(new ShardId(EPOCH, 0, 0), false, "another stage's"));
         stage.tell(new PipelineStage.Connect(other, List.of(), results.getRef()));
 
         scheduler.expectNoMessage();
@@ -217,7 +219,7 @@ class PipelineStageTest {
         ActorRef<PipelineStage.Command> late = kit().spawn(
                         PipelineStage.create((id, of) -> ranks.get(id.rank()).getRef()));
 
-        late.tell(new PipelineStage.RankLost(new ShardId(EPOCH, 1, 0), "node a was removed"));
+        late.tell(new PipelineStage.RankLost(new ShardId(EPOCH, 1, 0), false, "node a was removed"));
 
         scheduler.expectTerminated(late);
     }

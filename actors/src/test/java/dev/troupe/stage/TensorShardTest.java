@@ -239,6 +239,7 @@ class TensorShardTest {
         assertThat(stage.expectMessageClass(PipelineStage.RankLost.class))
                 .isEqualTo(new PipelineStage.RankLost(
                         ID,
+                        false,
                         "stage 0 rank 0 on %s (layers 0 to 5, KV groups 0 to 7): its computation failed: the device is on fire"
                                 .formatted(SLOT)));
         expectEnd(shard);

@@ -218,6 +218,7 @@ public final class NodeWatch {
             Incarnation node = loss.tenants().getFirst().slot().node();
             tell(
                     loss,
+                    true,
                     "the tensor lane from %s to node %s was lost (%s); that node hosted %s"
                             .formatted(reporter.hostPort(), node.hostPort(), reason, loss.hosted()));
             ask(node, "lost its lane");
@@ -250,17 +251,17 @@ public final class NodeWatch {
 
     private void lost(Incarnation node, String what) {
         for (Tenancy.Loss loss : tenancy.lose(node)) {
-            tell(loss, "node %s %s; it hosted %s".formatted(node.hostPort(), what, loss.hosted()));
+            tell(loss, false, "node %s %s; it hosted %s".formatted(node.hostPort(), what, loss.hosted()));
         }
         NodeLost event = new NodeLost(node, "node %s %s".formatted(node.hostPort(), what));
         LOG.info("{}", event.reason());
         listeners.forEach(listener -> listener.tell(event));
     }
 
-    private static void tell(Tenancy.Loss loss, String reason) {
+    private static void tell(Tenancy.Loss loss, boolean onlyLink, String reason) {
         LOG.warn("{}", reason);
         for (Tenant tenant : loss.tenants()) {
-            tenant.stage().tell(new PipelineStage.RankLost(tenant.id(), reason));
+            tenant.stage().tell(new PipelineStage.RankLost(tenant.id(), onlyLink, reason));
         }
     }
 }

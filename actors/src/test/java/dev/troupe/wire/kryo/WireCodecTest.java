@@ -57,7 +57,7 @@ class WireCodecTest {
 
     @Test
     void saysWhenTheTargetIsTooSmall() {
-        Object message = new StageEvent.Lost(new Epoch(7, -1), 3, 1, "x".repeat(100));
+        Object message = new StageEvent.Lost(new Epoch(7, -1), 3, 1, true, "x".repeat(100));
 
         assertThatThrownBy(() -> codec.encode(message, ByteBuffer.allocate(50)))
                 .isInstanceOf(BufferOverflowException.class);

@@ -30,6 +30,8 @@ class WireTypesTest {
             "dev.troupe.serving.Placement$Outcome",
             // A generation asks the router of its own node.
             "dev.troupe.serving.Router$Route",
+            // A node works out for itself what its cluster outlives.
+            "dev.troupe.plan.Survival$Replica",
             // A node compares newcomers with itself.
             "dev.troupe.cluster.guardian.Acquaintance$Command",
             // A node speaks with its own resolver and watch; only reports go to other nodes.
