@@ -94,6 +94,7 @@ final class ChaosCluster implements AutoCloseable {
         settings.put("troupe.scheduler.waits.least-step", LEAST_STEP.toMillis() + "ms");
         // Epochs follow each other quickly here, on purpose.
         settings.put("troupe.scheduler.waits.retry", "200ms");
+        settings.put("troupe.scheduler.waits.grow", "500ms");
         settings.put("troupe.chaos.enabled", true);
         settings.put("troupe.chaos.unit-delay", KERNELS.equals("reference") ? "0ms" : "1ms");
         settings.put("troupe.device.kernels", KERNELS);

@@ -12,11 +12,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** What may happen to nodes, beside a plain kill, without a stream noticing. */
 @ExtendWith(SharedCluster.class)
+@Tag("scenarios")
 @Order(SharedCluster.LAST)
 class ChaosProcessesTest {
     private static final int TOKEN = 20;

@@ -10,11 +10,13 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.apache.pekko.stream.javadsl.Sink;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Clients that leave or dawdle, beside one that does not. */
 @ExtendWith(SharedCluster.class)
+@Tag("scenarios")
 @Order(SharedCluster.LAST)
 class ClientsTest {
     private static final int LEAVING = 12;

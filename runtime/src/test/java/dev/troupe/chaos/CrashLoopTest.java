@@ -16,11 +16,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.apache.pekko.stream.javadsl.Sink;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Nodes that fail again and again, because of themselves or because of what they are asked. */
 @ExtendWith(SharedCluster.class)
+@Tag("scenarios")
 @Order(SharedCluster.LAST)
 class CrashLoopTest {
     private static final int CRASHES = 3;

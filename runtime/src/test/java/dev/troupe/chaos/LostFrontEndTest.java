@@ -17,11 +17,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.pekko.stream.javadsl.Sink;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** The node that owns the generation, that schedules it and that computes a rank is killed. */
 @ExtendWith(SharedCluster.class)
+@Tag("scenarios")
 @Order(SharedCluster.LAST)
 class LostFrontEndTest {
     @Test
