@@ -30,4 +30,9 @@ public record GenerationFailure(Kind kind, String reason) {
         /** A rule of the protocol was broken: a defect of ours. */
         DEFECT
     }
+
+    /** Whether the generation may go on at another front end. */
+    public boolean isElsewhere() {
+        return kind == Kind.GONE || kind == Kind.SUPERSEDED;
+    }
 }

@@ -464,9 +464,8 @@ public final class Scheduler {
     private Behavior<Command> onSignal(Signal signal) {
         if (signal instanceof PostStop || signal instanceof PreRestart) {
             clients.releaseAll(0, "the scheduler of model %s has stopped".formatted(settings.model()));
-            // When it ends, its stages see that by themselves. A message to one would wait in a region that is leaving
-            // and hold
-            // up its node's end.
+            // When it ends, its stages see that by themselves. A message to one that has not formed would wait in a
+            // region that is leaving, and hold up its node's end.
             if (formation != null && signal instanceof PreRestart) {
                 formation.stop();
             }

@@ -286,10 +286,8 @@ public final class StreamReader {
     }
 
     private Behavior<Message> failed(GenerationFailure failure) {
-        boolean elsewhere =
-                failure.kind() == GenerationFailure.Kind.GONE || failure.kind() == GenerationFailure.Kind.SUPERSEDED;
         refusals++;
-        if (!elsewhere || refusals > 2 * setup.frontEnds().count()) {
+        if (!failure.isElsewhere() || refusals > 2 * setup.frontEnds().count()) {
             return fail(failure);
         }
         frontEnd = setup.frontEnds().after(frontEnd);

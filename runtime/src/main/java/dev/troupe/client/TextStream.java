@@ -278,7 +278,7 @@ public final class TextStream {
                 }
             }
             case GenerationEvent.Failed(GenerationId _, GenerationFailure failure) -> {
-                if (isElsewhere(failure)) {
+                if (failure.isElsewhere()) {
                     return end(failure);
                 }
                 last = new StreamReader.Failed(failure);
@@ -288,10 +288,6 @@ public final class TextStream {
             }
         }
         return send();
-    }
-
-    private static boolean isElsewhere(GenerationFailure failure) {
-        return failure.kind() == GenerationFailure.Kind.SUPERSEDED || failure.kind() == GenerationFailure.Kind.GONE;
     }
 
     /** The events of one choice come in the order of its tokens; those of several mix as their steps ended. */
