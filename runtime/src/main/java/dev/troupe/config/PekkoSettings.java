@@ -36,6 +36,7 @@ final class PekkoSettings {
         }
         return chosen.withFallback(pekko)
                 .withFallback(resolver(cluster))
+                .withFallback(joining(node, cluster))
                 .withFallback(resource(
                         "timing-%s.conf".formatted(cluster.timing().name().toLowerCase(Locale.ROOT))))
                 .withFallback(resource("pekko.conf"))
@@ -72,6 +73,18 @@ final class PekkoSettings {
                 "down-all-when-unstable",
                 cluster.timing() == ClusterConfig.Timing.SHARED ? cluster.stableAfter() : "on");
         return ConfigFactory.parseMap(keys, "troupe.cluster").atPath("pekko.cluster.split-brain-resolver");
+    }
+
+    /**
+     * Only the first seed forms a cluster, so only it has to wait for the others; for all other nodes the same key says how soon
+     * they ask again, and what they ask first may be a seed that is still starting.
+     */
+    private static Config joining(NodeAddress node, ClusterConfig cluster) {
+        List<SeedNode> seeds = cluster.seedNodes();
+        boolean forms = seeds.isEmpty() || seeds.getFirst().equals(new SeedNode(node.host(), node.port()));
+        return forms
+                ? ConfigFactory.empty()
+                : ConfigFactory.parseMap(Map.of("pekko.cluster.seed-node-timeout", "2s"), "troupe.cluster.seed-nodes");
     }
 
     /** A node without seeds is its own, unless it does not know its port yet: then it must join itself. */

@@ -46,6 +46,19 @@ class PekkoSettingsTest {
     }
 
     @Test
+    void letOnlyTheFirstSeedWaitLongForTheOthers() {
+        String seeds = "troupe.cluster.seed-nodes = [\"127.0.0.1:25520\", \"127.0.0.2:25520\"]\n";
+        String timeout = "pekko.cluster.seed-node-timeout";
+
+        assertThat(of(seeds).getDuration(timeout)).isEqualTo(Duration.ofSeconds(20));
+        assertThat(of(seeds + "troupe.node.host = 127.0.0.2").getDuration(timeout))
+                .isEqualTo(Duration.ofSeconds(2));
+        assertThat(of(seeds + "troupe.node.host = 127.0.0.2\n" + timeout + " = 3s")
+                        .getDuration(timeout))
+                .isEqualTo(Duration.ofSeconds(3));
+    }
+
+    @Test
     void haveTwoTimings() {
         Config shared = of("");
         Config lan = of("troupe.cluster.timing = lan");
