@@ -94,13 +94,6 @@ final class Formation {
         return node(plan.slots().get(stage).get(rank));
     }
 
-    /** Whether a node hosts a rank. */
-    boolean isOn(String node) {
-        return plan.slots().stream()
-                .flatMap(List::stream)
-                .anyMatch(slot -> node(slot).equals(node));
-    }
-
     private static String node(String slot) {
         int place = slot.lastIndexOf('/');
         return place < 0 ? slot : slot.substring(0, place);

@@ -105,11 +105,17 @@ public final class Placement {
     /** How it went. */
     public sealed interface Outcome {}
 
-    /** The ballot is won and the slots are chosen; the stages are still to be formed. */
-    public record Placed(Epoch epoch, ReplicaPlan plan, List<RecipientRef<PipelineStage.Command>> stages)
+    /**
+     * The ballot is won and the slots are chosen; the stages are still to be formed.
+     *
+     * @param alive nodes that have answered, {@code host:port#uid}, whether they host a rank or not
+     */
+    public record Placed(
+            Epoch epoch, ReplicaPlan plan, List<RecipientRef<PipelineStage.Command>> stages, Set<String> alive)
             implements Outcome {
         public Placed {
             stages = List.copyOf(stages);
+            alive = Set.copyOf(alive);
         }
     }
 

@@ -356,7 +356,7 @@ public final class Scheduler {
         Doubt doubt = doubted;
         if (doubt != null) {
             doubted = null;
-            clients.explain(!next.isOn(doubt.node()), doubt.reason());
+            clients.explain(!placed.alive().contains(doubt.node()), doubt.reason());
         }
         formation = next;
         next.form(stageEvents);
@@ -427,7 +427,7 @@ public final class Scheduler {
 
     /** There is something better to be had than the epoch that serves. */
     private Behavior<Command> leaveEpoch(String reason) {
-        context.getLog().info("model {} leaves epoch {}: {}", settings.model(), highest, reason);
+        context.getLog().warn("model {} leaves epoch {}: {}", settings.model(), highest, reason);
         EpochSteps left = endEpoch();
         tally.left(left);
         clients.pause();

@@ -101,17 +101,6 @@ public record SchedulerSettings(
             this(placement, retry, forming, firstStep, leastStep, capacity, Duration.ZERO, Duration.ZERO);
         }
 
-        /** Generous ones: a busy machine is not a lost one. */
-        public static Waits standard() {
-            return new Waits(
-                    Duration.ofSeconds(10),
-                    Duration.ofSeconds(1),
-                    Duration.ofMinutes(10),
-                    Duration.ofSeconds(60),
-                    Duration.ofSeconds(10),
-                    Duration.ofSeconds(30));
-        }
-
         /** The same with another wait for capacity. */
         public Waits withCapacity(Duration time) {
             return new Waits(placement, retry, forming, firstStep, leastStep, time, grow, canary);
@@ -156,20 +145,5 @@ public record SchedulerSettings(
                 maxReturnedBytes,
                 waits,
                 other);
-    }
-
-    /** Settings with the usual limits: one step in flight for every stage. */
-    public static SchedulerSettings standard(
-            String model, int pipelineParallel, int tensorParallel, int contextLength) {
-        return new SchedulerSettings(
-                model,
-                0,
-                pipelineParallel,
-                tensorParallel,
-                StepLimits.standard(pipelineParallel),
-                contextLength,
-                1024,
-                256L << 20,
-                Waits.standard());
     }
 }

@@ -20,7 +20,8 @@ import java.util.TreeMap;
  * <p>A device is compared with the median of the other devices of its epoch; one that is alone, with its own earlier rate
  * for steps of about as many rows and about as long a context. Where all are slow nobody is slower than the others. It
  * must be slow in every look for a while, and its slowness must cost the replica time: a pause, a page fault or a few slow
- * microseconds are no reason to compute everything again elsewhere.
+ * microseconds are no reason to compute everything again elsewhere. A device that gets faster from look to look is warming up:
+ * its process has just been started, and its code is not compiled yet.
  *
  * <p>Owned by one thread.
  */
@@ -30,6 +31,9 @@ final class SlowDevices {
 
     /** Units of work in them that it takes at least. */
     private static final int UNITS = 16;
+
+    /** A rate that is at most so much of the one before is that of a device which is warming up. */
+    private static final double WARMING = 0.8;
 
     /** Share of the time between two looks that the slowness must have cost. */
     private static final double COST = 0.1;
@@ -47,6 +51,7 @@ final class SlowDevices {
     private final Map<String, Integer> ranksOn = new TreeMap<>();
     private final Map<ShardId, ShardWork> before = new HashMap<>();
     private final Map<String, Suspicion> suspicions = new HashMap<>();
+    private final Map<String, Double> lastRates = new HashMap<>();
     private final Map<Kind, Own> own = new HashMap<>();
     private long lastLook;
 
@@ -106,6 +111,7 @@ final class SlowDevices {
         ranksOn.clear();
         before.clear();
         suspicions.clear();
+        lastRates.clear();
         for (int stage = 0; stage < plan.slots().size(); stage++) {
             for (int rank = 0; rank < plan.slots().get(stage).size(); rank++) {
                 Partition.Rank given =
@@ -130,6 +136,8 @@ final class SlowDevices {
             String slot = entry.getKey();
             Done device = entry.getValue();
             double rate = device.perShare();
+            double before = lastRates.getOrDefault(slot, rate);
+            lastRates.put(slot, rate);
             double usual = ranksOn.size() > 1 ? ofOthers(slot, device, done) : ofItself(slot, device);
             if (Double.isNaN(usual)) {
                 continue;
@@ -138,6 +146,10 @@ final class SlowDevices {
             if (rate < settings.factor() * usual || !dear) {
                 suspicions.remove(slot);
                 learn(slot, device, rate);
+                continue;
+            }
+            if (rate < WARMING * before) {
+                suspicions.remove(slot);
                 continue;
             }
             Suspicion suspicion = suspicions.getOrDefault(slot, new Suspicion(lastLook, 0, 0));

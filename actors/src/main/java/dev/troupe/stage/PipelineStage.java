@@ -17,6 +17,9 @@ public final class PipelineStage {
     /** How long a rank may take to say that it is there; loading may take longer. */
     private static final Duration ANSWER_WITHIN = Duration.ofSeconds(10);
 
+    /** A message between nodes may be lost: what has not been answered is said again, which changes nothing where it was heard. */
+    private static final Duration REPEAT_EVERY = Duration.ofMillis(500);
+
     private final ActorContext<Command> context;
     private final TimerScheduler<Command> timers;
     private final ShardDirectory directory;
@@ -45,6 +48,7 @@ public final class PipelineStage {
                     Stop,
                     RankEnded,
                     Unanswered,
+                    Repeat,
                     SchedulerEnded {}
 
     /** Make all ranks of {@code stage} load; answered by {@link StageEvent.Formed} or {@link StageEvent.Lost}. */
@@ -92,6 +96,10 @@ public final class PipelineStage {
         INSTANCE
     }
 
+    private enum Repeat implements Command {
+        INSTANCE
+    }
+
     private enum SchedulerEnded implements Command {
         INSTANCE
     }
@@ -116,20 +124,33 @@ public final class PipelineStage {
         return Behaviors.receiveMessage(command -> switch (command) {
             case Form form -> form(form);
             case Connect _, Preparing _, Prepared _, NotPrepared _, Joined _, Stop _ -> Behaviors.stopped();
-            case RankLost _, RankEnded _, Unanswered _, SchedulerEnded _ -> Behaviors.stopped();
+            case RankLost _, RankEnded _, Unanswered _, Repeat _, SchedulerEnded _ -> Behaviors.stopped();
         });
     }
 
     private Behavior<Command> form(Form form) {
         StageFormation formation = new StageFormation(form);
         context.watchWith(form.replyTo(), SchedulerEnded.INSTANCE);
+        tellRanks(formation);
+        timers.startSingleTimer(Unanswered.INSTANCE, answerWithin);
+        timers.startTimerWithFixedDelay(Repeat.INSTANCE, REPEAT_EVERY);
+        return forming(formation);
+    }
+
+    /** Tells every rank the next thing that it has to do and has not answered yet. */
+    private void tellRanks(StageFormation formation) {
+        ReplicaPlan plan = formation.form().plan();
+        TensorShard.Join join = formation.join();
         for (int rank = 0; rank < formation.ranks(); rank++) {
             ShardId id = formation.id(rank);
-            String slot = form.plan().slots().get(id.stage()).get(rank);
-            directory.shard(id, form.plan()).tell(new TensorShard.Prepare(id, slot, form.plan(), context.getSelf()));
+            Peer peer = formation.peer(rank);
+            if (!formation.isPrepared(rank)) {
+                String slot = plan.slots().get(id.stage()).get(rank);
+                directory.shard(id, plan).tell(new TensorShard.Prepare(id, slot, plan, context.getSelf()));
+            } else if (peer != null && join != null && !formation.isJoined(rank)) {
+                peer.ref().tell(join);
+            }
         }
-        timers.startSingleTimer(Unanswered.INSTANCE, answerWithin);
-        return forming(formation);
     }
 
     /** From the first message to the ranks until one of them is lost. */
@@ -158,6 +179,10 @@ public final class PipelineStage {
                                 formation.id(formation.firstSilent()),
                                 () -> "no answer within %s from %s".formatted(answerWithin, formation.silent()))
                         : Behaviors.same();
+            case Repeat _ -> {
+                tellRanks(formation);
+                yield Behaviors.same();
+            }
             case Form _ -> Behaviors.same();
             case Stop _, SchedulerEnded _ -> stop(formation);
         });
@@ -168,7 +193,7 @@ public final class PipelineStage {
         return Behaviors.receiveMessage(command -> switch (command) {
             case Stop _, SchedulerEnded _ -> stop(formation);
             case Form _, Connect _, Preparing _, Prepared _, NotPrepared _, Joined _ -> Behaviors.same();
-            case RankLost _, RankEnded _, Unanswered _ -> Behaviors.same();
+            case RankLost _, RankEnded _, Unanswered _, Repeat _ -> Behaviors.same();
         });
     }
 
@@ -193,11 +218,10 @@ public final class PipelineStage {
     }
 
     private Behavior<Command> connect(StageFormation formation, Connect connect) {
-        if (connect.epoch().equals(formation.form().epoch()) && formation.noteConnected()) {
-            List<Peer> peers = formation.peers();
-            TensorShard.Join join = new TensorShard.Join(
-                    connect.epoch(), peers, connect.nextStage(), connect.results(), context.getSelf());
-            peers.forEach(peer -> peer.ref().tell(join));
+        if (connect.epoch().equals(formation.form().epoch())
+                && formation.noteConnected(peers -> new TensorShard.Join(
+                        connect.epoch(), peers, connect.nextStage(), connect.results(), context.getSelf()))) {
+            tellRanks(formation);
             timers.startSingleTimer(Unanswered.INSTANCE, answerWithin);
         }
         return Behaviors.same();
@@ -205,7 +229,7 @@ public final class PipelineStage {
 
     private Behavior<Command> joined(StageFormation formation, ShardId id) {
         if (formation.has(id) && formation.noteJoined(id)) {
-            timers.cancel(Unanswered.INSTANCE);
+            timers.cancelAll();
             Form form = formation.form();
             form.replyTo().tell(new StageEvent.Ready(form.epoch(), form.stage()));
         }

@@ -3,6 +3,7 @@ package dev.troupe.stage;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -13,7 +14,7 @@ final class StageFormation {
     private final List<@Nullable Peer> present = new ArrayList<>();
     private final BitSet prepared = new BitSet();
     private final BitSet joined = new BitSet();
-    private boolean connected;
+    private TensorShard.@Nullable Join join;
 
     StageFormation(PipelineStage.Form form) {
         this.form = form;
@@ -58,11 +59,28 @@ final class StageFormation {
         return !before && prepared.cardinality() == ranks();
     }
 
-    /** The ranks may be told of each other; false if they are not loaded yet, or were told. */
-    boolean noteConnected() {
-        boolean may = !connected && prepared.cardinality() == ranks();
-        connected |= may;
-        return may;
+    /** Whether a rank has loaded. */
+    boolean isPrepared(int rank) {
+        return prepared.get(rank);
+    }
+
+    /** The ranks may be told of each other, in this way; false if they are not loaded yet, or were told. */
+    boolean noteConnected(Function<List<Peer>, TensorShard.Join> how) {
+        if (join != null || prepared.cardinality() < ranks()) {
+            return false;
+        }
+        join = how.apply(peers());
+        return true;
+    }
+
+    /** What ranks are told of each other; null before that. */
+    TensorShard.@Nullable Join join() {
+        return join;
+    }
+
+    /** Whether a rank knows its peers. */
+    boolean isJoined(int rank) {
+        return joined.get(rank);
     }
 
     /** A rank knows its peers; true when it was the last. */
@@ -98,7 +116,7 @@ final class StageFormation {
 
     private List<Integer> missing() {
         return IntStream.range(0, ranks())
-                .filter(rank -> connected ? !joined.get(rank) : present.get(rank) == null)
+                .filter(rank -> join != null ? !joined.get(rank) : present.get(rank) == null)
                 .boxed()
                 .toList();
     }

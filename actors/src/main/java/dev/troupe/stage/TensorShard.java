@@ -117,7 +117,9 @@ public final class TensorShard {
             case Loaded _ -> start();
             case NotLoaded failed -> refuse(failed.reason());
             case Stop _, StageEnded _ -> Behaviors.stopped();
-            case TensorMessage _, Prepare _, Join _, Execute _, Advance _ -> drop(command);
+            case Prepare again ->
+                answer(again, new PipelineStage.Preparing(peer(prepared().id())));
+            case TensorMessage _, Join _, Execute _, Advance _ -> drop(command);
         });
     }
 
@@ -131,7 +133,9 @@ public final class TensorShard {
                 yield work(steps -> {});
             }
             case Stop _, StageEnded _ -> Behaviors.stopped();
-            case Prepare _, Loaded _, NotLoaded _ -> drop(command);
+            case Prepare again ->
+                answer(again, new PipelineStage.Prepared(peer(prepared().id())));
+            case Loaded _, NotLoaded _ -> drop(command);
         });
     }
 
@@ -148,6 +152,15 @@ public final class TensorShard {
     private Behavior<Command> drop(Command message) {
         context.getLog()
                 .debug("{} has no use for {} now", this, message.getClass().getSimpleName());
+        return Behaviors.same();
+    }
+
+    /** The stage asks again: the answer to its first question was lost, or is on its way. */
+    private Behavior<Command> answer(Prepare again, PipelineStage.Command answer) {
+        if (!again.equals(prepared())) {
+            return drop(again);
+        }
+        again.replyTo().tell(answer);
         return Behaviors.same();
     }
 

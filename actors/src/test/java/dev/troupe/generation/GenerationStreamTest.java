@@ -36,6 +36,8 @@ class GenerationStreamTest {
     private static final int BLOCKS = 20;
     private static final int BLOCK_SIZE = 4;
 
+    private static final Duration LONG = Duration.ofMinutes(1);
+
     private final ActorTestKit kit = ActorTestKit.create();
     private final FakeReplica replica = new FakeReplica(kit, 2, 2, BLOCKS, BLOCK_SIZE);
     private final ActorRef<Scheduler.Command> scheduler = kit.spawn(Scheduler.create(
@@ -48,7 +50,7 @@ class GenerationStreamTest {
                     BLOCKS * BLOCK_SIZE,
                     1000,
                     1 << 20,
-                    SchedulerSettings.Waits.standard()),
+                    new SchedulerSettings.Waits(LONG, LONG, LONG, LONG, LONG, LONG)),
             replica.placement(),
             System::nanoTime));
     private int names;

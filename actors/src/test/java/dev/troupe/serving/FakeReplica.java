@@ -12,9 +12,12 @@ import dev.troupe.stage.StepBatch;
 import dev.troupe.stage.StepResult;
 import dev.troupe.stage.TensorShard;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
@@ -35,6 +38,7 @@ public final class FakeReplica {
     private final int blocks;
     private final int blockSize;
     private int lives;
+    private final Set<String> spares = new HashSet<>();
     private final ActorRef<Placement.Command> placement;
     private final List<PipelineStage.Command> stageCommands = new ArrayList<>();
     private final List<StepBatch> batches = new ArrayList<>();
@@ -131,6 +135,19 @@ public final class FakeReplica {
     /** From the next epoch on all nodes are others than before. */
     public synchronized void renewNodes() {
         lives++;
+    }
+
+    /** The same, but those before live on without ranks. */
+    public synchronized void moveToOtherNodes() {
+        spares.addAll(nodes());
+        renewNodes();
+    }
+
+    private Set<String> nodes() {
+        return plan().slots().stream()
+                .flatMap(List::stream)
+                .map(slot -> slot.substring(0, slot.indexOf('/')))
+                .collect(Collectors.toSet());
     }
 
     /** Sends a result of our making. */
@@ -236,7 +253,9 @@ public final class FakeReplica {
                             (_, _) -> Behaviors.same()),
                     "stage-" + NAMES.incrementAndGet()));
         }
-        request.replyTo().tell(new Placement.Placed(epoch, plan(), refs));
+        Set<String> alive = nodes();
+        alive.addAll(spares);
+        request.replyTo().tell(new Placement.Placed(epoch, plan(), refs, alive));
         return Behaviors.same();
     }
 

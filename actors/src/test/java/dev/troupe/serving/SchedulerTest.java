@@ -14,6 +14,7 @@ import dev.troupe.tensor.Ints;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
@@ -24,6 +25,8 @@ import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class SchedulerTest {
     private static final Duration STEP = Duration.ofSeconds(5);
@@ -458,7 +461,25 @@ class SchedulerTest {
     }
 
     @Test
-    void blamesNoRequestForConnectionsBetweenNodesThatLive() {
+    void takesNoReplicaOverForAMessageThatComesTooLate() {
+        FakeReplica replica = new FakeReplica(kit, 1, 1, 20, 4);
+        ActorRef<Scheduler.Command> scheduler = scheduler(replica, 1, 1);
+        GenerationId id = submission("a", 5, 1).id();
+        scheduler.tell(new Scheduler.Cancel(id));
+        scheduler.tell(new Scheduler.EndChoice(id, 0));
+        scheduler.tell(new Scheduler.Gone(generation.getRef()));
+        scheduler.tell(new Scheduler.Probe(id, generation.getRef()));
+        generation.expectMessageClass(Scheduler.Released.class);
+
+        assertThat(replica.requests()).isEmpty();
+
+        serveOne(scheduler, "a");
+        assertThat(replica.requests()).hasSize(1);
+    }
+
+    @ParameterizedTest(name = "which get no rank then: {0}")
+    @ValueSource(booleans = {false, true})
+    void blamesNoRequestForConnectionsBetweenNodesThatLive(boolean moves) {
         FakeReplica replica = new FakeReplica(kit, 1, 1, 20, 4);
         ActorRef<Scheduler.Command> scheduler = scheduler(replica, 1, 1);
         serveOne(scheduler, "warm");
@@ -469,6 +490,9 @@ class SchedulerTest {
         for (int loss = 1; loss <= 3; loss++) {
             int round = loss;
             await("a step in flight", () -> isInEpoch(replica, round) && replica.stepsHeld() == 1);
+            if (moves) {
+                replica.moveToOtherNodes();
+            }
             replica.loseLink(0, 0, "the connection was reset");
         }
         await("an epoch", () -> isInEpoch(replica, 4) && replica.stepsHeld() == 1);
@@ -557,7 +581,7 @@ class SchedulerTest {
 
         LoggingTestKit.error("expected one above").expect(kit.system(), () -> {
             ReplicaPlan plan = new FakeReplica(kit, 1, 1, 20, 4).plan();
-            request.replyTo().tell(new Placement.Placed(Epoch.NONE, plan, List.of(stage.getRef())));
+            request.replyTo().tell(new Placement.Placed(Epoch.NONE, plan, List.of(stage.getRef()), Set.of()));
             return null;
         });
 

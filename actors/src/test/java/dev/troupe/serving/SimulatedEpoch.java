@@ -16,6 +16,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestInbox;
@@ -75,7 +76,7 @@ final class SimulatedEpoch {
         for (int stage = 0; stage < 2; stage++) {
             parts.add(new Partition.Stage(
                     4 * stage, 4 * stage + 4, List.of(new Partition.Rank(0, 1, 0, CountingReplica.VOCABULARY))));
-            slots.add(List.of("127.0.0.%d:2551#%d/cpu0".formatted(ranks.get(stage).place, ranks.get(stage).uid)));
+            slots.add(List.of(name(ranks.get(stage)) + "/cpu0"));
         }
         ReplicaPlan plan = new ReplicaPlan(
                 "counting", 0, "", "exact", new Partition(parts), slots, KvType.F32, BLOCK_SIZE, BLOCKS);
@@ -84,7 +85,12 @@ final class SimulatedEpoch {
                 plan,
                 stages.stream()
                         .<RecipientRef<PipelineStage.Command>>map(TestInbox::getRef)
-                        .toList());
+                        .toList(),
+                ranks.stream().map(SimulatedEpoch::name).collect(Collectors.toSet()));
+    }
+
+    private static String name(SimulatedWorld.Node node) {
+        return "127.0.0.%d:2551#%d".formatted(node.place, node.uid);
     }
 
     /** What nodes that answer say of its ranks, which compute nothing while they wait for each other. */

@@ -124,6 +124,19 @@ class SlowDevicesTest {
     }
 
     @Test
+    void leavesADeviceAloneWhileItGetsFaster() {
+        begin(List.of("a", "b", "c"), 1, 1, 1);
+
+        for (double factor = 400; factor > 3; factor *= 0.7) {
+            seconds(1, 1, factor, 1);
+        }
+
+        assertThat(found).allSatisfy(slots -> assertThat(slots).isEmpty());
+        seconds(4, 1, 10, 1);
+        assertThat(last()).containsExactly("b");
+    }
+
+    @Test
     void blamesNobodyWhereAllAreSlow() {
         begin(List.of("a", "b"), 1, 1);
 

@@ -121,6 +121,22 @@ class StepPlannerTest {
     }
 
     @Test
+    void tellsRanksWhichResultsHaveComeSoThatTheyForgetThoseAndNoOthers() {
+        StepPlanner planner = planner(new StepLimits(32, 16, 8, 8, 3, 8), 20);
+        CountingReplica replica = new CountingReplica(20, 4);
+        planner.add(sequence(80, 1));
+        StepBatch first = planner.plan().orElseThrow();
+        StepBatch second = planner.plan().orElseThrow();
+        replica.execute(first);
+        replica.execute(second);
+
+        retire(planner, replica);
+        StepBatch third = planner.plan().orElseThrow();
+
+        assertThat(List.of(first.retired(), second.retired(), third.retired())).containsExactly(0L, 0L, 1L);
+    }
+
+    @Test
     void cutsALongPromptIntoChunksThatMayBeInFlightTogether() {
         StepPlanner planner = planner(new StepLimits(32, 16, 8, 8, 3, 8), 20);
         planner.add(sequence(40, 1));

@@ -76,6 +76,14 @@ class PipelineStageTest {
         return join;
     }
 
+    /** Before it ranks may be told again what they have not answered. */
+    private static void expectStop(TestProbe<TensorShard.Command> rank) {
+        TensorShard.Command command = rank.receiveMessage();
+        while (!command.equals(TensorShard.Stop.INSTANCE)) {
+            command = rank.receiveMessage();
+        }
+    }
+
     private void expectLost(int rank, String reason) {
         StageEvent.Lost lost = scheduler.expectMessageClass(StageEvent.Lost.class);
         assertThat(lost).isEqualTo(new StageEvent.Lost(EPOCH, 1, rank, false, reason));
@@ -112,7 +120,35 @@ class PipelineStageTest {
         expectLost(
                 1,
                 "no answer within PT10S from stage 1 rank 1 on 127.0.0.1:2551#9c/cpu0 (layers 3 to 5, KV groups 4 to 7)");
-        ranks.forEach(rank -> rank.expectMessage(TensorShard.Stop.INSTANCE));
+        ranks.forEach(PipelineStageTest::expectStop);
+    }
+
+    @Test
+    void tellsARankAgainWhatItHasNotAnswered() {
+        TensorShard.Prepare first = new TensorShard.Prepare(peers.get(0).id(), SLOT, plan, stage);
+        TensorShard.Prepare second = new TensorShard.Prepare(peers.get(1).id(), SLOT, plan, stage);
+        stage.tell(new PipelineStage.Preparing(peers.get(0)));
+        scheduler.expectNoMessage();
+        time().timePasses(Duration.ofMillis(500));
+        ranks.get(0).expectMessage(first);
+        ranks.get(1).expectMessage(second);
+        stage.tell(new PipelineStage.Prepared(peers.get(0)));
+        scheduler.expectNoMessage();
+        time().timePasses(Duration.ofMillis(500));
+        ranks.get(1).expectMessage(second);
+        stage.tell(new PipelineStage.Prepared(peers.get(1)));
+        scheduler.expectMessageClass(StageEvent.Formed.class);
+        TensorShard.Join join = connect();
+        stage.tell(new PipelineStage.Joined(peers.get(1).id()));
+        scheduler.expectNoMessage();
+        time().timePasses(Duration.ofMillis(500));
+        ranks.get(0).expectMessage(join);
+        stage.tell(new PipelineStage.Joined(peers.get(0).id()));
+        scheduler.expectMessageClass(StageEvent.Ready.class);
+
+        time().timePasses(Duration.ofHours(1));
+
+        ranks.forEach(TestProbe::expectNoMessage);
     }
 
     @Test
@@ -147,7 +183,7 @@ class PipelineStageTest {
         expectLost(
                 1,
                 "stage 1 rank 1 on 127.0.0.1:2551#9c/cpu0 (layers 3 to 5, KV groups 4 to 7) cannot load its share: the file is cut");
-        ranks.forEach(rank -> rank.expectMessage(TensorShard.Stop.INSTANCE));
+        ranks.forEach(PipelineStageTest::expectStop);
     }
 
     @Test
@@ -161,7 +197,7 @@ class PipelineStageTest {
                 new PipelineStage.RankLost(peers.get(1).id(), false, "node b was removed; it hosted stage 1 rank 1"));
 
         expectLost(0, "node a was removed; it hosted stage 1 rank 0");
-        ranks.forEach(rank -> rank.expectMessage(TensorShard.Stop.INSTANCE));
+        ranks.forEach(PipelineStageTest::expectStop);
         scheduler.expectNoMessage();
     }
 
@@ -196,7 +232,7 @@ class PipelineStageTest {
 
         stage.tell(PipelineStage.Stop.INSTANCE);
 
-        ranks.forEach(rank -> rank.expectMessage(TensorShard.Stop.INSTANCE));
+        ranks.forEach(PipelineStageTest::expectStop);
         scheduler.expectTerminated(stage);
     }
 
@@ -210,7 +246,7 @@ class PipelineStageTest {
 
         mortal.tell(new StageEvent.Ready(EPOCH, 1));
 
-        ranks.forEach(rank -> rank.expectMessage(TensorShard.Stop.INSTANCE));
+        ranks.forEach(PipelineStageTest::expectStop);
         scheduler.expectTerminated(other);
     }
 

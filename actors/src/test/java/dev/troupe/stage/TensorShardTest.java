@@ -103,6 +103,30 @@ class TensorShardTest {
     }
 
     @Test
+    void answersAgainWhenItIsToldAgain() {
+        CountDownLatch mayLoad = new CountDownLatch(1);
+        ActorRef<TensorShard.Command> shard = spawn((id, of) -> {
+            awaitQuietly(mayLoad);
+            return compute;
+        });
+        Peer peer = prepare(shard);
+        assertThat(prepare(shard)).isEqualTo(peer);
+        mayLoad.countDown();
+        stage.expectMessage(new PipelineStage.Prepared(peer));
+
+        shard.tell(new TensorShard.Prepare(ID, SLOT, plan, stage.getRef()));
+
+        stage.expectMessage(new PipelineStage.Prepared(peer));
+        TensorShard.Join join =
+                new TensorShard.Join(TestPlans.EPOCH, List.of(peer), List.of(), results.getRef(), stage.getRef());
+        shard.tell(join);
+        shard.tell(join);
+        stage.expectMessage(new PipelineStage.Joined(ID));
+        stage.expectMessage(new PipelineStage.Joined(ID));
+        assertThat(roster.residents()).hasSize(1);
+    }
+
+    @Test
     void givesTheTokensOfTheUndisturbedRun() {
         ActorRef<TensorShard.Command> shard = spawn((id, of) -> compute);
         SequenceStart start = TestPlans.greedy(40, 41, 42);

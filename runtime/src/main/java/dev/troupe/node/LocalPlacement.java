@@ -16,6 +16,7 @@ import dev.troupe.stage.TensorShard;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
 import org.apache.pekko.actor.typed.Behavior;
@@ -82,6 +83,6 @@ final class LocalPlacement {
         for (int stage = 0; stage < plan.partition().stages().size(); stage++) {
             stages.add(context.spawnAnonymous(PipelineStage.create(shards)));
         }
-        return new Placement.Placed(above.next(ISSUER), plan, stages);
+        return new Placement.Placed(above.next(ISSUER), plan, stages, Set.of());
     }
 }

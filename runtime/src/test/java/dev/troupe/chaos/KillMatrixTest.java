@@ -8,6 +8,7 @@ import dev.troupe.tensor.Ints;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -33,6 +34,8 @@ class KillMatrixTest {
     /** After so many minutes no round begins. */
     private static final int MINUTES = Integer.getInteger("troupe.matrix.minutes", 600);
 
+    private static final int ATTEMPTS = 6;
+
     private static final List<String> ROLES =
             List.of("stage-0/rank-0", "stage-1/rank-1", "scheduler", "coordinator", "owner");
     private static final TextRequest LONG_PROMPT = TextRequest.greedy("", 20)
@@ -41,6 +44,9 @@ class KillMatrixTest {
             .withIgnoreEos(true);
 
     private final Random random = new Random(SEED);
+
+    /** From the request to a kill within its prompt; less where a token came first. */
+    private Duration withinPrompt = Duration.ofMillis(400);
 
     private enum When {
         FIRST_TOKEN("first token"),
@@ -100,7 +106,6 @@ class KillMatrixTest {
 
         for (int round = 0; round < KILLS && System.nanoTime() - end < 0; round++) {
             for (Cell cell : cells) {
-                cluster.makeWhole();
                 cell.outcomes().add(kill(cluster, cell));
                 write(cells);
             }
@@ -113,14 +118,29 @@ class KillMatrixTest {
                         .allMatch(ChaosRun.Outcome::isIdentical));
     }
 
+    /** Kills until it has an effect: a prompt may be done before its kill. */
     private ChaosRun.Outcome kill(ChaosCluster cluster, Cell cell) throws Exception {
+        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+            cluster.makeWhole();
+            ChaosRun.Outcome outcome = attempt(cluster, cell);
+            if (outcome.evidence().tookEffect()) {
+                return outcome;
+            }
+            if (cell.when() == When.DURING_PREFILL) {
+                withinPrompt = withinPrompt.multipliedBy(2).dividedBy(3);
+            }
+        }
+        throw new AssertionError("no fault took effect: %s, %s".formatted(cell.role(), cell.when()));
+    }
+
+    private ChaosRun.Outcome attempt(ChaosCluster cluster, Cell cell) throws Exception {
         Troupe troupe =
                 cell.role().equals("owner") ? cluster.besides("scheduler") : cluster.besides("scheduler", cell.role());
         int token = cell.when() == When.FIRST_TOKEN ? 1 : 2 + random.nextInt(ChaosCluster.TOKENS - 12);
         ChaosRun run = switch (cell.when()) {
             case FIRST_TOKEN, MIDDLE -> ChaosRun.of(cell.role(), new Fault.Kill(), token);
             case IN_AN_EXCHANGE -> ChaosRun.of(cell.role(), new Fault.CrashInExchange(), token);
-            case DURING_PREFILL -> ChaosRun.of(cell.role(), new Fault.Kill(), Moment.prefill());
+            case DURING_PREFILL -> ChaosRun.of(cell.role(), new Fault.Kill(), new Moment.Prefill(withinPrompt));
         };
         TextRequest request = cell.when() == When.DURING_PREFILL ? LONG_PROMPT : ChaosCluster.REQUEST;
         ChaosRun.Outcome outcome = run.run(troupe, request, cluster.undisturbed(request));

@@ -93,6 +93,11 @@ final class Ballot {
         return usable;
     }
 
+    /** Nodes that have answered, whatever they said. */
+    Set<String> alive() {
+        return votes.keySet().stream().map(Incarnation::toString).collect(Collectors.toSet());
+    }
+
     /** Where {@code node} listens for tensors; empty where it has no lane or has not promised. */
     String lane(Incarnation node) {
         return votes.get(node) instanceof Vote.Promised yes ? yes.info().lane() : "";

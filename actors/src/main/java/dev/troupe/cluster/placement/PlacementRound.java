@@ -237,9 +237,26 @@ final class PlacementRound {
                 model.partition(),
                 model.footprint());
         try {
-            return placed(plan(assignment(planner, sites)));
+            Assignment assignment = assignment(planner, sites);
+            warnOfLess(assignment);
+            return placed(plan(assignment));
         } catch (UnplannableException e) {
             return new Placement.NotPlaced("no plan for %s: %s".formatted(replica, e.getMessage()));
+        }
+    }
+
+    private void warnOfLess(Assignment assignment) {
+        long ranks = assignment.sites().stream().mapToLong(List::size).sum();
+        if (ranks < (long) request.pipelineParallel() * request.tensorParallel()) {
+            context.getLog()
+                    .warn(
+                            "{} gets {} ranks where {} x {} are wanted: {}; slots to avoid: {}",
+                            replica,
+                            ranks,
+                            request.pipelineParallel(),
+                            request.tensorParallel(),
+                            account(),
+                            request.avoid());
         }
     }
 
@@ -274,7 +291,7 @@ final class PlacementRound {
             }
         }
         setup.watch().tell(new NodeWatch.Watch(replica, ballot.epoch(), tenants));
-        return new Placement.Placed(ballot.epoch(), plan, stages);
+        return new Placement.Placed(ballot.epoch(), plan, stages, ballot.alive());
     }
 
     private ReplicaPlan plan(Assignment assignment) {
