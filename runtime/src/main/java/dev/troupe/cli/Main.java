@@ -31,7 +31,8 @@ import picocli.CommandLine.Spec;
             BenchExchangeCommand.class,
             CertsCommand.class,
             ChaosCommand.class,
-            ProxyCommand.class
+            ProxyCommand.class,
+            TrainStartupCommand.class
         },
         footerHeading = "%nExamples:%n",
         footer = {
