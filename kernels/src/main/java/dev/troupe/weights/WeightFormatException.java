@@ -22,7 +22,7 @@ public final class WeightFormatException extends IOException {
     }
 
     /** A name from a file as it may be shown to people: control characters escaped, never longer than a line. */
-    static String shown(String name) {
+    public static String shown(String name) {
         StringBuilder text = new StringBuilder("'");
         for (int i = 0; i < Math.min(name.length(), LONGEST_NAME); i++) {
             char c = name.charAt(i);
