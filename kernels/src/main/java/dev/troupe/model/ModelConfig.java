@@ -69,6 +69,11 @@ public record ModelConfig(
         if (headDim % 2 != 0) {
             throw new IllegalArgumentException("head_dim=%d is odd; the rotation needs pairs".formatted(headDim));
         }
+        if (rope.scaling() instanceof RopeConfig.Factors(List<Float> factors) && factors.size() != headDim / 2) {
+            throw new IllegalArgumentException(
+                    "the rotation has %d factors, expected %d, one for each pair of head_dim=%d"
+                            .formatted(factors.size(), headDim / 2, headDim));
+        }
         long widest = Math.max((heads + 2L * kvHeads) * headDim, 2L * intermediateSize);
         if (Math.max(widest, Math.max(hiddenSize, vocabularySize)) > WIDEST) {
             throw new IllegalArgumentException(

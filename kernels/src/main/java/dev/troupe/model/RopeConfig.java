@@ -1,5 +1,7 @@
 package dev.troupe.model;
 
+import java.util.List;
+
 /**
  * Rotary position embedding (Su et al. 2021, "RoFormer") in the half-rotation layout, and how its frequencies are
  * scaled for long contexts.
@@ -22,6 +24,17 @@ public record RopeConfig(double theta, Scaling scaling) {
     public record Llama3(
             double factor, double lowFrequencyFactor, double highFrequencyFactor, double originalMaxPositions)
             implements Scaling {}
+
+    /**
+     * Every frequency divided by a factor of its own, as a GGUF file of Llama 3.1 has them in {@code rope_freqs.weight}.
+     *
+     * @param factors one for each pair of a head, above 0
+     */
+    public record Factors(List<Float> factors) implements Scaling {
+        public Factors {
+            factors = List.copyOf(factors);
+        }
+    }
 
     /**
      * YaRN (Peng et al. 2023).

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.stream.IntStream;
 import java.util.stream.StreamSupport;
+import org.jspecify.annotations.Nullable;
 
 /** What an independent float64 program computed from a checkpoint. */
 public final class Golden {
@@ -43,6 +44,17 @@ public final class Golden {
         JsonNode json = json(checkpoint).get("more").get(index);
         int[] prompt = ints(json.get("input_ids"));
         return new Golden(prompt, new int[0], new double[0][], prompt, ints(json.get("greedy_ids")));
+    }
+
+    /**
+     * The answers of an object that has them, with its input beside them.
+     *
+     * @param variant the definition, or null for the main one
+     */
+    public static Golden of(JsonNode json, @Nullable String variant) {
+        int[] input = ints(json.get("input_ids"));
+        int[] prompt = json.has("greedy_from") ? ints(json.get("greedy_from")) : input;
+        return of(variant == null ? json : json.get("variants").get(variant), input, prompt);
     }
 
     private static Golden of(JsonNode json, int[] input, int[] prompt) {
@@ -116,6 +128,18 @@ public final class Golden {
             }
         }
         return largest / deviation(expected);
+    }
+
+    /** Root of the mean square of the distances of {@code actual}, in standard deviations of the answers. */
+    public double rms(Floats actual) {
+        double squares = 0;
+        for (int i = 0; i < positions.length; i++) {
+            for (int id = 0; id < logits[i].length; id++) {
+                double difference = actual.get(positions[i], id) - logits[i][id];
+                squares += difference * difference;
+            }
+        }
+        return Math.sqrt(squares / ((long) logits.length * logits[0].length)) / deviation(logits);
     }
 
     private static double[][] rows(Floats values) {

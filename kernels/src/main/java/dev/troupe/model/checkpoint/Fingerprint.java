@@ -5,6 +5,8 @@ import dev.troupe.weights.RowCheck;
 import dev.troupe.weights.WeightFormatException;
 import dev.troupe.weights.WeightSource;
 import dev.troupe.weights.WeightTensor;
+import dev.troupe.weights.gguf.GgufMetadata;
+import dev.troupe.weights.gguf.GgufParts;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -27,11 +29,12 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * What makes two checkpoints the same model: SHA-256 over the configuration and tokenizer files, the tensor table, and
- * a hash of every piece of 64 rows of each tensor. Nodes that hold different slices agree by comparing the fingerprints,
+ * What makes two checkpoints the same model: SHA-256 over the configuration and tokenizer files or the metadata of a GGUF
+ * file, the tensor table, and a hash of every piece of 64 rows of each tensor. Nodes that hold different slices agree by comparing the fingerprints,
  * and each node verifies the pieces it packs against the list behind its own.
  *
- * <p>The value is the hash of the parts by name; a part is a file's hash, or a tensor's type, shape and piece hashes.
+ * <p>The value is the hash of the parts by name; a part is the hash of a file, of the value
+ * of a metadata key, or of a tensor's type, shape and piece hashes.
  */
 public final class Fingerprint {
     /** Rows of a tensor that are hashed together. */
@@ -48,19 +51,18 @@ public final class Fingerprint {
     private static final int COPY_BYTES = 1 << 16;
 
     private final String value;
-    private final SortedMap<String, String> files;
+    private final SortedMap<String, String> described;
     private final SortedMap<String, String> parts;
     private final Map<String, byte[]> pieces;
 
     /**
-     * @param files SHA-256 of each present one of {@link #FILES}, in hexadecimal
+     * @param described SHA-256, in hexadecimal, of each part that is no tensor, by its name
      * @param pieces by tensor name, the hashes of its pieces one after the other
      */
-    Fingerprint(Map<String, String> files, WeightSource weights, Map<String, byte[]> pieces) {
-        this.files = new TreeMap<>(files);
+    Fingerprint(Map<String, String> described, WeightSource weights, Map<String, byte[]> pieces) {
+        this.described = new TreeMap<>(described);
         this.pieces = Map.copyOf(pieces);
-        this.parts = new TreeMap<>();
-        files.forEach((name, hash) -> parts.put("file " + name, hash));
+        this.parts = new TreeMap<>(described);
         for (WeightTensor tensor : weights.tensors()) {
             MessageDigest digest = sha256();
             update(digest, tensor.typeName());
@@ -83,16 +85,6 @@ public final class Fingerprint {
      * @param progress told after every piece
      */
     public static Fingerprint compute(Checkpoint checkpoint, LoadProgress progress) throws IOException {
-        Map<String, String> files = new TreeMap<>();
-        Path directory = checkpoint.directory();
-        if (directory != null) {
-            for (String name : FILES) {
-                Path file = directory.resolve(name);
-                if (Files.isRegularFile(file)) {
-                    files.put(name, HexFormat.of().formatHex(sha256().digest(Files.readAllBytes(file))));
-                }
-            }
-        }
         WeightSource weights = checkpoint.weights();
         long total =
                 weights.tensors().stream().mapToLong(WeightTensor::byteSize).sum();
@@ -108,7 +100,29 @@ public final class Fingerprint {
             }
             pieces.put(tensor.name(), hashes);
         }
-        return new Fingerprint(files, weights, pieces);
+        return new Fingerprint(describe(checkpoint), weights, pieces);
+    }
+
+    private static Map<String, String> describe(Checkpoint checkpoint) throws IOException {
+        Map<String, String> described = new TreeMap<>();
+        Path directory = checkpoint.directory();
+        if (directory != null) {
+            for (String name : FILES) {
+                Path file = directory.resolve(name);
+                if (Files.isRegularFile(file)) {
+                    described.put("file " + name, HexFormat.of().formatHex(sha256().digest(Files.readAllBytes(file))));
+                }
+            }
+        }
+        GgufMetadata metadata = checkpoint.metadata();
+        if (metadata != null) {
+            for (String key : metadata.keys()) {
+                if (!GgufParts.isLayout(key)) {
+                    described.put("key " + key, HexFormat.of().formatHex(hash(metadata.stored(key))));
+                }
+            }
+        }
+        return described;
     }
 
     /** Pieces of a tensor; the last one may have fewer rows. */
@@ -119,15 +133,18 @@ public final class Fingerprint {
     private static byte[] hash(WeightSource weights, WeightTensor tensor, int piece) {
         long from = (long) piece * PIECE_ROWS;
         long to = Math.min(tensor.rows(), from + PIECE_ROWS);
-        MessageDigest digest = sha256();
-        byte[] buffer = new byte[COPY_BYTES];
         try (Arena scratch = Arena.ofConfined()) {
-            MemorySegment rows = weights.rows(tensor, from, to, scratch);
-            for (long at = 0; at < rows.byteSize(); at += COPY_BYTES) {
-                int count = (int) Math.min(COPY_BYTES, rows.byteSize() - at);
-                MemorySegment.copy(rows, ValueLayout.JAVA_BYTE, at, buffer, 0, count);
-                digest.update(buffer, 0, count);
-            }
+            return hash(weights.rows(tensor, from, to, scratch));
+        }
+    }
+
+    private static byte[] hash(MemorySegment bytes) {
+        MessageDigest digest = sha256();
+        byte[] buffer = new byte[(int) Math.min(COPY_BYTES, bytes.byteSize())];
+        for (long at = 0; at < bytes.byteSize(); at += buffer.length) {
+            int count = (int) Math.min(buffer.length, bytes.byteSize() - at);
+            MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, at, buffer, 0, count);
+            digest.update(buffer, 0, count);
         }
         return digest.digest();
     }
@@ -137,14 +154,17 @@ public final class Fingerprint {
         return value;
     }
 
-    /** Hash of every part by its name, {@code file config.json} or {@code tensor lm_head.weight}. */
+    /**
+     * Hash of every part by its name, {@code file config.json}, {@code key llama.block_count} or
+     * {@code tensor lm_head.weight}.
+     */
     public SortedMap<String, String> parts() {
         return Collections.unmodifiableSortedMap(parts);
     }
 
-    /** Hashes of {@link #FILES}. */
-    SortedMap<String, String> files() {
-        return files;
+    /** The parts that are no tensors. */
+    SortedMap<String, String> described() {
+        return described;
     }
 
     /** Piece hashes of each tensor. */

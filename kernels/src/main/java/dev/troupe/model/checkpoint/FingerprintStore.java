@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
@@ -27,11 +28,11 @@ import org.slf4j.LoggerFactory;
  * is remembered counts only while every file has the size and the time it had then.
  */
 public final class FingerprintStore {
-    /** Name of the file beside a model. */
+    /** Name of the file in a model's directory; beside a GGUF file its name is appended. */
     public static final String FILE = ".troupe-fingerprint";
 
     private static final Logger LOG = LoggerFactory.getLogger(FingerprintStore.class);
-    private static final String MAGIC = "troupe fingerprint store 1";
+    private static final String MAGIC = "troupe fingerprint store 2";
     private static final long MAX_BYTES = 1 << 28;
 
     private final @Nullable Path cacheDirectory;
@@ -42,51 +43,56 @@ public final class FingerprintStore {
     }
 
     /**
-     * The fingerprint of a checkpoint that lies in a directory: the remembered one, or a new one that is remembered if
+     * The fingerprint of a checkpoint that lies on a disk: the remembered one, or a new one that is remembered if
      * the place can be written to.
      *
      * @param progress told how far the hashing is, if it is needed
      */
     public Fingerprint of(Checkpoint checkpoint, LoadProgress progress) throws IOException {
-        Path directory = checkpoint.directory();
-        if (directory == null) {
+        Path path = checkpoint.path();
+        if (path == null) {
             return Fingerprint.compute(checkpoint, progress);
         }
-        SortedMap<String, String> stamps = stamps(checkpoint, directory);
-        for (Path file : places(directory)) {
+        SortedMap<String, String> stamps = stamps(checkpoint);
+        Path[] places = places(path, checkpoint.directory() == null);
+        for (Path file : places) {
             Optional<Fingerprint> known = read(file, checkpoint, stamps);
             if (known.isPresent()) {
                 return known.get();
             }
         }
         Fingerprint computed = Fingerprint.compute(checkpoint, progress);
-        Path target = places(directory)[0];
+        Path target = places[0];
         try {
             write(target, bytes(computed, stamps));
         } catch (IOException e) {
-            LOG.warn("fingerprint of {} is not remembered, and will be computed again: {}", directory, e.toString());
+            LOG.warn("fingerprint of {} is not remembered, and will be computed again: {}", path, e.toString());
         }
         return computed;
     }
 
     /** Where to look, and the first one where to write. */
-    private Path[] places(Path directory) throws IOException {
-        Path beside = directory.resolve(FILE);
+    private Path[] places(Path model, boolean isFile) throws IOException {
+        Path beside = isFile ? model.resolveSibling(FILE + "-" + model.getFileName()) : model.resolve(FILE);
         if (cacheDirectory == null) {
             return new Path[] {beside};
         }
-        byte[] path = directory.toRealPath().toString().getBytes(StandardCharsets.UTF_8);
+        byte[] path = model.toRealPath().toString().getBytes(StandardCharsets.UTF_8);
         String key = HexFormat.of().formatHex(Fingerprint.sha256().digest(path));
         return new Path[] {cacheDirectory.resolve(key + ".fingerprint"), beside};
     }
 
     /** Size and time of every file that takes part. */
-    private static SortedMap<String, String> stamps(Checkpoint checkpoint, Path directory) throws IOException {
+    private static SortedMap<String, String> stamps(Checkpoint checkpoint) throws IOException {
         SortedMap<String, String> stamps = new TreeMap<>();
-        for (String name : Fingerprint.FILES) {
-            if (Files.isRegularFile(directory.resolve(name))) {
+        Path directory = checkpoint.directory();
+        for (String name : directory == null ? List.<String>of() : Fingerprint.FILES) {
+            if (directory != null && Files.isRegularFile(directory.resolve(name))) {
                 stamps.put(name, stamp(directory.resolve(name)));
             }
+        }
+        if (directory == null && checkpoint.path() != null) {
+            stamps.put(String.valueOf(checkpoint.path().getFileName()), stamp(checkpoint.path()));
         }
         for (WeightTensor tensor : checkpoint.weights().tensors()) {
             Path file = Path.of(tensor.file());
@@ -123,14 +129,14 @@ public final class FingerprintStore {
             if (!in.readUTF().equals(MAGIC) || !readTable(in).equals(stamps)) {
                 return Optional.empty();
             }
-            Map<String, String> files = readTable(in);
+            Map<String, String> described = readTable(in);
             Map<String, byte[]> pieces = new TreeMap<>();
             for (WeightTensor tensor : checkpoint.weights().tensors()) {
                 byte[] hashes = new byte[Fingerprint.pieceCount(tensor) * Fingerprint.HASH_BYTES];
                 in.readFully(hashes);
                 pieces.put(tensor.name(), hashes);
             }
-            return Optional.of(new Fingerprint(files, checkpoint.weights(), pieces));
+            return Optional.of(new Fingerprint(described, checkpoint.weights(), pieces));
         }
     }
 
@@ -147,7 +153,7 @@ public final class FingerprintStore {
         try (DataOutputStream out = new DataOutputStream(bytes)) {
             out.writeUTF(MAGIC);
             writeTable(out, stamps);
-            writeTable(out, fingerprint.files());
+            writeTable(out, fingerprint.described());
             for (byte[] hashes : new TreeMap<>(fingerprint.pieces()).values()) {
                 out.write(hashes);
             }

@@ -1,5 +1,6 @@
 package dev.troupe.model.checkpoint;
 
+import dev.troupe.model.DecoderTensors;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.model.RopeConfig;
 import dev.troupe.tensor.DType;

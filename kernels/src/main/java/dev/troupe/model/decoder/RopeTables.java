@@ -5,6 +5,7 @@ import dev.troupe.model.RopeConfig;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 
 /**
  * Computes {@link RopeTable}s: in double with StrictMath, rounded once (NUMERICS rule 7), so that every machine gets the
@@ -47,6 +48,11 @@ public final class RopeTables {
             case RopeConfig.Linear(double factor) -> {
                 for (int i = 0; i < frequencies.length; i++) {
                     frequencies[i] /= factor;
+                }
+            }
+            case RopeConfig.Factors(List<Float> factors) -> {
+                for (int i = 0; i < frequencies.length; i++) {
+                    frequencies[i] /= factors.get(i);
                 }
             }
             case RopeConfig.Llama3 llama3 -> scale(frequencies, llama3);

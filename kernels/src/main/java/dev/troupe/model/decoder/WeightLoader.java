@@ -1,13 +1,13 @@
 package dev.troupe.model.decoder;
 
-import static dev.troupe.model.checkpoint.DecoderTensors.layer;
+import static dev.troupe.model.DecoderTensors.layer;
 
 import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.ReductionChunks;
+import dev.troupe.model.DecoderTensors;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.model.checkpoint.Checkpoint;
-import dev.troupe.model.checkpoint.DecoderTensors;
 import dev.troupe.model.decoder.TensorReader.Part;
 import dev.troupe.tensor.Tensor;
 import dev.troupe.weights.LoadProgress;

@@ -192,6 +192,12 @@ public final class GgufMetadata {
         return value != null && value.element() != null;
     }
 
+    /** Whether the value is a whole number; false if the key is absent. */
+    public boolean isInteger(String key) {
+        GgufValue value = values.get(key);
+        return value != null && value.type().integral();
+    }
+
     /**
      * The value as it lies in the file, the number of its type in front.
      *

@@ -55,7 +55,7 @@ class CheckpointTest {
 
         assertThatExceptionOfType(WeightFormatException.class)
                 .isThrownBy(() -> Checkpoint.open(directory))
-                .withMessageContaining("'model.embed_tokens.weight' has shape [2, 4], config.json wants [4, 2]");
+                .withMessageContaining("'model.embed_tokens.weight' has shape [2, 4], the configuration wants [4, 2]");
     }
 
     @Test

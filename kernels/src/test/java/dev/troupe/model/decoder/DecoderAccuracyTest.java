@@ -2,6 +2,7 @@ package dev.troupe.model.decoder;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.model.Checkpoints;
@@ -15,6 +16,7 @@ import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Floats;
 import dev.troupe.weights.LoadProgress;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -139,9 +141,53 @@ class DecoderAccuracyTest {
         try (Checkpoint rounded = SyntheticModel.named("tiny:q8_0")) {
             int[] ids = new Random(3).ints(10, 0, 640).toArray();
             double[][] expected = new DoubleModel(rounded).logits(ids);
-            double[][] exact = new DoubleModel(rounded, false).logits(ids);
+            double[][] exact = new DoubleModel(rounded, DoubleModel.Rounding.NONE).logits(ids);
 
             assertThat(Golden.distance(expected, exact)).isGreaterThan(50 * BOUND);
+        }
+    }
+
+    /**
+     * The answers of the file are those of rounding in whole blocks of 32. A chunk of its attention's output has 8 columns
+     * only, so that the rule cuts these blocks, and only the double model can follow it there.
+     */
+    @Test
+    void computesATrainedModelOfQuantisedWeights() throws IOException {
+        Golden golden = Golden.of(
+                new ObjectMapper()
+                        .readTree(Checkpoints.shared("gguf/stories260K.golden.json").toFile())
+                        .get("Q8_0"),
+                "int8");
+        try (Checkpoint checkpoint = Checkpoint.open(Checkpoints.shared("gguf/stories260K-Q8_0.gguf"))) {
+            double[][] whole =
+                    new DoubleModel(checkpoint, DoubleModel.Rounding.WHOLE_BLOCKS).logits(golden.inputIds());
+
+            assertThat(golden.distance(whole)).isLessThan(1e-6);
+            assertAccurate(checkpoint, 41);
+            assertGreedy(checkpoint, golden.prompt(), 120);
+        }
+    }
+
+    /** Every token is the one that the double model would have chosen there. */
+    private static void assertGreedy(Checkpoint checkpoint, int[] prompt, int count) throws IOException {
+        try (LocalModel model = LocalModel.load(
+                checkpoint,
+                Partition.even(checkpoint.config(), 1, 1),
+                ReferenceKernels::new,
+                new KvSettings(KvType.F32, 16, 16),
+                LoadProgress.NONE)) {
+            int[] completion = model.greedy(prompt, count, 8);
+            int[] ids = Arrays.copyOf(prompt, prompt.length + count);
+            System.arraycopy(completion, 0, ids, prompt.length, count);
+
+            double[][] logits = new DoubleModel(checkpoint).logits(ids);
+
+            for (int i = prompt.length; i < ids.length; i++) {
+                double[] row = logits[i - 1];
+                assertThat(row[ids[i]])
+                        .as("token %d", i)
+                        .isEqualTo(Arrays.stream(row).max().orElseThrow());
+            }
         }
     }
 }

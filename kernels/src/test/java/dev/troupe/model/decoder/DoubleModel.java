@@ -1,10 +1,10 @@
 package dev.troupe.model.decoder;
 
-import static dev.troupe.model.checkpoint.DecoderTensors.layer;
+import static dev.troupe.model.DecoderTensors.layer;
 
+import dev.troupe.model.DecoderTensors;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.model.checkpoint.Checkpoint;
-import dev.troupe.model.checkpoint.DecoderTensors;
 import dev.troupe.tensor.DType;
 import dev.troupe.weights.WeightTensor;
 import java.io.IOException;
@@ -31,14 +31,22 @@ final class DoubleModel {
     private final List<List<double[]>> values = new ArrayList<>();
     private final double[] frequencies;
     private final double ropeMagnitude;
-    private final boolean rounding;
+    private final Rounding rounding;
 
-    DoubleModel(Checkpoint checkpoint) {
-        this(checkpoint, true);
+    /** How the input of a product with quantised weights is rounded. */
+    enum Rounding {
+        NONE,
+        /** In blocks of 32 that begin at column 0. */
+        WHOLE_BLOCKS,
+        /** In blocks of 32 that end where a chunk does, as the rule says. */
+        CUT_BLOCKS
     }
 
-    /** @param rounding whether activations are rounded at all */
-    DoubleModel(Checkpoint checkpoint, boolean rounding) {
+    DoubleModel(Checkpoint checkpoint) {
+        this(checkpoint, Rounding.CUT_BLOCKS);
+    }
+
+    DoubleModel(Checkpoint checkpoint, Rounding rounding) {
         this.rounding = rounding;
         this.checkpoint = checkpoint;
         this.config = checkpoint.config();
@@ -143,7 +151,10 @@ final class DoubleModel {
     /** @param chunks bounds at which blocks of activations start anew */
     private double[] product(String name, double[] x, int[] chunks) throws IOException {
         DType type = Objects.requireNonNull(checkpoint.weights().require(name).type());
-        double[] input = rounding && type.quantised() ? rounded(x, chunks) : x;
+        double[] input = x;
+        if (type.quantised() && rounding != Rounding.NONE) {
+            input = rounded(x, rounding == Rounding.CUT_BLOCKS ? chunks : whole(x.length));
+        }
         double[][] w = matrix(name);
         double[] y = new double[w.length];
         for (int r = 0; r < y.length; r++) {

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.within;
 import dev.troupe.kernel.RopeTable;
 import dev.troupe.model.RopeConfig;
 import java.lang.foreign.Arena;
+import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class RopeTablesTest {
@@ -47,6 +49,24 @@ class RopeTablesTest {
         assertThat(turns).isBetween(1.0, 4.0);
         assertThat(scaled[30]).isCloseTo((1 - smooth) * plain[30] / 8 + smooth * plain[30], within(1e-18));
         assertThat(scaled[63]).isEqualTo(plain[63] / 8);
+    }
+
+    @Test
+    void dividesEachFrequencyByAFactorOfItsOwn() {
+        double[] plain = RopeTables.frequencies(new RopeConfig(500_000, new RopeConfig.None()), 128);
+        double[] byFormula = RopeTables.frequencies(new RopeConfig(500_000, new RopeConfig.Llama3(8, 1, 4, 8192)), 128);
+        List<Float> factors = IntStream.range(0, 64)
+                .mapToObj(i -> (float) (plain[i] / byFormula[i]))
+                .toList();
+
+        double[] scaled = RopeTables.frequencies(new RopeConfig(500_000, new RopeConfig.Factors(factors)), 128);
+
+        assertThat(factors).contains(1f, 8f).hasSizeGreaterThan(factors.indexOf(8f));
+        for (int i = 0; i < 64; i++) {
+            boolean exact = factors.get(i) == 1 || factors.get(i) == 8;
+            // A factor was rounded to f32, half a unit in the last place of 24 bits.
+            assertThat(scaled[i]).isCloseTo(byFormula[i], within(exact ? 0 : byFormula[i] * 0x1p-24));
+        }
     }
 
     @Test

@@ -1,6 +1,5 @@
-package dev.troupe.model.checkpoint;
+package dev.troupe.model;
 
-import dev.troupe.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.List;
 
