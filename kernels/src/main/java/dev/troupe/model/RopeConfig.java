@@ -34,6 +34,13 @@ public record RopeConfig(double theta, Scaling scaling) {
         public Factors {
             factors = List.copyOf(factors);
         }
+
+        @Override
+        public String toString() {
+            return factors.isEmpty()
+                    ? "Factors[]"
+                    : "Factors[%d, %s to %s]".formatted(factors.size(), factors.getFirst(), factors.getLast());
+        }
     }
 
     /**

@@ -7,6 +7,7 @@ import dev.troupe.model.ModelConfig;
 import dev.troupe.model.checkpoint.Checkpoint;
 import dev.troupe.model.checkpoint.FingerprintStore;
 import dev.troupe.weights.WeightTensor;
+import dev.troupe.weights.gguf.GgufMetadata;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
@@ -23,7 +24,11 @@ import picocli.CommandLine.Spec;
         description = "Shows a checkpoint's configuration, tensors and sizes.",
         mixinStandardHelpOptions = true,
         footerHeading = "%nExamples:%n",
-        footer = {"  troupe inspect --model tales", "  troupe inspect --model DIR --fingerprint --json"})
+        footer = {
+            "  troupe inspect --model tales",
+            "  troupe inspect --model FILE.gguf",
+            "  troupe inspect --model DIR --fingerprint --json"
+        })
 final class InspectCommand implements Callable<Integer> {
     @Mixin
     private final ModelChoice model = new ModelChoice();
@@ -84,6 +89,10 @@ final class InspectCommand implements Callable<Integer> {
         out.printf(
                 "  %d tensors, %,d parameters, %,d bytes%n",
                 checkpoint.weights().tensors().size(), elements, bytes);
+        GgufMetadata metadata = checkpoint.metadata();
+        if (metadata != null) {
+            metadata.keys().forEach(key -> out.printf("  %-42s %s%n", key, metadata.shown(key)));
+        }
         if (fingerprint) {
             out.printf("  fingerprint %s%n", fingerprint(checkpoint));
         }
@@ -118,6 +127,11 @@ final class InspectCommand implements Callable<Integer> {
             entry.put("dtype", tensor.typeName());
             entry.set("shape", mapper.valueToTree(tensor.shape().stream().collect(Collectors.toList())));
             entry.put("bytes", tensor.byteSize());
+        }
+        GgufMetadata metadata = checkpoint.metadata();
+        if (metadata != null) {
+            ObjectNode keys = root.putObject("metadata");
+            metadata.keys().forEach(key -> keys.put(key, metadata.shown(key)));
         }
         if (fingerprint) {
             root.put("fingerprint", fingerprint(checkpoint));

@@ -10,8 +10,8 @@ final class ModelChoice {
     @Option(
             names = "--model",
             required = true,
-            paramLabel = "DIR",
-            description = "directory with config.json and safetensors, or 'tales' for the bundled model")
+            paramLabel = "MODEL",
+            description = "directory with config.json and safetensors, a GGUF file, or 'tales' for the bundled model")
     @SuppressWarnings("NullAway.Init") // set by picocli
     private String model;
 

@@ -37,17 +37,17 @@ record ModelIdentity(ModelCard card, RowCheck check) {
      */
     static ModelIdentity of(String id, ModelLocation location, Checkpoint checkpoint, LoadProgress progress)
             throws IOException {
-        Path directory = checkpoint.directory();
-        if (directory == null) {
+        Path folder = checkpoint.folder();
+        if (folder == null) {
             return synthetic(id, location.text());
         }
-        Fingerprint fingerprint = store(directory).of(checkpoint, progress);
+        Fingerprint fingerprint = store(folder).of(checkpoint, progress);
         return new ModelIdentity(ModelCard.of(id, fingerprint), fingerprint.check(checkpoint.weights()));
     }
 
     /** Beside the model, or where that cannot be written to, in the user's cache. */
-    private static FingerprintStore store(Path directory) {
-        return new FingerprintStore(Files.isWritable(directory) ? null : Installation.userCache());
+    private static FingerprintStore store(Path folder) {
+        return new FingerprintStore(Files.isWritable(folder) ? null : Installation.userCache());
     }
 
     /** Synthetic weights follow from the name alone, so that its hash is theirs, and nothing has to be made to know it. */
