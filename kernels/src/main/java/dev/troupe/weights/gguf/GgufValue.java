@@ -40,7 +40,13 @@ record GgufValue(GgufValueType type, @Nullable GgufValueType element, long count
             count = cursor.readLong();
         }
         long data = cursor.position();
-        skip(cursor, element == null ? type : element, count);
+        if (element != null) {
+            skip(cursor, element, count);
+        } else if (type == GgufValueType.STRING) {
+            cursor.skipText();
+        } else {
+            cursor.skip(type.bytes());
+        }
         return new GgufValue(type, element, count, begin, data, cursor.position());
     }
 

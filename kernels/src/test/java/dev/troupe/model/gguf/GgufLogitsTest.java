@@ -7,15 +7,20 @@ import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.model.Checkpoints;
 import dev.troupe.model.Golden;
+import dev.troupe.model.ModelConfig;
 import dev.troupe.model.Partition;
+import dev.troupe.model.RopeConfig;
 import dev.troupe.model.checkpoint.Checkpoint;
+import dev.troupe.model.checkpoint.SyntheticModel;
 import dev.troupe.model.decoder.KvSettings;
 import dev.troupe.model.decoder.LocalModel;
+import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Floats;
 import dev.troupe.weights.LoadProgress;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -48,6 +53,38 @@ class GgufLogitsTest {
     @ValueSource(strings = {"tiny:f32", "tiny:q8_0"})
     void theSameBitsFromAGgufFileOfRandomWeights(String name) throws IOException {
         theSameBitsFromAGgufFileAndFromSafetensors(name);
+    }
+
+    @Test
+    void theSameBitsWhereQueriesAndKeysHaveBiases() throws IOException {
+        ModelConfig config = new ModelConfig(
+                "llama",
+                2,
+                48,
+                96,
+                6,
+                2,
+                8,
+                300,
+                64,
+                1e-6f,
+                new RopeConfig(500, new RopeConfig.Linear(3)),
+                5,
+                List.of(true, true),
+                false,
+                true,
+                true,
+                true,
+                false,
+                null,
+                List.of(7));
+        try (Checkpoint original = SyntheticModel.random(config, DType.F16, "biases", 5);
+                Checkpoint gguf = Checkpoint.open(GgufCopy.write(original, directory.resolve("a.gguf")))) {
+            int[] ids = new Random(2).ints(20, 0, 300).toArray();
+
+            assertThat(gguf.config()).isEqualTo(config);
+            assertThat(logits(gguf, 2, 2, KvType.F16, ids)).isEqualTo(logits(original, 1, 1, KvType.F16, ids));
+        }
     }
 
     @ParameterizedTest
