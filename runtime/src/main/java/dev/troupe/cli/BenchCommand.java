@@ -44,8 +44,8 @@ final class BenchCommand implements Callable<Integer> {
     static final class Which {
         @Option(
                 names = "--model",
-                paramLabel = "DIR",
-                description = "directory of a checkpoint, or 'tales' for the bundled model")
+                paramLabel = "MODEL",
+                description = "directory of a checkpoint, GGUF file, or 'tales' for the bundled model")
         private @Nullable String model;
 
         @Option(

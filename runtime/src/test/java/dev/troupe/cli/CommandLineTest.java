@@ -18,6 +18,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.apache.pekko.actor.CoordinatedShutdown;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -152,6 +153,28 @@ class CommandLineTest {
         assertThat(root.path("num_hidden_layers").asInt()).isEqualTo(8);
         assertThat(root.path("tensors")).isNotEmpty();
         assertThat(root.path("fingerprint").asText()).matches("[0-9a-f]{64}");
+    }
+
+    @Test
+    void inspectShowsTypesAndMetadataOfAGgufFile() {
+        Path file = Path.of("../../shared/data/gguf/stories260K-Q8_0.gguf");
+        Assumptions.assumeTrue(Files.exists(file), () -> "needs third-party data at " + file);
+
+        Outcome outcome = run("inspect", "--model", file.toString());
+
+        assertThat(outcome.exitCode()).isZero();
+        assertThat(outcome.out())
+                .contains("5 layers, hidden 64", "Q8_0", "[64, 172]", "general.name", "array of string, 512 elements");
+    }
+
+    @Test
+    void aFileThatIsNoModelIsRefused(@TempDir Path directory) throws IOException {
+        Path file = Files.writeString(directory.resolve("no.gguf"), "x".repeat(100));
+
+        Outcome outcome = run("inspect", "--model", file.toString());
+
+        assertThat(outcome.exitCode()).isEqualTo(1);
+        assertThat(outcome.err()).contains("no.gguf is no GGUF file");
     }
 
     @Test

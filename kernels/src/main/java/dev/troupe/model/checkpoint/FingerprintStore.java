@@ -91,8 +91,9 @@ public final class FingerprintStore {
                 stamps.put(name, stamp(directory.resolve(name)));
             }
         }
-        if (directory == null && checkpoint.path() != null) {
-            stamps.put(String.valueOf(checkpoint.path().getFileName()), stamp(checkpoint.path()));
+        Path path = checkpoint.path();
+        if (directory == null && path != null) {
+            stamps.put(String.valueOf(path.getFileName()), stamp(path));
         }
         for (WeightTensor tensor : checkpoint.weights().tensors()) {
             Path file = Path.of(tensor.file());

@@ -102,7 +102,15 @@ final class GgufCursor {
 
     /** An error about what is being read. */
     WeightFormatException broken(String problem) {
+        return new WeightFormatException(about(problem));
+    }
+
+    WeightFormatException broken(String problem, Throwable cause) {
+        return new WeightFormatException(about(problem), cause);
+    }
+
+    private String about(String problem) {
         String what = name.isEmpty() ? kind : "%s %s".formatted(kind, WeightFormatException.shown(name));
-        return new WeightFormatException("%s: %s %s".formatted(file, what, problem));
+        return "%s: %s %s".formatted(file, what, problem);
     }
 }

@@ -114,10 +114,7 @@ final class GgufTensorTable {
             }
             return Math.multiplyExact(elements / type.blockSize(), (long) type.blockBytes());
         } catch (ArithmeticException e) {
-            throw new WeightFormatException(
-                    cursor.broken("of type %s and shape %s has a size beyond 64 bits".formatted(type, shape))
-                            .getMessage(),
-                    e);
+            throw cursor.broken("of type %s and shape %s has a size beyond 64 bits".formatted(type, shape), e);
         }
     }
 

@@ -3,33 +3,40 @@ package dev.troupe.weights.gguf;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
-/** Types of metadata values; the ordinal is the number that stands for the type in a file. */
+/** Types of metadata values; as the format numbers them. */
 enum GgufValueType {
-    UINT8(1),
-    INT8(1),
-    UINT16(2),
-    INT16(2),
-    UINT32(4),
-    INT32(4),
-    FLOAT32(4),
-    BOOL(1),
-    STRING(0),
-    ARRAY(0),
-    UINT64(8),
-    INT64(8),
-    FLOAT64(8);
+    UINT8(0, 1),
+    INT8(1, 1),
+    UINT16(2, 2),
+    INT16(3, 2),
+    UINT32(4, 4),
+    INT32(5, 4),
+    FLOAT32(6, 4),
+    BOOL(7, 1),
+    STRING(8, 0),
+    ARRAY(9, 0),
+    UINT64(10, 8),
+    INT64(11, 8),
+    FLOAT64(12, 8);
 
     private static final GgufValueType[] BY_ID = values();
 
+    private final int id;
     private final int bytes;
 
-    GgufValueType(int bytes) {
+    GgufValueType(int id, int bytes) {
+        this.id = id;
         this.bytes = bytes;
     }
 
     /** The type of that number, or null. */
     static @Nullable GgufValueType of(int id) {
         return id < 0 || id >= BY_ID.length ? null : BY_ID[id];
+    }
+
+    /** The number that stands for it in a file. */
+    int id() {
+        return id;
     }
 
     /** Bytes of a value, or 0 if they vary. */

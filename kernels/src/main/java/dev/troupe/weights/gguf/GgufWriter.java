@@ -95,7 +95,7 @@ public final class GgufWriter {
 
     private void begin(String key, GgufValueType element, int count) {
         begin(key, GgufValueType.ARRAY);
-        metadata.writeBytes(ints(element.ordinal()));
+        metadata.writeBytes(ints(element.id()));
         metadata.writeBytes(longs(count));
     }
 
@@ -103,7 +103,7 @@ public final class GgufWriter {
         requireNew("key " + key);
         keys++;
         metadata.writeBytes(encoded(key));
-        metadata.writeBytes(ints(type.ordinal()));
+        metadata.writeBytes(ints(type.id()));
     }
 
     /**

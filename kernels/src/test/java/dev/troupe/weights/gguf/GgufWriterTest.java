@@ -13,6 +13,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -55,8 +56,8 @@ class GgufWriterTest {
         assertThat(file.metadata().texts("texts")).containsExactly("a", "", "\u2581");
         assertThat(file.metadata().integers("integers")).contains(Ints.of(-1, 7));
         assertThat(file.metadata().numbers("numbers")).containsExactly(1.5f, 2);
-        assertThat(file.find("a").shape()).containsExactly(3L, 32L);
-        assertThat(file.find("a").type()).isEqualTo(DType.Q8_0);
+        assertThat(Objects.requireNonNull(file.find("a")).shape()).containsExactly(3L, 32L);
+        assertThat(Objects.requireNonNull(file.find("a")).type()).isEqualTo(DType.Q8_0);
         assertThat(file.bytes("a").mismatch(bytes(102))).isEqualTo(-1);
         assertThat(file.bytes("b").mismatch(bytes(8))).isEqualTo(-1);
         try (var files = Files.list(directory)) {
