@@ -43,16 +43,31 @@ public final class Tokenizer {
     public static Tokenizer load(Path file) throws IOException {
         try {
             String json = Files.readString(file);
-            JsonNode root = new ObjectMapper().readTree(json);
-            Vocabulary vocabulary = new Vocabulary(root);
-            TokenBytes bytes = TokenBytes.of(root.path("decoder"));
-            return new Tokenizer(create(json), vocabulary, bytes);
+            return make(file.toString(), json, new ObjectMapper().readTree(json));
         } catch (JsonProcessingException e) {
-            throw new TokenizerFormatException(file, "no JSON: " + e.getOriginalMessage(), e);
+            throw new TokenizerFormatException(file.toString(), "no JSON: " + e.getOriginalMessage(), e);
         } catch (CharacterCodingException e) {
-            throw new TokenizerFormatException(file, "no UTF-8", e);
+            throw new TokenizerFormatException(file.toString(), "no UTF-8", e);
+        }
+    }
+
+    /**
+     * Makes the tokenizer that a {@code tokenizer.json} in memory describes.
+     *
+     * @param source where it comes from, for messages
+     * @throws TokenizerFormatException if it is no tokenizer, or one of a kind that is not supported
+     */
+    public static Tokenizer of(String source, JsonNode file) throws TokenizerFormatException {
+        return make(source, file.toString(), file);
+    }
+
+    private static Tokenizer make(String source, String json, JsonNode file) throws TokenizerFormatException {
+        try {
+            Vocabulary vocabulary = new Vocabulary(file);
+            TokenBytes bytes = TokenBytes.of(file.path("decoder"));
+            return new Tokenizer(create(json), vocabulary, bytes);
         } catch (IllegalArgumentException e) {
-            throw new TokenizerFormatException(file, String.valueOf(e.getMessage()), e);
+            throw new TokenizerFormatException(source, String.valueOf(e.getMessage()), e);
         }
     }
 
