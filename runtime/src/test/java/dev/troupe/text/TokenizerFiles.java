@@ -14,7 +14,8 @@ public final class TokenizerFiles {
     private TokenizerFiles() {}
 
     /** A text and what the Hugging Face library makes of it. */
-    public record Vector(String text, List<Integer> ids, List<Integer> idsNoSpecial, List<String> tokens, String decoded) {}
+    public record Vector(
+            String text, List<Integer> ids, List<Integer> idsNoSpecial, List<String> tokens, String decoded) {}
 
     /** Our own byte-level tokenizer of 2,048 tokens, the one of the bundled model. */
     static Tokenizer ours() throws IOException {

@@ -22,8 +22,10 @@ final class ByteLevel {
 
     static JsonNode json(GgufVocabulary vocabulary) throws TokenizerFormatException, WeightFormatException {
         PreTokenizer pre = PreTokenizers.of(vocabulary);
-        ObjectNode settings =
-                JsonNodeFactory.instance.objectNode().put("byte_fallback", false).put("ignore_merges", pre.wholeWords());
+        ObjectNode settings = JsonNodeFactory.instance
+                .objectNode()
+                .put("byte_fallback", false)
+                .put("ignore_merges", pre.wholeWords());
         TokenizerJson json = new TokenizerJson(vocabulary)
                 .putAddedTokens()
                 .put("pre_tokenizer", pre.json())
@@ -48,8 +50,8 @@ final class ByteLevel {
             String line = lines.get(i);
             int space = line.indexOf(' ');
             if (space < 1 || space == line.length() - 1 || line.indexOf(' ', space + 1) >= 0) {
-                throw vocabulary.refused(
-                        "merge %d is %s, expected two tokens and a space".formatted(i, WeightFormatException.shown(line)));
+                throw vocabulary.refused("merge %d is %s, expected two tokens and a space"
+                        .formatted(i, WeightFormatException.shown(line)));
             }
             if (seen.add(line)) {
                 String left = line.substring(0, space);

@@ -66,7 +66,8 @@ final class GgufVocabulary {
             types.add(TokenType.of(number)
                     .orElseThrow(() -> new TokenizerFormatException(
                             metadata.file(),
-                            "token %d is of type %d, expected 1 to %d".formatted(at, number, TokenType.BYTE.number()))));
+                            "token %d is of type %d, expected 1 to %d"
+                                    .formatted(at, number, TokenType.BYTE.number()))));
         }
         return types;
     }
@@ -129,8 +130,7 @@ final class GgufVocabulary {
         long value = id.getAsLong();
         if (value < 0 || value >= size() || token((int) value).isEmpty()) {
             throw new TokenizerFormatException(
-                    file(),
-                    "metadata key %s = %d names no token, expected 0 to %d".formatted(key, value, size() - 1));
+                    file(), "metadata key %s = %d names no token, expected 0 to %d".formatted(key, value, size() - 1));
         }
         return OptionalInt.of((int) value);
     }

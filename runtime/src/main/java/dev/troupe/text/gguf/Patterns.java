@@ -9,12 +9,12 @@ final class Patterns {
     private static final String BREAKS_AND_SPACES = "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
     /** OpenAI's cl100k_base (tiktoken), which Llama 3 and others have taken over: numbers in groups of three. */
-    static final String CL100K = CONTRACTION + "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
-            + BREAKS_AND_SPACES;
+    static final String CL100K = CONTRACTION
+            + "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" + BREAKS_AND_SPACES;
 
     /** Qwen 2, 2.5 and 3: cl100k with single digits. */
-    static final String QWEN2 = CONTRACTION + "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
-            + BREAKS_AND_SPACES;
+    static final String QWEN2 =
+            CONTRACTION + "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" + BREAKS_AND_SPACES;
 
     /** Qwen 3.5: combining marks stay with their letters. */
     static final String QWEN35 = CONTRACTION
@@ -28,8 +28,8 @@ final class Patterns {
     private static final String SYMBOLS = " ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|";
 
     /** OpenAI's o200k_base (tiktoken): a word ends where lower case turns into upper case. */
-    static final String O200K = CASED_WORD + CONTRACTION + "?|" + UPPER_WORD + CONTRACTION + "?|\\p{N}{1,3}|" + SYMBOLS
-            + BREAKS_AND_SPACES;
+    static final String O200K =
+            CASED_WORD + CONTRACTION + "?|" + UPPER_WORD + CONTRACTION + "?|\\p{N}{1,3}|" + SYMBOLS + BREAKS_AND_SPACES;
 
     /** Mistral's Tekken: o200k without contractions, and with single digits. */
     static final String TEKKEN = CASED_WORD + "|" + UPPER_WORD + "|\\p{N}|" + SYMBOLS + BREAKS_AND_SPACES;

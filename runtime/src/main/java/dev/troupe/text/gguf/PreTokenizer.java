@@ -20,7 +20,8 @@ record PreTokenizer(boolean composed, boolean wholeWords, boolean begins, List<S
 
     /** The {@code pre_tokenizer} of a {@code tokenizer.json}. */
     JsonNode json() {
-        return TokenizerJson.sequence("pretokenizers", steps.stream().map(Step::json).toList());
+        return TokenizerJson.sequence(
+                "pretokenizers", steps.stream().map(Step::json).toList());
     }
 
     /** Plain steps without a flag. */
@@ -75,7 +76,9 @@ record PreTokenizer(boolean composed, boolean wholeWords, boolean begins, List<S
             ObjectNode step = TokenizerJson.typed(type);
             switch (type) {
                 case "ByteLevel" ->
-                    step.put("add_prefix_space", false).put("trim_offsets", true).put("use_regex", flag);
+                    step.put("add_prefix_space", false)
+                            .put("trim_offsets", true)
+                            .put("use_regex", flag);
                 case "Digits" -> step.put("individual_digits", flag);
                 case "Punctuation" -> step.put("behavior", argument);
                 default -> {

@@ -18,7 +18,8 @@ final class PreTokenizers {
     private static final String PRE = "tokenizer.ggml.pre";
 
     private static final PreTokenizer GPT2 = PreTokenizer.of(Step.GPT2_WORDS);
-    private static final PreTokenizer LLAMA3 = PreTokenizer.split(Patterns.CL100K).ofWholeWords();
+    private static final PreTokenizer LLAMA3 =
+            PreTokenizer.split(Patterns.CL100K).ofWholeWords();
     private static final PreTokenizer CL100K = PreTokenizer.split(Patterns.CL100K);
     private static final PreTokenizer QWEN2 = PreTokenizer.split(Patterns.QWEN2).ofComposed();
     private static final PreTokenizer STARCODER = PreTokenizer.of(Step.EACH_DIGIT, Step.GPT2_WORDS);

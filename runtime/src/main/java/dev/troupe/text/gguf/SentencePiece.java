@@ -64,7 +64,8 @@ final class SentencePiece {
     private OptionalInt unknown() throws TokenizerFormatException, WeightFormatException {
         OptionalInt named = vocabulary.named("unknown");
         for (int id = 0; id < vocabulary.size() && named.isEmpty(); id++) {
-            if (vocabulary.type(id) == TokenType.UNKNOWN && !vocabulary.token(id).isEmpty()) {
+            if (vocabulary.type(id) == TokenType.UNKNOWN
+                    && !vocabulary.token(id).isEmpty()) {
                 return OptionalInt.of(id);
             }
         }
@@ -123,9 +124,9 @@ final class SentencePiece {
                 addSplits(id, splits);
             }
         }
-        splits.sort(Comparator.comparing(Split::score)
-                .thenComparing(Split::leftLength)
-                .thenComparing(Split::rightLength)
+        splits.sort(Comparator.comparingDouble(Split::score)
+                .thenComparingInt(Split::leftLength)
+                .thenComparingInt(Split::rightLength)
                 .reversed());
         ArrayNode merges = JsonNodeFactory.instance.arrayNode(splits.size());
         splits.forEach(split -> merges.add(TokenizerJson.merge(split.left(), split.right())));
@@ -136,12 +137,12 @@ final class SentencePiece {
         String token = vocabulary.token(id);
         int length = token.codePointCount(0, token.length());
         if (length > LONGEST) {
-            throw vocabulary.refused(
-                    "token %d has %d characters, expected at most %d".formatted(id, length, LONGEST));
+            throw vocabulary.refused("token %d has %d characters, expected at most %d".formatted(id, length, LONGEST));
         }
         if (!Float.isFinite(scores[id])) {
             throw vocabulary.refused("token %d has the score %s, expected a number".formatted(id, scores[id]));
         }
+        float score = scores[id] == 0 ? 0 : scores[id]; // the two zeros are equal
         int at = 0;
         for (int before = 1; before < length; before++) {
             at = token.offsetByCodePoints(at, 1);
@@ -149,7 +150,7 @@ final class SentencePiece {
             if (isJoined(vocabulary.id(left))) {
                 String right = token.substring(at);
                 if (isJoined(vocabulary.id(right))) {
-                    to.add(new Split(left, right, before, length - before, scores[id]));
+                    to.add(new Split(left, right, before, length - before, score));
                 }
             }
         }

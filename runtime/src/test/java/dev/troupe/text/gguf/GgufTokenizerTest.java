@@ -81,10 +81,12 @@ class GgufTokenizerTest {
 
     @Test
     void aFileWithoutVocabularyHasNoTokenizer() throws IOException {
-        assertThat(GgufTokenizer.of(new VocabularyFile().text("general.name", "weights").metadata(folder)))
-                .isEmpty();
         assertThat(GgufTokenizer.of(
-                        new VocabularyFile().text("tokenizer.ggml.model", "none").metadata(folder)))
+                        new VocabularyFile().text("general.name", "weights").metadata(folder)))
+                .isEmpty();
+        assertThat(GgufTokenizer.of(new VocabularyFile()
+                        .text("tokenizer.ggml.model", "none")
+                        .metadata(folder)))
                 .isEmpty();
     }
 

@@ -38,10 +38,12 @@ class HostileVocabularyTest {
         }
         assertRefused(
                 bytes().text(KEY + "pre", "esperanto"),
-                "metadata key tokenizer.ggml.pre = 'esperanto' is not supported; these work: chatglm-bpe, command-r, dbrx, ");
+                "metadata key tokenizer.ggml.pre = 'esperanto' is not supported; these work: chatglm-bpe, command-r,"
+                        + " dbrx, ");
         assertRefused(
                 bytes().without(KEY + "pre"),
-                "metadata key tokenizer.ggml.pre is absent or 'default', so how its texts are cut into words is not known; convert the model again, or set the key to one of chatglm-bpe, ");
+                "metadata key tokenizer.ggml.pre is absent or 'default', so how its texts are cut into words is not"
+                        + " known; convert the model again, or set the key to one of chatglm-bpe, ");
     }
 
     @Test
@@ -50,10 +52,12 @@ class HostileVocabularyTest {
         assertRefused(
                 bytes().without(KEY + "token_type"),
                 "tokenizer.ggml.token_type has 0 types, expected one for each of the 258 tokens");
-        assertRefused(pieces().numbers(KEY + "scores", List.of(1f)), "tokenizer.ggml.scores has 1 scores, expected one");
+        assertRefused(
+                pieces().numbers(KEY + "scores", List.of(1f)), "tokenizer.ggml.scores has 1 scores, expected one");
         assertRefused(pieces().without(KEY + "scores"), "tokenizer.ggml.scores has 0 scores, expected one");
         assertRefused(bytes().without(KEY + "merges"), "metadata key tokenizer.ggml.merges is absent or empty");
-        assertRefused(bytes().integers(KEY + "tokens", List.of(1, 2)), "metadata key 'tokenizer.ggml.tokens' is of type");
+        assertRefused(
+                bytes().integers(KEY + "tokens", List.of(1, 2)), "metadata key 'tokenizer.ggml.tokens' is of type");
         assertRefused(bytes().text(KEY + "add_eos_token", "yes"), "'tokenizer.ggml.add_eos_token' is of type");
     }
 
@@ -86,7 +90,8 @@ class HostileVocabularyTest {
     void onlyTheFirstOfEqualMergesCounts() throws IOException {
         Tokenizer tokenizer = open(bytes().texts(KEY + "merges", List.of("a b", "b c", "a b")));
 
-        assertThat(tokenizer.encode("abc")).isEqualTo(Ints.of(256, Vocabularies.bytes().indexOf("c")));
+        assertThat(tokenizer.encode("abc"))
+                .isEqualTo(Ints.of(256, Vocabularies.bytes().indexOf("c")));
     }
 
     @Test
@@ -103,7 +108,8 @@ class HostileVocabularyTest {
     void tokensThatAreNamedMustExist() throws IOException {
         assertRefused(
                 bytes().flag(KEY + "add_bos_token", true),
-                "a text is to get its bos token (tokenizer.ggml.add_bos_token, or what is usual for this kind), but metadata key tokenizer.ggml.bos_token_id is absent");
+                "a text is to get its bos token (tokenizer.ggml.add_bos_token, or what is usual for this kind), but"
+                        + " metadata key tokenizer.ggml.bos_token_id is absent");
         assertRefused(
                 bytes().without(KEY + "add_bos_token").text(KEY + "pre", "llama-bpe"),
                 "metadata key tokenizer.ggml.bos_token_id is absent");
@@ -183,10 +189,24 @@ class HostileVocabularyTest {
         for (int i = 0; i < 400; i++) {
             int size = random.nextInt(1, 30);
             VocabularyFile file = (i % 2 == 0 ? bytes() : pieces())
-                    .texts(KEY + "tokens", IntStream.range(0, size).mapToObj(id -> token(random)).distinct().toList());
+                    .texts(
+                            KEY + "tokens",
+                            IntStream.range(0, size)
+                                    .mapToObj(id -> token(random))
+                                    .distinct()
+                                    .toList());
             int tokens = (int) file.metadata(folder).count(KEY + "tokens");
-            file.integers(KEY + "token_type", random.ints(tokens, 1, 7).map(type -> type == 6 ? 1 : type).boxed().toList())
-                    .numbers(KEY + "scores", random.ints(tokens, -3, 3).mapToObj(score -> (float) score).toList())
+            file.integers(
+                            KEY + "token_type",
+                            random.ints(tokens, 1, 7)
+                                    .map(type -> type == 6 ? 1 : type)
+                                    .boxed()
+                                    .toList())
+                    .numbers(
+                            KEY + "scores",
+                            random.ints(tokens, -3, 3)
+                                    .mapToObj(score -> (float) score)
+                                    .toList())
                     .texts(KEY + "merges", List.of(token(random) + " " + token(random)))
                     .integer(KEY + "bos_token_id", random.nextInt(30))
                     .integer(KEY + "eos_token_id", random.nextInt(30))

@@ -22,40 +22,36 @@ class PreTokenizersTest {
     Path folder;
 
     @ParameterizedTest
-    @CsvSource(
-            delimiter = '\t',
-            quoteCharacter = '"',
-            textBlock =
-                    """
-            gpt-2	I'LL we'll	I|'|LL| we|'ll
-            gpt-2	a 12345x	a| 12345|x
-            gpt-2	x+= 1.	x|+=| 1|.
-            falcon	a 12345x	a| |123|45|x
-            falcon	b +=c	b| |+=|c
-            starcoder	a 123x	a| |1|2|3|x
-            command-r	a 123x	a| |1|2|3|x
-            llama-bpe	I'LL we'll	I|'LL| we|'ll
-            llama-bpe	a 12345x	a| |123|45|x
-            llama-bpe	x+= 1.	x|+=| |1|.
-            llama-bpe	(fooBar)	(fooBar|)
-            llama-bpe	a~  ~~b	a|~| | ~~|b
-            gpt-2	a;;  ;b	a|;;| | ;|b
-            qwen2	a 123x	a| |1|2|3|x
-            qwen2	we'Re +c	we|'Re| +|c
-            gpt-4o	fooBar we'll	foo|Bar| we'll
-            gpt-4o	HTTPServer	HTTPServer
-            gpt-4o	a 12345x	a| |123|45|x
-            gpt-4o	/a.b/	/a|.b|/
-            tekken	fooBar we'll	foo|Bar| we|'ll
-            tekken	a 123x	a| |1|2|3|x
-            deepseek-llm	a 12x. y	a| |1|2|x|.| y
-            deepseek-llm	foo_bar	foo|_|bar
-            deepseek-llm	ab一二c	ab|一二|c
-            deepseek-coder	a 12x. y	a| |1|2|x|.| y
-            deepseek-v3	a 1234x	a| |123|4|x
-            deepseek-v3	_ab一二か+c	_ab|一二か|+c
-            deepseek-v3	ab + c.	ab| +| c|.
-            """)
+    @CsvSource(delimiter = '\t', quoteCharacter = '"', textBlock = """
+        gpt-2	I'LL we'll	I|'|LL| we|'ll
+        gpt-2	a 12345x	a| 12345|x
+        gpt-2	x+= 1.	x|+=| 1|.
+        falcon	a 12345x	a| |123|45|x
+        falcon	b +=c	b| |+=|c
+        starcoder	a 123x	a| |1|2|3|x
+        command-r	a 123x	a| |1|2|3|x
+        llama-bpe	I'LL we'll	I|'LL| we|'ll
+        llama-bpe	a 12345x	a| |123|45|x
+        llama-bpe	x+= 1.	x|+=| |1|.
+        llama-bpe	(fooBar)	(fooBar|)
+        llama-bpe	a~  ~~b	a|~| | ~~|b
+        gpt-2	a;;  ;b	a|;;| | ;|b
+        qwen2	a 123x	a| |1|2|3|x
+        qwen2	we'Re +c	we|'Re| +|c
+        gpt-4o	fooBar we'll	foo|Bar| we'll
+        gpt-4o	HTTPServer	HTTPServer
+        gpt-4o	a 12345x	a| |123|45|x
+        gpt-4o	/a.b/	/a|.b|/
+        tekken	fooBar we'll	foo|Bar| we|'ll
+        tekken	a 123x	a| |1|2|3|x
+        deepseek-llm	a 12x. y	a| |1|2|x|.| y
+        deepseek-llm	foo_bar	foo|_|bar
+        deepseek-llm	ab一二c	ab|一二|c
+        deepseek-coder	a 12x. y	a| |1|2|x|.| y
+        deepseek-v3	a 1234x	a| |123|4|x
+        deepseek-v3	_ab一二か+c	_ab|一二か|+c
+        deepseek-v3	ab + c.	ab| +| c|.
+        """)
     void cutsAText(String pre, String text, String words) throws IOException {
         assertThat(words(pre, text)).isEqualTo(words);
     }

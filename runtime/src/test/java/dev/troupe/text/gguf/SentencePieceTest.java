@@ -15,6 +15,7 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,8 +31,7 @@ class SentencePieceTest {
 
     @Test
     void joinsByScoreNotByLength() throws IOException {
-        Opened opened = open(Vocabularies.sentencePiece(
-                List.of("bc", SPACE + "a", "abc", "ab", "a", "b", "c", SPACE)));
+        Opened opened = open(Vocabularies.sentencePiece(List.of("bc", SPACE + "a", "abc", "ab", "a", "b", "c", SPACE)));
 
         assertThat(opened.tokens("abc")).containsExactly(SPACE + "a", "bc");
         assertThat(opened.tokens("babc")).containsExactly(SPACE, "b", "abc");
@@ -47,13 +47,24 @@ class SentencePieceTest {
     }
 
     @Test
+    void theTwoZerosAreEqualScores() throws IOException {
+        VocabularyFile file = Vocabularies.sentencePiece(List.of("bc", "ab", "a", "b", "c", SPACE));
+        List<Float> equal = new ArrayList<>(Collections.nCopies(267, 0f));
+        equal.set(262, -0f);
+        Opened opened = open(file.numbers("tokenizer.ggml.scores", equal));
+
+        assertThat(opened.tokens("abc")).containsExactly(SPACE, "ab", "c");
+    }
+
+    @Test
     void aCharacterThatIsNoTokenBecomesItsBytes() throws IOException {
         Opened opened = open(Vocabularies.sentencePiece(List.of("a", SPACE)));
 
         assertThat(opened.tokens("a\u00e9")).containsExactly(SPACE, "a", "<0xC3>", "<0xA9>");
         assertThat(opened.tokens("<0x41>"))
                 .containsExactly(SPACE, "<0x3C>", "<0x30>", "<0x78>", "<0x34>", "<0x31>", "<0x3E>");
-        assertThat(opened.tokenizer().decode(opened.tokenizer().encode("a\u00e9<0x41>"))).isEqualTo("a\u00e9<0x41>");
+        assertThat(opened.tokenizer().decode(opened.tokenizer().encode("a\u00e9<0x41>")))
+                .isEqualTo("a\u00e9<0x41>");
     }
 
     @Test
@@ -135,7 +146,10 @@ class SentencePieceTest {
                 int from = token.offsetByCodePoints(0, random.nextInt(token.codePointCount(0, token.length())));
                 text.append(token.substring(from));
                 if (random.nextInt(8) == 0) {
-                    text.append(" \n=-*\t".substring(random.nextInt(6)).substring(0, 1).repeat(random.nextInt(40)));
+                    text.append(" \n=-*\t"
+                            .substring(random.nextInt(6))
+                            .substring(0, 1)
+                            .repeat(random.nextInt(40)));
                 }
             }
             return text.toString();
@@ -173,7 +187,7 @@ class SentencePieceTest {
             byte[] utf8 = symbol.getBytes(StandardCharsets.UTF_8);
             int[] bytes = new int[utf8.length];
             for (int i = 0; i < bytes.length; i++) {
-                bytes[i] = ids.get("<0x%02X>".formatted(utf8[i] & 0xff));
+                bytes[i] = Objects.requireNonNull(ids.get("<0x%02X>".formatted(utf8[i] & 0xff)));
             }
             return Ints.of(bytes);
         }

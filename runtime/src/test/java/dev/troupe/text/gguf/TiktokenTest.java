@@ -28,21 +28,23 @@ class TiktokenTest {
     private record Vector(String text, List<Integer> ids) {}
 
     @ParameterizedTest
-    @CsvSource({"cl100k_base, cl100k, dbrx, 423", "cl100k_base, cl100k, llama-bpe, 423", "o200k_base, o200k, gpt-4o, 421"
+    @CsvSource({
+        "cl100k_base, cl100k, dbrx, 423",
+        "cl100k_base, cl100k, llama-bpe, 423",
+        "o200k_base, o200k, gpt-4o, 421"
     })
     void givesTheIdsOfTiktoken(String vocabulary, String vectors, String pre, int count) throws IOException {
         List<String> tokens = tokens(TokenizerFiles.shared("tokenizers/tiktoken/%s.tiktoken".formatted(vocabulary)));
         Path file = TokenizerFiles.shared("tokenizers/tiktoken/%s.vectors.json".formatted(vectors));
         List<Vector> expected = new ObjectMapper().readValue(file.toFile(), new TypeReference<>() {});
 
-        Tokenizer tokenizer = GgufTokenizer.of(Vocabularies.byteLevel(tokens, merges(tokens), pre)
-                        .metadata(folder))
+        Tokenizer tokenizer = GgufTokenizer.of(
+                        Vocabularies.byteLevel(tokens, merges(tokens), pre).metadata(folder))
                 .orElseThrow();
 
         assertThat(expected).hasSize(count);
         for (Vector vector : expected) {
-            Ints ids = Ints.of(
-                    vector.ids().stream().mapToInt(Integer::intValue).toArray());
+            Ints ids = Ints.of(vector.ids().stream().mapToInt(Integer::intValue).toArray());
             assertThat(tokenizer.encode(vector.text())).as(vector.text()).isEqualTo(ids);
             assertThat(tokenizer.decode(ids)).isEqualTo(vector.text());
         }

@@ -28,8 +28,10 @@ final class Vocabularies {
                 + file.path("added_tokens").size();
         List<String> tokens = new ArrayList<>(Collections.nCopies(size, ""));
         List<Integer> types = new ArrayList<>(Collections.nCopies(size, 1));
-        file.path("model").path("vocab").properties().forEach(entry -> tokens.set(
-                entry.getValue().intValue(), entry.getKey()));
+        file.path("model")
+                .path("vocab")
+                .properties()
+                .forEach(entry -> tokens.set(entry.getValue().intValue(), entry.getKey()));
         for (JsonNode added : file.path("added_tokens")) {
             tokens.set(added.path("id").intValue(), added.path("content").textValue());
             types.set(added.path("id").intValue(), added.path("special").booleanValue() ? 3 : 4);
