@@ -4,6 +4,7 @@ import dev.troupe.generation.HashChain;
 import dev.troupe.sampling.Logprob;
 import dev.troupe.serving.FinishReason;
 import dev.troupe.serving.Output;
+import dev.troupe.tensor.Ints;
 import dev.troupe.text.IncrementalDetokenizer;
 import dev.troupe.text.StopMatcher;
 import dev.troupe.text.Tokenizer;
@@ -18,11 +19,17 @@ import org.jspecify.annotations.Nullable;
  */
 final class EventText {
     private final @Nullable Tokenizer tokenizer;
+    private final Ints prompt;
     private final List<String> stop;
     private final TreeMap<Integer, Choice> choices = new TreeMap<>();
 
-    EventText(@Nullable Tokenizer tokenizer, List<String> stop) {
+    /**
+     * @param prompt what the texts go on from
+     * @param stop texts that end a choice
+     */
+    EventText(@Nullable Tokenizer tokenizer, Ints prompt, List<String> stop) {
         this.tokenizer = tokenizer;
+        this.prompt = prompt;
         this.stop = stop;
     }
 
@@ -101,6 +108,7 @@ final class EventText {
 
     private Choice choice(int index) {
         return choices.computeIfAbsent(
-                index, i -> new Choice(tokenizer == null ? null : tokenizer.detokenizer(), new StopMatcher(stop)));
+                index,
+                i -> new Choice(tokenizer == null ? null : tokenizer.detokenizerAfter(prompt), new StopMatcher(stop)));
     }
 }

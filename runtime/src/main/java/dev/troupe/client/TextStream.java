@@ -81,7 +81,7 @@ public final class TextStream {
         this.again = Arrays.copyOf(seen.toArray(), work.request().n());
         this.frontEnds = frontEnds;
         this.client = client;
-        this.text = new EventText(work.tokenizer(), work.stop());
+        this.text = new EventText(work.tokenizer(), work.request().prompt(), work.stop());
         this.subscriber = context.messageAdapter(GenerationEvent.class, FromGeneration::new);
     }
 
@@ -127,7 +127,7 @@ public final class TextStream {
             };
             if (setup.tokenizer() == null && !request.stop().isEmpty()) {
                 throw new IllegalArgumentException(
-                        "stop does not work: model %s has no tokenizer.json".formatted(setup.model()));
+                        "stop does not work: model %s has no tokenizer".formatted(setup.model()));
             }
             SamplingParameters sampling = request.sampling();
             GenerationRequest.Builder builder = GenerationRequest.of(setup.model(), prompt)
@@ -147,7 +147,7 @@ public final class TextStream {
         private static Ints encode(String text, FrontEnd.Setup setup) {
             if (setup.tokenizer() == null) {
                 throw new IllegalArgumentException(
-                        "model %s has no tokenizer.json, so a prompt must be token ids".formatted(setup.model()));
+                        "model %s has no tokenizer, so a prompt must be token ids".formatted(setup.model()));
             }
             return setup.tokenizer().encode(text);
         }

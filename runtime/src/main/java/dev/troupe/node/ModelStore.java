@@ -21,8 +21,10 @@ import dev.troupe.stage.ShardId;
 import dev.troupe.stage.ShardLoader;
 import dev.troupe.tensor.Ints;
 import dev.troupe.text.Tokenizer;
+import dev.troupe.text.gguf.GgufTokenizer;
 import dev.troupe.weights.LoadProgress;
 import dev.troupe.weights.WeightFormatException;
+import dev.troupe.weights.gguf.GgufMetadata;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -95,12 +97,18 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
     }
 
     /**
-     * The tokenizer of a registered model, or null if it has no {@code tokenizer.json}.
+     * The tokenizer of a registered model: its {@code tokenizer.json}, or the vocabulary of its GGUF file. Null if it has
+     * neither.
      *
      * @throws IOException if it cannot be read
      */
     public @Nullable Tokenizer tokenizer(String model) throws IOException {
-        Path directory = checkpoint(model).directory();
+        Checkpoint checkpoint = checkpoint(model);
+        GgufMetadata metadata = checkpoint.metadata();
+        if (metadata != null) {
+            return GgufTokenizer.of(metadata).orElse(null);
+        }
+        Path directory = checkpoint.directory();
         Path file = directory == null ? null : directory.resolve("tokenizer.json");
         return file == null || !Files.exists(file) ? null : Tokenizer.load(file);
     }

@@ -20,6 +20,12 @@ public final class IncrementalDetokenizer {
         this.toStrip = bytes.stripAtStart();
     }
 
+    /** Says that the text has begun before: nothing is stripped from its start. */
+    void goOn() {
+        first = false;
+        toStrip = 0;
+    }
+
     /**
      * Takes the next token.
      *

@@ -138,6 +138,22 @@ public final class Tokenizer {
         return new IncrementalDetokenizer(vocabulary, bytes, true);
     }
 
+    /**
+     * Decodes what follows {@code prompt} token by token, leaving special tokens out. It goes on in the middle of a text if
+     * the last token of the prompt stands for text; else it begins one, for which the tokenizer may have put a space
+     * before.
+     */
+    public IncrementalDetokenizer detokenizerAfter(Ints prompt) {
+        IncrementalDetokenizer detokenizer = detokenizer();
+        if (!prompt.isEmpty()) {
+            int last = prompt.get(prompt.size() - 1);
+            if (vocabulary.token(last) != null && !vocabulary.isSpecial(last)) {
+                detokenizer.goOn();
+            }
+        }
+        return detokenizer;
+    }
+
     /** Decodes one text token by token, writing special tokens out. */
     public IncrementalDetokenizer detokenizerWithSpecial() {
         return new IncrementalDetokenizer(vocabulary, bytes, false);

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.troupe.cluster.watch.IslandWatch;
 import dev.troupe.node.Installation;
+import dev.troupe.text.TokenizerFiles;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -268,6 +269,22 @@ class CommandLineTest {
         assertThat(outcome.exitCode()).isEqualTo(1);
         assertThat(outcome.err().lines()).hasSize(1);
         assertThat(outcome.err()).contains("--bytes 1048576", "131072");
+    }
+
+    @Test
+    void aGgufFileTellsTheStoryOfItsGolden() throws Exception {
+        Path file = TokenizerFiles.shared("gguf/stories260K-F32.gguf");
+        JsonNode golden = new ObjectMapper()
+                .readTree(
+                        TokenizerFiles.shared("models/stories260K/golden.json").toFile());
+        String prompt = "Once upon a time, there was a";
+
+        Outcome outcome = run("generate", "--model", file.toString(), "--prompt", prompt, "--max-new-tokens", "60");
+
+        assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+        assertThat(outcome.out()).startsWith(prompt + " little girl named Lily.");
+        assertThat(golden.path("greedy_text").asText().strip())
+                .startsWith(outcome.out().strip());
     }
 
     @Test

@@ -19,7 +19,8 @@ import java.util.OptionalInt;
  *
  * <p>The library knows merges only, so they are made from the scores: each way to split a token into two tokens is a
  * merge, and the better the score of the whole the earlier it comes. Two ways to split one token have the same score; the
- * longer left part comes first, which is what the files of Llama 2 have.
+ * longer left part comes first, then the lower id, which is what the files of Llama 2 have. SentencePiece learns no two
+ * tokens of the same score; if a file has such, the leftmost is not always first.
  */
 final class SentencePiece {
     private static final String SPACE = "\u2581";
@@ -142,7 +143,6 @@ final class SentencePiece {
         if (!Float.isFinite(scores[id])) {
             throw vocabulary.refused("token %d has the score %s, expected a number".formatted(id, scores[id]));
         }
-        float score = scores[id] == 0 ? 0 : scores[id]; // the two zeros are equal
         int at = 0;
         for (int before = 1; before < length; before++) {
             at = token.offsetByCodePoints(at, 1);
@@ -150,7 +150,7 @@ final class SentencePiece {
             if (isJoined(vocabulary.id(left))) {
                 String right = token.substring(at);
                 if (isJoined(vocabulary.id(right))) {
-                    to.add(new Split(left, right, before, length - before, score));
+                    to.add(new Split(left, right, before, length - before, scores[id]));
                 }
             }
         }

@@ -38,22 +38,12 @@ class SentencePieceTest {
     }
 
     @Test
-    void equalScoresAreJoinedFromTheLeft() throws IOException {
+    void aTokenIsJoinedFromTheLeftFirst() throws IOException {
         VocabularyFile file = Vocabularies.sentencePiece(List.of("aaa", "aa", "a", SPACE));
         List<Float> equal = new ArrayList<>(Collections.nCopies(265, 0f));
         Opened opened = open(file.numbers("tokenizer.ggml.scores", equal));
 
         assertThat(opened.tokens("aaaaa")).containsExactly(SPACE, "aaa", "aa");
-    }
-
-    @Test
-    void theTwoZerosAreEqualScores() throws IOException {
-        VocabularyFile file = Vocabularies.sentencePiece(List.of("bc", "ab", "a", "b", "c", SPACE));
-        List<Float> equal = new ArrayList<>(Collections.nCopies(267, 0f));
-        equal.set(262, -0f);
-        Opened opened = open(file.numbers("tokenizer.ggml.scores", equal));
-
-        assertThat(opened.tokens("abc")).containsExactly(SPACE, "ab", "c");
     }
 
     @Test
@@ -75,6 +65,19 @@ class SentencePieceTest {
         Opened without = open(file.flag("tokenizer.ggml.add_space_prefix", false));
         assertThat(without.tokens("a a")).containsExactly("a", SPACE, "a");
         assertThat(without.tokenizer().decode(without.tokenizer().encode(" a"))).isEqualTo(" a");
+    }
+
+    @Test
+    void whatFollowsAPromptKeepsItsSpaceUnlessATextBegins() throws IOException {
+        Tokenizer tokenizer = open(Vocabularies.sentencePiece(List.of(SPACE + "a", "a", SPACE)))
+                .tokenizer();
+        int word = tokenizer.id(SPACE + "a").orElseThrow();
+        Ints text = tokenizer.encode("a");
+
+        assertThat(tokenizer.detokenizerAfter(text).append(word)).isEqualTo(" a");
+        for (Ints beginning : List.of(Ints.of(), Ints.of(1), text.append(tokenizer.encodeWithoutSpecial("<|role|>")))) {
+            assertThat(tokenizer.detokenizerAfter(beginning).append(word)).isEqualTo("a");
+        }
     }
 
     @Test
