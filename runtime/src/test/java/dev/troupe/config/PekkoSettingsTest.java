@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import dev.troupe.node.ClientSystem;
 import dev.troupe.serving.StepLimits;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
@@ -56,6 +58,15 @@ class PekkoSettingsTest {
         assertThat(of(seeds + "troupe.node.host = 127.0.0.2\n" + timeout + " = 3s")
                         .getDuration(timeout))
                 .isEqualTo(Duration.ofSeconds(3));
+    }
+
+    @Test
+    void compressNothingBecauseANodeIsStartedAgainUnderItsAddress() {
+        for (String what : List.of("actor-refs", "manifests")) {
+            String key = "pekko.remote.artery.advanced.compression.%s.max".formatted(what);
+            assertThat(of("").getString(key)).isEqualTo("off");
+            assertThat(ClientSystem.config().getString(key)).isEqualTo("off");
+        }
     }
 
     @Test

@@ -28,8 +28,11 @@ import org.jspecify.annotations.Nullable;
  * @param metadata what a GGUF file says beside the tensors, its vocabulary among it; null for another checkpoint
  */
 public record Checkpoint(
-        String name, @Nullable Path path, ModelConfig config, WeightSource weights, @Nullable GgufMetadata metadata)
-        implements AutoCloseable {
+        String name,
+        @Nullable Path path,
+        ModelConfig config,
+        WeightSource weights,
+        @Nullable GgufMetadata metadata) implements AutoCloseable {
 
     /** A checkpoint that is no GGUF file. */
     public Checkpoint(String name, @Nullable Path directory, ModelConfig config, WeightSource weights) {
@@ -70,7 +73,9 @@ public record Checkpoint(
 
     private static Optional<Path> firstGguf(Path directory) throws IOException {
         try (Stream<Path> files = Files.list(directory)) {
-            return files.filter(file -> file.toString().endsWith(".gguf")).sorted().findFirst();
+            return files.filter(file -> file.toString().endsWith(".gguf"))
+                    .sorted()
+                    .findFirst();
         }
     }
 

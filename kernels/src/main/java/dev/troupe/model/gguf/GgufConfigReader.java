@@ -21,8 +21,8 @@ final class GgufConfigReader {
     private static final String BOS = "tokenizer.ggml.bos_token_id";
 
     /** Keys of tokens that end a text or a turn. */
-    private static final List<String> ENDS = List.of(
-            "tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id");
+    private static final List<String> ENDS =
+            List.of("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id");
 
     /** A layer has two norms, four matrices of attention and three of the feed-forward block at least. */
     private static final int LEAST_TENSORS_PER_LAYER = 9;

@@ -23,11 +23,11 @@ final class GgufRopeReader {
     private GgufRopeReader() {}
 
     /** @throws WeightFormatException if what the file says is malformed, contradicts itself or is not supported */
-    static RopeConfig read(GgufKeys keys, GgufParts parts, int headDim, int maxPositions)
-            throws WeightFormatException {
+    static RopeConfig read(GgufKeys keys, GgufParts parts, int headDim, int maxPositions) throws WeightFormatException {
         if (keys.integer("rope.dimension_count").orElse(headDim) != headDim) {
             throw keys.wrong(
-                    "rope.dimension_count", "the head dimension %d: partial rotation is not supported".formatted(headDim));
+                    "rope.dimension_count",
+                    "the head dimension %d: partial rotation is not supported".formatted(headDim));
         }
         double theta = keys.positive("rope.freq_base").orElse(DEFAULT_THETA);
         RopeConfig.Scaling scaling = readScaling(keys, maxPositions);

@@ -16,9 +16,12 @@ final class GgufTensorNames {
     static final String EMBEDDING = "token_embd.weight";
 
     private static final Map<String, String> OUTER = Map.of(
-            EMBEDDING, DecoderTensors.EMBEDDING,
-            "output_norm.weight", DecoderTensors.FINAL_NORM,
-            "output.weight", DecoderTensors.HEAD);
+            EMBEDDING,
+            DecoderTensors.EMBEDDING,
+            "output_norm.weight",
+            DecoderTensors.FINAL_NORM,
+            "output.weight",
+            DecoderTensors.HEAD);
 
     /** Vectors of a layer, whole names. */
     private static final Map<String, String> NORMS = Map.of(

@@ -274,8 +274,7 @@ public final class GgufMetadata {
         long integer = value.integer(bytes, index);
         if (value.isTooLarge(bytes, index)) {
             throw new WeightFormatException("%s: metadata key %s has the number %s, expected at most %d"
-                    .formatted(
-                            file, WeightFormatException.shown(key), Long.toUnsignedString(integer), Long.MAX_VALUE));
+                    .formatted(file, WeightFormatException.shown(key), Long.toUnsignedString(integer), Long.MAX_VALUE));
         }
         return integer;
     }

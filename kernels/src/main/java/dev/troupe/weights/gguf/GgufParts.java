@@ -117,13 +117,17 @@ public final class GgufParts {
         for (GgufFile file : files) {
             GgufMetadata own = file.metadata();
             if (own.integer(TENSORS).orElse(owners.size()) != owners.size()) {
-                throw own.wrong(TENSORS, "%d, as many as there are in the %d parts"
-                        .formatted(owners.size(), files.size()));
+                throw own.wrong(
+                        TENSORS, "%d, as many as there are in the %d parts".formatted(owners.size(), files.size()));
             }
             for (String key : own.keys()) {
                 if (!LAYOUT.contains(key)
-                        && (!metadata().has(key) || own.stored(key).mismatch(metadata().stored(key)) >= 0)) {
-                    throw own.wrong(key, "%s as in %s".formatted(metadata().shown(key), metadata().file()));
+                        && (!metadata().has(key)
+                                || own.stored(key).mismatch(metadata().stored(key)) >= 0)) {
+                    throw own.wrong(
+                            key,
+                            "%s as in %s"
+                                    .formatted(metadata().shown(key), metadata().file()));
                 }
             }
         }

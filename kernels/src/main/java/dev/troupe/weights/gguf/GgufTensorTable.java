@@ -13,7 +13,7 @@ import java.util.Set;
  * apart from each other.
  */
 final class GgufTensorTable {
-    private static final int MAX_TENSORS = 100_000;
+    private static final int MAX_TENSORS = 65_536;
     private static final int MAX_NAME_BYTES = 64;
     private static final int MAX_DIMENSIONS = 4;
     private static final int LEAST_ENTRY_BYTES = 8 + 1 + 4 + 4 + 8;

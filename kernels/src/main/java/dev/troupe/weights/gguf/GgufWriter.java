@@ -173,11 +173,7 @@ public final class GgufWriter {
         if (bytes.byteSize() != tensor.byteSize()) {
             throw new IllegalStateException("tensor %s of type %s and shape %s takes %d bytes, its data have %d"
                     .formatted(
-                            tensor.name(),
-                            tensor.type().label(),
-                            tensor.shape(),
-                            tensor.byteSize(),
-                            bytes.byteSize()));
+                            tensor.name(), tensor.type().label(), tensor.shape(), tensor.byteSize(), bytes.byteSize()));
         }
         for (long at = 0; at < bytes.byteSize(); at += LARGEST_COPY) {
             writeAll(

@@ -153,13 +153,13 @@ class DecoderAccuracyTest {
     void computesATrainedModelOfQuantisedWeights() throws IOException {
         Golden golden = Golden.of(
                 new ObjectMapper()
-                        .readTree(Checkpoints.shared("gguf/stories260K.golden.json").toFile())
+                        .readTree(Checkpoints.shared("gguf/stories260K.golden.json")
+                                .toFile())
                         .get("Q8_0"),
                 "int8");
         try (Checkpoint checkpoint = Checkpoint.open(Checkpoints.shared("gguf/stories260K-Q8_0.gguf"));
                 LocalModel model = load(checkpoint, 16)) {
-            double[][] whole =
-                    new DoubleModel(checkpoint, DoubleModel.Rounding.WHOLE_BLOCKS).logits(golden.inputIds());
+            double[][] whole = new DoubleModel(checkpoint, DoubleModel.Rounding.WHOLE_BLOCKS).logits(golden.inputIds());
             List<Double> distances = new ArrayList<>();
             for (int seed = 0; seed < 12; seed++) {
                 int[] ids = new Random(seed).ints(8, 0, 512).toArray();

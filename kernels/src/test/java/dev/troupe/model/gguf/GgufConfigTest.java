@@ -96,7 +96,8 @@ class GgufConfigTest {
 
     @Test
     void takesAllTokensThatEndATextOrATurn() throws IOException {
-        ModelConfig config = read(llama().with("tokenizer.ggml.eot_token_id", 2).with("tokenizer.ggml.eom_token_id", 1));
+        ModelConfig config =
+                read(llama().with("tokenizer.ggml.eot_token_id", 2).with("tokenizer.ggml.eom_token_id", 1));
 
         assertThat(config.eosTokens()).containsExactly(1, 2, 4);
     }
@@ -109,8 +110,7 @@ class GgufConfigTest {
 
     @Test
     void readsEveryScalingOfTheRotation() throws IOException {
-        TinyGguf linear =
-                llama().with("llama.rope.scaling.type", "linear").with("llama.rope.scaling.factor", 4f);
+        TinyGguf linear = llama().with("llama.rope.scaling.type", "linear").with("llama.rope.scaling.factor", 4f);
         TinyGguf old = llama().with("llama.rope.scale_linear", 2f);
         TinyGguf none = llama().with("llama.rope.scaling.type", "none").with("llama.rope.freq_base", 500_000f);
         TinyGguf yarn = llama().with("llama.rope.scaling.type", "yarn")

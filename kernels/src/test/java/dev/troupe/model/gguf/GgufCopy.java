@@ -117,8 +117,7 @@ public final class GgufCopy {
         for (int i = 0; i < factors.size(); i++) {
             bytes.setAtIndex(ValueLayout.JAVA_FLOAT, i, factors.get(i));
         }
-        writer.tensor(
-                GgufRopeReader.FACTORS, DType.F32, List.of((long) factors.size()), () -> bytes);
+        writer.tensor(GgufRopeReader.FACTORS, DType.F32, List.of((long) factors.size()), () -> bytes);
     }
 
     private void addTensors(GgufWriter writer, Predicate<WeightTensor> wanted) {
@@ -137,15 +136,14 @@ public final class GgufCopy {
 
     /** Row i of the first half of a head to 2i, of the second half to 2i + 1; a bias has rows of one element. */
     private MemorySegment neighbours(WeightTensor tensor, MemorySegment halves) {
-        long rowBytes =
-                tensor.shape().size() > 1 ? tensor.rowBytes() : tensor.byteSize() / tensor.elements();
+        long rowBytes = tensor.shape().size() > 1 ? tensor.rowBytes() : tensor.byteSize() / tensor.elements();
         MemorySegment turned = Arena.ofAuto().allocate(halves.byteSize(), 64);
         int half = config.headDim() / 2;
         for (long head = 0; head < halves.byteSize() / rowBytes; head += config.headDim()) {
             for (int i = 0; i < half; i++) {
-                MemorySegment.copy(halves, (head + i) * rowBytes, turned, (head + 2 * i) * rowBytes, rowBytes);
+                MemorySegment.copy(halves, (head + i) * rowBytes, turned, (head + 2L * i) * rowBytes, rowBytes);
                 MemorySegment.copy(
-                        halves, (head + half + i) * rowBytes, turned, (head + 2 * i + 1) * rowBytes, rowBytes);
+                        halves, (head + half + i) * rowBytes, turned, (head + 2L * i + 1) * rowBytes, rowBytes);
             }
         }
         return turned;

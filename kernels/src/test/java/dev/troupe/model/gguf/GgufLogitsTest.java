@@ -107,7 +107,8 @@ class GgufLogitsTest {
                 Checkpoint gguf = Checkpoint.open(file)) {
             int[] ids = Golden.read(directory).inputIds();
 
-            assertThat(logits(gguf, degree, degree, KvType.F16, ids)).isEqualTo(logits(original, 1, 1, KvType.F16, ids));
+            assertThat(logits(gguf, degree, degree, KvType.F16, ids))
+                    .isEqualTo(logits(original, 1, 1, KvType.F16, ids));
             assertThat(greedy(gguf, degree, ids, 120)).isEqualTo(greedy(original, 1, ids, 120));
         }
     }

@@ -32,8 +32,8 @@ class GgufMutationTest {
 
     @Test
     void readsOrRefusesSmallModelsWithRandomDamage() throws IOException {
-        List<byte[]> models = List.of(
-                new TinyGguf("llama").tensor("rope_freqs.weight", 2).build(), new TinyGguf("qwen3").build());
+        List<byte[]> models =
+                List.of(new TinyGguf("llama").tensor("rope_freqs.weight", 2).build(), new TinyGguf("qwen3").build());
 
         mutate(models, Integer.MAX_VALUE, TimeUnit.MILLISECONDS.toNanos(1500));
     }
@@ -57,7 +57,10 @@ class GgufMutationTest {
                 readEverything(file);
                 opened++;
             } catch (WeightFormatException e) {
-                assertThat(e.getMessage()).as("seed %d", seed).contains("damaged").hasSizeLessThan(1500);
+                assertThat(e.getMessage())
+                        .as("seed %d", seed)
+                        .contains("damaged")
+                        .hasSizeLessThan(1500);
                 refused++;
             } catch (RuntimeException | Error e) {
                 throw new AssertionError("seed " + seed, e);

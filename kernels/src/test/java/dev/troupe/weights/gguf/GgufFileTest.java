@@ -76,8 +76,7 @@ class GgufFileTest {
         });
         long end = 0;
         for (WeightTensor tensor : file.tensors()) {
-            long begin = file.bytes(tensor.name()).address()
-                    - file.bytes("f32").address();
+            long begin = file.bytes(tensor.name()).address() - file.bytes("f32").address();
             assertThat(begin).isEqualTo(Math.ceilDiv(end, 32L) * 32);
             end = begin + tensor.byteSize();
         }
