@@ -105,7 +105,7 @@ class HostileGgufFilesTest {
                         "more tensors than anybody has",
                         builder().tensorCount(100_001).data(3_000_000),
                         "counts 100001 tensors",
-                        "at most 100000"));
+                        "at most 65536"));
     }
 
     private static List<Bad> wrongKeys() {
