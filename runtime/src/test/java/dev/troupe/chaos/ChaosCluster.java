@@ -62,7 +62,7 @@ final class ChaosCluster implements AutoCloseable {
         this.cluster = cluster;
     }
 
-    /** Reaches the nodes; not for ever the same, see {@link #renewClient}. */
+    /** Reaches the nodes; one for all tests, as users have it. */
     private ActorSystem<Void> client() {
         ActorSystem<Void> now = client;
         if (now == null) {
@@ -70,14 +70,6 @@ final class ChaosCluster implements AutoCloseable {
             client = now;
         }
         return now;
-    }
-
-    /** What is connected from now on is connected anew. */
-    void renewClient() {
-        if (client != null) {
-            client.terminate();
-            client = null;
-        }
     }
 
     /** Starts the processes; {@link #makeWhole} waits for them. */
@@ -314,6 +306,8 @@ final class ChaosCluster implements AutoCloseable {
     public void close() {
         kill();
         cluster.close();
-        renewClient();
+        if (client != null) {
+            client.terminate();
+        }
     }
 }

@@ -15,7 +15,6 @@ import org.jspecify.annotations.Nullable;
 record Supervisor(ChaosCluster cluster) {
     private static final Duration ANSWER_WITHIN = Duration.ofSeconds(1);
     private static final Duration RENEW_EVERY = Duration.ofSeconds(2);
-    private static final Duration CONNECT_EVERY = Duration.ofSeconds(15);
     private static final long LOOK_EVERY_MILLIS = 100;
     private static final double NANOS_PER_MILLI = 1e6;
 
@@ -32,14 +31,9 @@ record Supervisor(ChaosCluster cluster) {
     void makeWhole() throws Exception {
         long begin = System.nanoTime();
         long renewAt = begin;
-        long connectAt = begin;
         Map<String, Integer> seen = new LinkedHashMap<>();
         while (System.nanoTime() - begin < ChaosCluster.PATIENCE.toNanos()) {
             cluster.ended().forEach(cluster::restart);
-            if (System.nanoTime() >= connectAt) {
-                connectAt = System.nanoTime() + CONNECT_EVERY.toNanos();
-                cluster.renewClient();
-            }
             try {
                 Troupe.Description now = agreed();
                 seen.merge("ready=%s %s".formatted(now.ready(), now.roles()), 1, Integer::sum);
