@@ -84,7 +84,8 @@ public final class ClusterNode {
                         watch,
                         id -> sharding.entity(STAGE, id),
                         this::sites,
-                        homes::mostDevices)),
+                        homes::mostDevices,
+                        promises::isLeaving)),
                 "troupe-placer",
                 Props.empty());
     }

@@ -126,6 +126,13 @@ public final class Placement {
      */
     public record Superseded(Epoch by) implements Outcome {}
 
+    /**
+     * There will be no more epochs from here, and others may issue them: the scheduler gives its work back.
+     *
+     * @param reason for people
+     */
+    public record Withdrawn(String reason) implements Outcome {}
+
     /** No epoch for now; the reason says what is missing. */
     public record NotPlaced(String reason) implements Outcome {}
 }

@@ -236,7 +236,9 @@ public final class Scheduler {
         return switch (command) {
             case Request request -> onRequest(request);
             case PlacementAnswered(Placement.Placed placed) -> form(placed);
-            case PlacementAnswered(Placement.Superseded(Epoch by)) -> yieldTo(by);
+            case PlacementAnswered(Placement.Superseded(Epoch by)) ->
+                giveBack(by.issuer(), "epoch %s of another scheduler has superseded %s".formatted(by, highest));
+            case PlacementAnswered(Placement.Withdrawn(String reason)) -> giveBack(0, reason);
             case PlacementAnswered(Placement.NotPlaced refused) -> {
                 context.getLog().warn("model {} has no replica: {}", settings.model(), refused.reason());
                 Duration waited = Duration.ofNanos(nanoTime.getAsLong() - unplacedSince);
@@ -454,10 +456,14 @@ public final class Scheduler {
         clients.failAll(reason);
     }
 
-    private Behavior<Command> yieldTo(Epoch by) {
-        String reason = "epoch %s of another scheduler has superseded %s".formatted(by, highest);
+    /**
+     * Another scheduler may compute what is here.
+     *
+     * @param successor its issuer, or 0 if it is not known
+     */
+    private Behavior<Command> giveBack(long successor, String reason) {
         context.getLog().info("model {}: {}", settings.model(), reason);
-        clients.releaseAll(by.issuer(), reason);
+        clients.releaseAll(successor, reason);
         return Behaviors.stopped();
     }
 

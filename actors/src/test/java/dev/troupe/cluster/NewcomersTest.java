@@ -136,6 +136,20 @@ class NewcomersTest {
     }
 
     @Test
+    void issuesNoEpochFromANodeThatHasSaidThatItLeaves() {
+        TestNode stays = start(options("127.0.0.1", "f00d", "control", "compute"));
+        TestNode leaves = start(options("127.0.0.2", "f00d", "control", "compute"));
+        assertThat(slots(place(leaves))).hasSize(2);
+
+        leaves.node().announceLeave(leaves.system());
+
+        assertThat(place(leaves))
+                .isEqualTo(new Placement.Withdrawn("node %s leaves the cluster"
+                        .formatted(leaves.node().self().hostPort())));
+        assertThat(slots(place(stays))).containsOnly(new Slot(stays.node().self(), "cpu0"));
+    }
+
+    @Test
     void believesABrokenLaneAtOnceAlsoWhenAnotherNodeReportsIt() {
         TestNode control = start(options("127.0.0.1", "f00d", "control", "compute"));
         TestNode reporter = start(options("127.0.0.2", "f00d", "compute"));

@@ -77,6 +77,7 @@ public final class NodeMain {
                 .placer()
                 .tell(new Placement.Request("tales", 0, stages, ranks, Epoch.NONE, false, outcomes.getRef()));
         return switch (outcomes.receiveMessage(LIMIT)) {
+            case Placement.Withdrawn withdrawn -> throw new IllegalStateException(withdrawn.reason());
             case Placement.Superseded superseded -> throw new IllegalStateException("by " + superseded.by());
             case Placement.NotPlaced not -> throw new IllegalStateException(not.reason());
             case Placement.Placed placed -> placed.epoch() + " " + String.join(" ", answers(placed));

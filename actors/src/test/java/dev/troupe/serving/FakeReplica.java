@@ -47,6 +47,7 @@ public final class FakeReplica {
     private Epoch epoch = Epoch.NONE;
     private @Nullable String refusal;
     private @Nullable Epoch successor;
+    private @Nullable String withdrawal;
     private boolean holding;
     private boolean forming = true;
     private Function<Epoch, Placement.Findings> findings = _ -> new Placement.Findings(List.of(), 0);
@@ -80,6 +81,11 @@ public final class FakeReplica {
     /** From now on the replica is another scheduler's. */
     public synchronized void supersede(Epoch by) {
         successor = by;
+    }
+
+    /** From now on epochs are issued elsewhere, for this reason. */
+    public synchronized void withdraw(String reason) {
+        withdrawal = reason;
     }
 
     /** From now on stages do not answer when they are to form. */
@@ -228,6 +234,10 @@ public final class FakeReplica {
         requests.add(request);
         if (refusal != null) {
             request.replyTo().tell(new Placement.NotPlaced(refusal));
+            return Behaviors.same();
+        }
+        if (withdrawal != null) {
+            request.replyTo().tell(new Placement.Withdrawn(withdrawal));
             return Behaviors.same();
         }
         if (successor != null) {

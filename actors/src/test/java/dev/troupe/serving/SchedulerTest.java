@@ -570,6 +570,26 @@ class SchedulerTest {
     }
 
     @Test
+    void givesItsWorkBackWhenItsNodeIssuesNoMoreEpochs() {
+        FakeReplica replica = new FakeReplica(kit, 1, 1, 20, 4);
+        ActorRef<Scheduler.Command> scheduler = scheduler(replica, 1, 1);
+        serveOne(scheduler, "warm");
+        replica.hold();
+        Submission submission = submission("a", 5, 9);
+        scheduler.tell(new Scheduler.Submit(submission, generation.getRef()));
+        generation.expectMessageClass(Scheduler.Accepted.class);
+        await("a step in flight", () -> replica.stepsHeld() == 1);
+
+        replica.withdraw("its node leaves the cluster");
+        replica.lose(0, 0, "its node leaves the cluster");
+
+        Scheduler.Released released = generation.expectMessageClass(Scheduler.Released.class);
+        assertThat(released.id()).isEqualTo(submission.id());
+        assertThat(released.successor()).isZero();
+        generation.expectTerminated(scheduler);
+    }
+
+    @Test
     void startsAnewAfterADefectOfItsOwn() {
         TestProbe<Placement.Command> placement = kit.createTestProbe();
         TestProbe<PipelineStage.Command> stage = kit.createTestProbe();

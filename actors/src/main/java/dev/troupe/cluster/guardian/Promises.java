@@ -38,7 +38,8 @@ public final class Promises {
         leaving = true;
     }
 
-    boolean isLeaving() {
+    /** Whether this node has been told to leave. */
+    public boolean isLeaving() {
         return leaving;
     }
 

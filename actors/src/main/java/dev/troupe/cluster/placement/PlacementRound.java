@@ -158,6 +158,9 @@ final class PlacementRound {
     }
 
     private Behavior<Command> decide() {
+        if (setup.leaving().getAsBoolean()) {
+            return answer(Placer.withdrawn(setup));
+        }
         if (timers.isTimerActive(Timer.RETRY)) {
             return Behaviors.same();
         }

@@ -8,6 +8,7 @@ import dev.troupe.serving.Placement;
 import dev.troupe.stage.PipelineStage;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.function.IntSupplier;
 import java.util.function.Supplier;
@@ -37,6 +38,8 @@ public final class Placer {
      * @param stages gives the pipeline stage of that entity id
      * @param sites devices that may be used now, as far as this node knows
      * @param mostDevices how many devices there were when most of them were there
+     * @param leaving whether this node has told the others that it leaves: it issues no epoch then, or it would contend for the
+     *     replica with those that go on
      */
     public record Setup(
             Incarnation self,
@@ -46,7 +49,8 @@ public final class Placer {
             ActorRef<NodeWatch.Command> watch,
             Function<String, RecipientRef<PipelineStage.Command>> stages,
             Supplier<List<Site>> sites,
-            IntSupplier mostDevices) {
+            IntSupplier mostDevices,
+            BooleanSupplier leaving) {
         public Setup {
             models = List.copyOf(models);
         }
@@ -58,6 +62,8 @@ public final class Placer {
             Rounds rounds = new Rounds(setup.self().uid());
             return Behaviors.receiveMessage(command -> {
                 switch (command) {
+                    case Placement.Request request when setup.leaving().getAsBoolean() ->
+                        request.replyTo().tell(withdrawn(setup));
                     case Placement.Request request ->
                         model(setup, request.model())
                                 .ifPresentOrElse(
@@ -73,6 +79,10 @@ public final class Placer {
                 return Behaviors.same();
             });
         });
+    }
+
+    static Placement.Withdrawn withdrawn(Setup setup) {
+        return new Placement.Withdrawn("node %s leaves the cluster".formatted(setup.self().hostPort()));
     }
 
     private static Optional<ModelSpec> model(Setup setup, String id) {
