@@ -2,8 +2,8 @@ package dev.troupe.kernel;
 
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.kernel.vector.VectorKernels;
-import dev.troupe.kernel.vector.VectorWidth;
 import dev.troupe.kernel.vector.WorkerPool;
+import dev.troupe.kernel.vector.lanes.VectorWidth;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Locale;

@@ -1,5 +1,8 @@
 package dev.troupe.kernel;
 
+import dev.troupe.kernel.quantised.PackedBlocks;
+import dev.troupe.kernel.quantised.StoredBlocks;
+import dev.troupe.kernel.quantised.WeightBlock;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.LargePages;
 import dev.troupe.tensor.Tensor;
@@ -72,13 +75,17 @@ public final class MatrixPacker {
         Objects.checkFromToIndex(fromColumn, toColumn, first.columns());
         int rows = parts.stream().mapToInt(Rows::count).reduce(0, Math::addExact);
         DType type = first.type();
-        ColumnPieces pieces = ColumnPieces.of(toColumn - fromColumn, fromColumn % 32);
+        ColumnPieces pieces = ColumnPieces.of(toColumn - fromColumn, fromColumn);
         long bytes = Math.multiplyExact(PackedMatrix.groupBytes(type, pieces), (long) Math.ceilDiv(rows, GROUP));
         MemorySegment memory = LargePages.allocate(arena, Math.addExact(bytes, PADDING), PADDING);
         PackedMatrix packed = new PackedMatrix(type, rows, firstColumn, pieces, memory);
         int row = 0;
         for (Rows part : parts) {
-            packRows(packed, part, row, fromColumn);
+            if (type.quantised()) {
+                packBlocks(packed, part, row, fromColumn);
+            } else {
+                packRows(packed, part, row, fromColumn);
+            }
             row += part.count();
         }
         return packed;
@@ -111,16 +118,14 @@ public final class MatrixPacker {
 
     /** Tiles of columns inside a group of rows, so that the lines being written stay in the first cache. */
     private static void packRows(PackedMatrix packed, Rows part, int firstRow, int fromColumn) {
-        ColumnPieces pieces = packed.pieces();
-        int units = packed.type().quantised() ? pieces.count() : pieces.columns();
-        int tile = packed.type().quantised() ? COLUMN_TILE / 32 : COLUMN_TILE;
+        int columns = packed.columns();
         int count = part.count();
         for (int from = 0; from < count; ) {
             int to = Math.min(count, from + GROUP - (firstRow + from) % GROUP);
-            for (int unit = 0; unit < units; unit += tile) {
-                int end = Math.min(units, unit + tile);
+            for (int k = 0; k < columns; k += COLUMN_TILE) {
+                int end = Math.min(columns, k + COLUMN_TILE);
                 for (int i = from; i < to; i++) {
-                    packRow(packed, part.source(), part.fromRow() + i, firstRow + i, fromColumn, unit, end);
+                    packRow(packed, part.source(), part.fromRow() + i, firstRow + i, fromColumn, k, end);
                 }
             }
             from = to;
@@ -128,29 +133,53 @@ public final class MatrixPacker {
     }
 
     private static void packRow(
-            PackedMatrix packed, Tensor source, int sourceRow, int row, int fromColumn, int fromUnit, int toUnit) {
+            PackedMatrix packed, Tensor source, int sourceRow, int row, int fromColumn, int fromK, int toK) {
         long target = row / GROUP * packed.groupBytes();
         int lane = row % GROUP;
         long bytes = source.type().rowBytes(source.columns());
         MemorySegment from = source.memory().asSlice(sourceRow * bytes, bytes);
         switch (packed.type()) {
-            case F32 -> copyFloats(from, fromColumn, packed.memory(), target + 4L * lane, fromUnit, toUnit);
-            case BF16 -> copyHalves(from, fromColumn, packed.memory(), target + halfOffset(lane), fromUnit, toUnit);
+            case F32 -> copyFloats(from, fromColumn, packed.memory(), target + 4L * lane, fromK, toK);
+            case BF16 ->
+                copyHalves(from, fromColumn, packed.memory(), target + PackedBlocks.halfOffset(lane), fromK, toK);
             case F16 -> {
-                requireFinite(source, sourceRow, from, fromColumn + fromUnit, fromColumn + toUnit);
-                copyHalves(from, fromColumn, packed.memory(), target + halfOffset(lane), fromUnit, toUnit);
+                requireFinite(source, sourceRow, from, fromColumn + fromK, fromColumn + toK);
+                copyHalves(from, fromColumn, packed.memory(), target + PackedBlocks.halfOffset(lane), fromK, toK);
             }
-            case Q8_0 -> {
-                for (int piece = fromUnit; piece < toUnit; piece++) {
-                    copyPiece(packed, source, sourceRow, from, fromColumn, piece, target, lane);
-                }
-            }
+            default -> throw new IllegalArgumentException("%s has blocks".formatted(source));
         }
     }
 
-    /** Byte offset of a row among the 32 halves of a group: row i and row i + 16 share an int. */
-    static long halfOffset(int lane) {
-        return 4L * (lane % 16) + 2L * (lane / 16);
+    /** Piece by piece inside a group of rows, so that the lines being written stay in the first cache. */
+    private static void packBlocks(PackedMatrix packed, Rows part, int firstRow, int fromColumn) {
+        WeightBlock block = new WeightBlock(packed.type());
+        int count = part.count();
+        for (int from = 0; from < count; ) {
+            int to = Math.min(count, from + GROUP - (firstRow + from) % GROUP);
+            for (int piece = 0; piece < packed.pieces().count(); piece++) {
+                for (int i = from; i < to; i++) {
+                    packBlock(packed, part.source(), part.fromRow() + i, firstRow + i, fromColumn, piece, block);
+                }
+            }
+            from = to;
+        }
+    }
+
+    private static void packBlock(
+            PackedMatrix packed, Tensor source, int sourceRow, int row, int fromColumn, int piece, WeightBlock block) {
+        long bytes = source.type().rowBytes(source.columns());
+        int column = fromColumn + packed.pieces().start(piece);
+        StoredBlocks.read(source.memory().asSlice(sourceRow * bytes, bytes), column / 32, block);
+        if (!block.finite()) {
+            throw notFinite(source, sourceRow, column, "scale");
+        }
+        int group = row / GROUP;
+        PackedBlocks.write(
+                block,
+                packed.memory(),
+                packed.scaleOffset(group, piece),
+                packed.pieceOffset(group, piece),
+                row % GROUP);
     }
 
     private static void copyFloats(MemorySegment from, int column, MemorySegment to, long target, int k0, int k1) {
@@ -162,31 +191,6 @@ public final class MatrixPacker {
     private static void copyHalves(MemorySegment from, int column, MemorySegment to, long target, int k0, int k1) {
         for (int k = k0; k < k1; k++) {
             to.set(SHORT, target + 64L * k, from.get(SHORT, 2L * (column + k)));
-        }
-    }
-
-    private static void copyPiece(
-            PackedMatrix packed,
-            Tensor source,
-            int sourceRow,
-            MemorySegment from,
-            int fromColumn,
-            int piece,
-            long groupStart,
-            int lane) {
-        int column = fromColumn + packed.pieces().start(piece);
-        long block = column / 32 * 34L;
-        short scale = from.get(SHORT, block);
-        if (!isFinite(scale)) {
-            throw notFinite(source, sourceRow, column, "scale");
-        }
-        MemorySegment to = packed.memory();
-        long target = groupStart + (long) PackedMatrix.Q8_PIECE_BYTES * piece;
-        to.set(SHORT, target + halfOffset(lane), scale);
-        int length = packed.pieces().length(piece);
-        for (int k = 0; k < length; k++) {
-            byte q = from.get(ValueLayout.JAVA_BYTE, block + 2 + column % 32 + k);
-            to.set(ValueLayout.JAVA_BYTE, target + 64 + 32L * k + lane, q);
         }
     }
 

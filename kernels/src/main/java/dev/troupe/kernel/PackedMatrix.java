@@ -1,5 +1,6 @@
 package dev.troupe.kernel;
 
+import dev.troupe.kernel.quantised.PackedFormat;
 import dev.troupe.tensor.DType;
 import java.lang.foreign.MemorySegment;
 
@@ -10,9 +11,9 @@ import java.lang.foreign.MemorySegment;
  * <ul>
  *   <li>f32: {@code [group][k][32]};
  *   <li>bf16, f16: {@code [group][k]} of 16 ints, int i has row i in its low and row i + 16 in its high half;
- *   <li>q8_0: {@code [group][piece]} of 1088 bytes: 16 ints of f16 scales in the order of bf16, then 32 × 32 bytes, k-major,
- *       byte r is row r. A piece is a run of at most 32 columns that lies in one weight block and in one activation block;
- *       it is padded with zero weights, which changes no integer sum.
+ *   <li>block-quantised types: {@code [group][piece]} as {@link PackedFormat} says. A piece is at most 32 columns that lie in
+ *       one weight block and in one activation block ({@link ColumnPieces}); stored is the whole weight block, and whoever
+ *       multiplies takes zeros for the activations of its other columns, which changes no integer sum.
  * </ul>
  *
  * <p>After the last group there are 64 readable bytes, so that a kernel may load past the end.
@@ -20,9 +21,6 @@ import java.lang.foreign.MemorySegment;
 public final class PackedMatrix {
     /** Rows interleaved together. */
     public static final int GROUP_ROWS = 32;
-
-    /** Bytes of a q8_0 piece of one group. */
-    public static final int Q8_PIECE_BYTES = 64 + 32 * 32;
 
     private final DType type;
     private final int rows;
@@ -53,7 +51,7 @@ public final class PackedMatrix {
         return switch (type) {
             case F32 -> 128L * pieces.columns();
             case BF16, F16 -> 64L * pieces.columns();
-            case Q8_0 -> (long) Q8_PIECE_BYTES * pieces.count();
+            default -> PackedFormat.of(type).groupBytes(pieces.count(), pieces.runs());
         };
     }
 
@@ -83,6 +81,17 @@ public final class PackedMatrix {
 
     public long groupBytes() {
         return groupBytes(type, pieces);
+    }
+
+    /** Offset of a piece of a group in the memory; block-quantised types only. */
+    public long pieceOffset(int group, int piece) {
+        return group * groupBytes() + PackedFormat.of(type).pieceOffset(piece, pieces.run(piece));
+    }
+
+    /** Offset of a piece's float scales in the memory; block-quantised types only. */
+    public long scaleOffset(int group, int piece) {
+        int run = pieces.run(piece);
+        return group * groupBytes() + PackedFormat.of(type).scaleOffset(piece, run, pieces.runStart(run));
     }
 
     public MemorySegment memory() {

@@ -18,7 +18,9 @@ public final class WarmUp {
     private static final int ROUNDS = 800;
 
     private static final int ROWS = 512;
-    private static final int COLUMNS = 64;
+    /** Whole blocks of every type. */
+    private static final int COLUMNS = 256;
+
     private static final int HEAD_DIM = 16;
 
     /** One token at a time, and a chunk of a prompt. */

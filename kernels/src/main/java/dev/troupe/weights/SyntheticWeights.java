@@ -38,7 +38,7 @@ public final class SyntheticWeights implements WeightSource {
      * @param spread largest distance from it
      */
     public record Recipe(WeightTensor tensor, float centre, float spread) {
-        /** An f32, bf16, f16 or q8_0 tensor. */
+        /** A tensor of any type. */
         public static Recipe of(String name, DType type, List<Long> shape, float centre, float spread) {
             if (type.quantised() && centre != 0) {
                 throw new IllegalArgumentException(
@@ -101,13 +101,14 @@ public final class SyntheticWeights implements WeightSource {
             case BF16 -> fillHalves(rows, key, firstByte / 2, recipe.centre(), recipe.spread(), true);
             case F16 -> fillHalves(rows, key, firstByte / 2, recipe.centre(), recipe.spread(), false);
             case Q8_0 -> fillBlocks(rows, key, firstByte / type.blockBytes(), recipe.spread());
+            default -> SyntheticBlocks.fill(rows, type, key, firstByte / type.blockBytes(), recipe.spread());
         }
     }
 
     private static void fillFloats(MemorySegment rows, long key, long first, float centre, float spread) {
         long count = rows.byteSize() / 4;
         for (long i = 0; i < count; i++) {
-            rows.set(FLOAT, 4 * i, centre + spread * unit(mix(key + GOLDEN_GAMMA * (first + i))));
+            rows.set(FLOAT, 4 * i, centre + spread * unit(random(key, first + i)));
         }
     }
 
@@ -115,7 +116,7 @@ public final class SyntheticWeights implements WeightSource {
             MemorySegment rows, long key, long first, float centre, float spread, boolean brain) {
         long count = rows.byteSize() / 2;
         for (long i = 0; i < count; i++) {
-            float value = centre + spread * unit(mix(key + GOLDEN_GAMMA * (first + i)));
+            float value = centre + spread * unit(random(key, first + i));
             short half = brain ? (short) (Float.floatToRawIntBits(value) >>> 16) : Float.floatToFloat16(value);
             rows.set(SHORT, 2 * i, half);
         }
@@ -127,16 +128,21 @@ public final class SyntheticWeights implements WeightSource {
         long count = rows.byteSize() / bytes;
         for (long block = 0; block < count; block++) {
             long counter = 5 * (first + block);
-            float scale = spread / 128 * (0.75f + 0.25f * unit(mix(key + GOLDEN_GAMMA * counter)));
+            float scale = spread / 128 * (0.75f + 0.25f * unit(random(key, counter)));
             rows.set(SHORT, bytes * block, Float.floatToFloat16(scale));
             for (int i = 0; i < 4; i++) {
-                rows.set(LONG, bytes * block + 2 + 8L * i, mix(key + GOLDEN_GAMMA * (counter + 1 + i)));
+                rows.set(LONG, bytes * block + 2 + 8L * i, random(key, counter + 1 + i));
             }
         }
     }
 
+    /** Random bits of a counter. */
+    static long random(long key, long counter) {
+        return mix(key + GOLDEN_GAMMA * counter);
+    }
+
     /** −1 to 1, from the upper 24 bits. */
-    private static float unit(long bits) {
+    static float unit(long bits) {
         return (bits >> 40) * 0x1p-23f;
     }
 

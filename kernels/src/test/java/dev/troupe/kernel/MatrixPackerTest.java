@@ -66,17 +66,36 @@ class MatrixPackerTest {
         for (int piece = 0; piece < 4; piece++) {
             assertThat(packed.pieces().start(piece)).isEqualTo(starts[piece] - 24);
             assertThat(packed.pieces().length(piece)).isEqualTo(starts[piece + 1] - starts[piece]);
+            assertThat(packed.pieces().position(piece)).isEqualTo(starts[piece] % 32);
             for (int row : new int[] {0, 17, 31, 32}) {
                 long at = row / 32 * packed.groupBytes() + 1088L * piece;
                 short scale =
                         packed.memory().get(ValueLayout.JAVA_SHORT_UNALIGNED, at + row % 16 * 4L + row % 32 / 16 * 2L);
                 for (int k = 0; k < 32; k++) {
                     byte q = packed.memory().get(ValueLayout.JAVA_BYTE, at + 64 + 32L * k + row % 32);
-                    boolean inside = k < packed.pieces().length(piece);
-                    double expected = inside ? Samples.value(source, row, starts[piece] + k) : 0;
+                    double expected = Samples.value(source, row, starts[piece] / 32 * 32 + k);
                     assertThat((double) Float.float16ToFloat(scale) * q).isEqualTo(expected);
                 }
             }
+        }
+    }
+
+    @Test
+    void keepsTheScalesOfASuperBlockOnce() {
+        Tensor source = Samples.weights(arena, DType.Q4_K, 33, 512, random);
+
+        PackedMatrix packed = MatrixPacker.pack(arena, List.of(MatrixPacker.Rows.of(source)), 192, 320, 0);
+
+        assertThat(packed.groupBytes()).isEqualTo(2 * 128 + 4 * 576);
+        assertThat(packed.pieces().runs()).isEqualTo(2);
+        for (int piece = 0; piece < 4; piece++) {
+            int row = 32;
+            long block = row * 288L + (piece < 2 ? 0 : 144);
+            long scales = packed.groupBytes() + (piece < 2 ? 0 : 128 + 2 * 576);
+            assertThat(packed.scaleOffset(1, piece)).isEqualTo(scales);
+            assertThat(packed.pieceOffset(1, piece)).isEqualTo(scales + 128 + piece % 2 * 576);
+            assertThat(packed.memory().get(ValueLayout.JAVA_SHORT_UNALIGNED, scales))
+                    .isEqualTo(source.memory().get(ValueLayout.JAVA_SHORT_UNALIGNED, block));
         }
     }
 

@@ -34,8 +34,8 @@ public final class Samples {
     }
 
     /**
-     * Weights of any type. Q8_0 has bytes from −128 to 127, and scales that are negative, zero and subnormal now and then;
-     * f16 has subnormal values.
+     * Weights of any type. Block types have random bytes, and scales that are negative, zero and subnormal now and then; f16
+     * has subnormal values.
      */
     public static Tensor weights(Arena arena, DType type, int rows, int columns, Random random) {
         Tensor tensor = new Tensor(
@@ -63,20 +63,7 @@ public final class Samples {
                     memory.set(SHORT, 2 * i, Float.floatToFloat16((float) random.nextGaussian() * size));
                 }
             }
-            case Q8_0 -> {
-                for (long block = 0; block < elements / 32; block++) {
-                    float scale = switch (random.nextInt(10)) {
-                        case 0 -> 0f;
-                        case 1 -> 3e-6f;
-                        case 2 -> -0.003f;
-                        default -> 0.001f + random.nextFloat() * 0.004f;
-                    };
-                    memory.set(SHORT, 34 * block, Float.floatToFloat16(scale));
-                    for (int i = 0; i < 32; i++) {
-                        memory.set(ValueLayout.JAVA_BYTE, 34 * block + 2 + i, (byte) random.nextInt(256));
-                    }
-                }
-            }
+            default -> blocks(tensor, random);
         }
         return tensor;
     }
@@ -89,11 +76,48 @@ public final class Samples {
             case F32 -> memory.get(ValueLayout.JAVA_FLOAT_UNALIGNED, at + 4L * column);
             case BF16 -> Float.intBitsToFloat(memory.get(SHORT, at + 2L * column) << 16);
             case F16 -> Float.float16ToFloat(memory.get(SHORT, at + 2L * column));
-            case Q8_0 -> {
-                long block = at + column / 32 * 34L;
-                yield (double) Float.float16ToFloat(memory.get(SHORT, block))
-                        * memory.get(ValueLayout.JAVA_BYTE, block + 2 + column % 32);
-            }
+            default -> StoredElements.at(tensor, row, column).value();
         };
+    }
+
+    /** Random bytes with scales that make values of at most about 0.6. */
+    private static void blocks(Tensor tensor, Random random) {
+        DType type = tensor.type();
+        MemorySegment memory = tensor.memory();
+        for (long i = 0; i < memory.byteSize(); i++) {
+            memory.set(ValueLayout.JAVA_BYTE, i, (byte) random.nextInt(256));
+        }
+        for (long block = 0; block < memory.byteSize(); block += type.blockBytes()) {
+            switch (type) {
+                case F32, BF16, F16 -> throw new IllegalArgumentException(type + " has no blocks");
+                case Q8_0 -> scales(memory, block, 128, random);
+                case Q4_0 -> scales(memory, block, 8, random);
+                case Q4_1 -> scales(memory, block, 15, block + 2, 1, random);
+                case Q5_0 -> scales(memory, block, 16, random);
+                case Q5_1 -> scales(memory, block, 31, block + 2, 1, random);
+                case Q2_K -> scales(memory, block + 80, 45, block + 82, 15, random);
+                case Q3_K -> scales(memory, block + 108, 128, random);
+                case Q4_K -> scales(memory, block, 945, block + 2, 63, random);
+                case Q5_K -> scales(memory, block, 1953, block + 2, 63, random);
+                case Q6_K -> scales(memory, block + 208, 4096, random);
+                case IQ4_NL -> scales(memory, block, 127, random);
+                case MXFP4 -> memory.set(ValueLayout.JAVA_BYTE, block, (byte) (random.nextInt(10) == 0 ? 1 : 120));
+            }
+        }
+    }
+
+    private static void scales(MemorySegment memory, long scale, int most, long offset, int mostOffset, Random random) {
+        scales(memory, scale, most, random);
+        scales(memory, offset, mostOffset, random);
+    }
+
+    private static void scales(MemorySegment memory, long at, int most, Random random) {
+        float scale = switch (random.nextInt(10)) {
+            case 0 -> 0f;
+            case 1 -> 3e-6f;
+            case 2 -> -0.003f;
+            default -> 0.001f + random.nextFloat() * 0.004f;
+        };
+        memory.set(SHORT, at, Float.floatToFloat16(scale * 128 / most));
     }
 }

@@ -26,15 +26,20 @@ public final class Checkpoints {
                         "qwen2",
                         "qwen3",
                         "qwen3-yarn"),
-                Arrays.stream(DType.values()).map(type -> "tiny:" + type.label()));
+                Arrays.stream(DType.values()).map(Checkpoints::tiny));
     }
 
     /** Opens one of {@link #names()}. */
     public static Checkpoint open(String name) throws IOException {
-        if (name.startsWith("tiny:")) {
+        if (name.startsWith("tiny")) {
             return SyntheticModel.named(name);
         }
         return Checkpoint.open(name.equals("tales") ? tales() : golden(name));
+    }
+
+    /** Name of a small synthetic model of a type. */
+    public static String tiny(DType type) {
+        return (type.blockSize() > 32 ? "tiny-256:" : "tiny:") + type.label();
     }
 
     /** One of the small random checkpoints among the test resources. */

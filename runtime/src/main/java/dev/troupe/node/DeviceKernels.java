@@ -3,7 +3,7 @@ package dev.troupe.node;
 import dev.troupe.config.ConfigurationException;
 import dev.troupe.config.DeviceConfig;
 import dev.troupe.kernel.KernelProvider;
-import dev.troupe.kernel.vector.VectorWidth;
+import dev.troupe.kernel.vector.lanes.VectorWidth;
 
 /** The kernels that a device is configured with. One JVM has one width of vectors, settled when the first kernels load. */
 final class DeviceKernels {

@@ -10,7 +10,7 @@ import dev.troupe.config.DeviceConfig;
 import dev.troupe.config.NodeConfig;
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kernel.vector.VectorKernels;
-import dev.troupe.kernel.vector.VectorWidth;
+import dev.troupe.kernel.vector.lanes.VectorWidth;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.tensor.DType;
 import dev.troupe.weights.LoadProgress;

@@ -4,6 +4,8 @@ import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.ColumnPieces;
 import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.SumTree;
+import dev.troupe.kernel.quantised.PackedBlocks;
+import dev.troupe.kernel.quantised.WeightBlock;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -77,37 +79,43 @@ final class ReferenceProduct {
         for (int k = 0; k < x.length; k++) {
             float weight = switch (w.type()) {
                 case F32 -> memory.get(FLOAT, group + 128L * k + 4L * lane);
-                case BF16 -> bfloat(memory.get(SHORT, group + 64L * k + halfOffset(lane)));
-                case F16 -> Float.float16ToFloat(memory.get(SHORT, group + 64L * k + halfOffset(lane)));
-                case Q8_0 -> throw new IllegalArgumentException("q8_0 rounds its activations");
+                case BF16 -> bfloat(memory.get(SHORT, group + 64L * k + PackedBlocks.halfOffset(lane)));
+                case F16 -> Float.float16ToFloat(memory.get(SHORT, group + 64L * k + PackedBlocks.halfOffset(lane)));
+                default ->
+                    throw new IllegalArgumentException(
+                            "%s rounds its activations".formatted(w.type().label()));
             };
             acc = Math.fma(weight, x[k], acc);
         }
         return acc;
     }
 
-    /** {@code acc = fma((float) I, d · s, acc)} over the pieces ascending, I = Σ q_w · q_x of a piece. */
+    /**
+     * {@code acc = fma((float) I, d · s, acc)} over the pieces ascending, I = Σ q_w · q_x of a piece times the integer
+     * scales; then, for types with an offset, {@code acc = fma((float) M, b · s, acc)}, M = Σ q_x times the offset's.
+     */
     private static float quantisedChain(PackedMatrix w, int row, RoundedActivations x) {
-        MemorySegment memory = w.memory();
         ColumnPieces pieces = w.pieces();
-        long group = row / GROUP * w.groupBytes();
-        int lane = row % GROUP;
+        int group = row / GROUP;
+        WeightBlock block = new WeightBlock(w.type());
         float acc = 0f;
         for (int p = 0; p < pieces.count(); p++) {
-            long piece = group + (long) PackedMatrix.Q8_PIECE_BYTES * p;
-            float scale = Float.float16ToFloat(memory.get(SHORT, piece + halfOffset(lane)));
-            float sum = 0f;
+            PackedBlocks.read(w.memory(), w.scaleOffset(group, p), w.pieceOffset(group, p), row % GROUP, block);
+            float weighted = 0f;
+            float offsets = 0f;
             for (int i = 0; i < pieces.length(p); i++) {
-                byte weight = memory.get(ValueLayout.JAVA_BYTE, piece + 64 + 32L * i + lane);
-                sum += weight * x.values()[pieces.start(p) + i];
+                int column = pieces.position(p) + i;
+                float q = x.values()[pieces.start(p) + i];
+                weighted += block.scale(column / 16) * block.weight(column) * q;
+                offsets += block.min(column / 16) * q;
             }
-            acc = Math.fma(sum, scale * x.scales()[pieces.activationBlock(p)], acc);
+            float s = x.scales()[pieces.activationBlock(p)];
+            acc = Math.fma(weighted, block.d() * s, acc);
+            if (block.offset()) {
+                acc = Math.fma(offsets, block.b() * s, acc);
+            }
         }
         return acc;
-    }
-
-    private static long halfOffset(int lane) {
-        return 4L * (lane % 16) + 2L * (lane / 16);
     }
 
     static float bfloat(short bits) {

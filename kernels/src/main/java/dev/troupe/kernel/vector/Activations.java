@@ -1,16 +1,19 @@
 package dev.troupe.kernel.vector;
 
-import static dev.troupe.kernel.vector.Lanes.ALL;
-import static dev.troupe.kernel.vector.Lanes.FLOAT;
+import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
+import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
 
+import dev.troupe.kernel.NumericsId;
 import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.tensor.Tensor;
 
 /**
- * The activations of the product that is running, prepared for its tiles: as they are, rounded per block for quantised
- * weights, and, where many tokens share a panel of weights, turned to {@code [columns][tokens of a tile]}.
+ * The activations of the product that is running, prepared for its tiles: as they are, rounded per block and laid out by
+ * pieces for quantised weights, and, where many tokens share a panel of weights, turned to {@code [columns][tokens of a tile]}.
  */
 final class Activations implements AutoCloseable {
+    private static final int BLOCK = NumericsId.BLOCK;
+
     private final Operand operand;
     private final Scratch rounded = new Scratch();
     private final Scratch turned = new Scratch();
@@ -20,9 +23,9 @@ final class Activations implements AutoCloseable {
     private int tokens;
     private int tile;
     private long values;
-    private long scales;
+    private long factors;
     private long tiles;
-    private long tileScales;
+    private long tileFactors;
 
     Activations(Operand operand) {
         this.operand = operand;
@@ -34,20 +37,31 @@ final class Activations implements AutoCloseable {
         this.x = x.address() + firstToken * stride;
         this.tokens = tokens;
         if (operand.type().quantised()) {
-            values = rounded.atLeast(4L * tokens * (operand.columns() + operand.blocks()));
-            scales = values + 4L * tokens * operand.columns();
+            values = rounded.atLeast(4L * tokens * operand.pieces() * (BLOCK + PieceActivations.FACTORS));
+            factors = values + 4L * tokens * operand.pieces() * BLOCK;
         }
     }
 
-    /** Rounds all chunks of one token. */
-    void round(int token) {
+    /** Bytes of scratch memory that {@link #round} needs. */
+    long roundBytes() {
+        return 4L * (operand.widest() + Math.ceilDiv(operand.widest(), BLOCK)) + 64;
+    }
+
+    /**
+     * Rounds all chunks of one token and lays them out by pieces.
+     *
+     * @param scratch address of {@link #roundBytes} bytes
+     */
+    void round(int token, long scratch) {
         long value = values(token);
-        long scale = scales(token);
+        long factor = factors(token);
         for (int c = 0; c < operand.chunks(); c++) {
             PackedMatrix w = operand.chunk(c);
-            ActivationRounding.round(row(token, w.firstColumn()), w.columns(), value, scale);
-            value += 4L * w.columns();
-            scale += 4L * w.pieces().activationBlocks();
+            long scales = scratch + 4L * w.columns();
+            ActivationRounding.round(row(token, w.firstColumn()), w.columns(), scratch, scales);
+            PieceActivations.spread(w.pieces(), scratch, scales, value, factor);
+            value += 4L * BLOCK * w.pieces().count();
+            factor += 4L * PieceActivations.FACTORS * w.pieces().count();
         }
     }
 
@@ -59,8 +73,13 @@ final class Activations implements AutoCloseable {
     int startTiles(int tile) {
         this.tile = tile;
         int count = Math.ceilDiv(tokens, tile);
-        tiles = turned.atLeast(4L * count * tile * (operand.columns() + operand.blocks()));
-        tileScales = tiles + 4L * count * tile * operand.columns();
+        long padded = 4L * count * tile;
+        if (operand.type().quantised()) {
+            tiles = turned.atLeast(padded * operand.pieces() * (BLOCK + PieceActivations.FACTORS));
+            tileFactors = tiles + padded * operand.pieces() * BLOCK;
+        } else {
+            tiles = turned.atLeast(padded * operand.columns());
+        }
         return count;
     }
 
@@ -68,12 +87,14 @@ final class Activations implements AutoCloseable {
     void turn(int item) {
         int first = item * tile;
         int count = Math.min(tile, tokens - first);
-        long to = tile(first, 0);
         if (operand.type().quantised()) {
-            turn(values(first), 4L * operand.columns(), operand.columns(), count, to);
-            turn(scales(first), 4L * operand.blocks(), operand.blocks(), count, tileScales(first, 0));
+            int columns = operand.pieces() * BLOCK;
+            int factors = operand.pieces() * PieceActivations.FACTORS;
+            turn(values(first), 4L * columns, columns, count, pieceTile(first, 0));
+            turn(factors(first), 4L * factors, factors, count, tileFactors(first, 0));
             return;
         }
+        long to = tile(first, 0);
         for (int c = 0; c < operand.chunks(); c++) {
             PackedMatrix w = operand.chunk(c);
             turn(row(first, w.firstColumn()), stride, w.columns(), count, to);
@@ -95,24 +116,29 @@ final class Activations implements AutoCloseable {
         return x + token * stride + 4L * column;
     }
 
-    /** Rounded values of a token, all chunks one after the other. */
+    /** Rounded values of a token, {@code [pieces][32]}, all chunks one after the other. */
     long values(int token) {
-        return values + 4L * token * operand.columns();
+        return values + 4L * token * operand.pieces() * BLOCK;
     }
 
-    /** Scales of a token's rounded values. */
-    long scales(int token) {
-        return scales + 4L * token * operand.blocks();
+    /** Factors of a token's rounded values, {@code [pieces][4]}. */
+    long factors(int token) {
+        return factors + 4L * token * operand.pieces() * PieceActivations.FACTORS;
     }
 
-    /** The tile that begins with {@code token}, from a column counted over all chunks. */
+    /** The tile of float types that begins with {@code token}, from a column counted over all chunks. */
     long tile(int token, int column) {
         return tiles + 4L * ((long) token * operand.columns() + (long) column * tile);
     }
 
-    /** Scales of the tile that begins with {@code token}, from an activation block counted over all chunks. */
-    long tileScales(int token, int block) {
-        return tileScales + 4L * ((long) token * operand.blocks() + (long) block * tile);
+    /** The tile of rounded values that begins with {@code token}, from a piece counted over all chunks. */
+    long pieceTile(int token, int piece) {
+        return tiles + 4L * BLOCK * ((long) token * operand.pieces() + (long) piece * tile);
+    }
+
+    /** Factors of the tile that begins with {@code token}, from a piece counted over all chunks. */
+    long tileFactors(int token, int piece) {
+        return tileFactors + 4L * PieceActivations.FACTORS * ((long) token * operand.pieces() + (long) piece * tile);
     }
 
     @Override

@@ -1,11 +1,12 @@
 package dev.troupe.kernel.vector;
 
-import static dev.troupe.kernel.vector.Lanes.ALL;
-import static dev.troupe.kernel.vector.Lanes.FLOAT;
-import static dev.troupe.kernel.vector.Lanes.L;
-import static dev.troupe.kernel.vector.Lanes.LE;
+import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
+import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
+import static dev.troupe.kernel.vector.lanes.Lanes.L;
+import static dev.troupe.kernel.vector.lanes.Lanes.LE;
 
 import dev.troupe.kernel.KernelShapes;
+import dev.troupe.kernel.vector.lanes.Lanes;
 import dev.troupe.tensor.Tensor;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;

@@ -1,13 +1,15 @@
 package dev.troupe.kernel.vector;
 
-import static dev.troupe.kernel.vector.Lanes.ALL;
-import static dev.troupe.kernel.vector.Lanes.FLOAT;
-import static dev.troupe.kernel.vector.Lanes.SHORT;
+import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
+import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
+import static dev.troupe.kernel.vector.lanes.Lanes.SHORT;
 
 import dev.troupe.kernel.KernelShapes;
 import dev.troupe.kernel.TokenBatch;
+import dev.troupe.kernel.quantised.StoredBlocks;
+import dev.troupe.kernel.quantised.WeightBlock;
 import dev.troupe.tensor.Tensor;
-import java.lang.foreign.ValueLayout;
+import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /** Embedding look-up. Plain loops: a row a token is little work, and the compiler turns them into vectors itself. */
@@ -56,14 +58,17 @@ final class Embedding {
                     ALL.set(FLOAT, to + 4L * k, Float.float16ToFloat(ALL.get(SHORT, from + 2L * k)));
                 }
             }
-            case Q8_0 -> {
-                for (int block = 0; block < n / 32; block++) {
-                    float scale = Float.float16ToFloat(ALL.get(SHORT, from + 34L * block));
-                    for (int k = 0; k < 32; k++) {
-                        byte q = ALL.get(ValueLayout.JAVA_BYTE, from + 34L * block + 2 + k);
-                        ALL.set(FLOAT, to + 128L * block + 4L * k, scale * q);
-                    }
-                }
+            default -> blocks(table, from, to);
+        }
+    }
+
+    private static void blocks(Tensor table, long from, long to) {
+        WeightBlock block = new WeightBlock(table.type());
+        MemorySegment row = ALL.asSlice(from, table.type().rowBytes(table.columns()));
+        for (int k = 0; k < table.columns(); k += 32) {
+            StoredBlocks.read(row, k / 32, block);
+            for (int i = 0; i < 32; i++) {
+                ALL.set(FLOAT, to + 4L * (k + i), block.value(i));
             }
         }
     }

@@ -1,11 +1,13 @@
 package dev.troupe.kernel.vector;
 
-import static dev.troupe.kernel.vector.Lanes.ALL;
-import static dev.troupe.kernel.vector.Lanes.FLOAT;
-import static dev.troupe.kernel.vector.Lanes.LE;
+import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
+import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
+import static dev.troupe.kernel.vector.lanes.Lanes.LE;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
+import dev.troupe.kernel.vector.lanes.HalfFloats;
+import dev.troupe.kernel.vector.lanes.Lanes;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorSpecies;

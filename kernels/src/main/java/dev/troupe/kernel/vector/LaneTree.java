@@ -1,7 +1,7 @@
 package dev.troupe.kernel.vector;
 
-import static dev.troupe.kernel.vector.Lanes.ALL;
-import static dev.troupe.kernel.vector.Lanes.FLOAT;
+import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
+import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
 
 /** The last step of a sum over lanes (NUMERICS rule 5): 32 accumulators to one. */
 final class LaneTree {

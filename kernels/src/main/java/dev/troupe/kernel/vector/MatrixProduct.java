@@ -1,13 +1,18 @@
 package dev.troupe.kernel.vector;
 
-import static dev.troupe.kernel.vector.Lanes.ALL;
-import static dev.troupe.kernel.vector.Lanes.FLOAT;
-import static dev.troupe.kernel.vector.Lanes.L;
+import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
+import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
+import static dev.troupe.kernel.vector.lanes.Lanes.L;
 
 import dev.troupe.kernel.ChunkedMatrix;
-import dev.troupe.kernel.ColumnPieces;
 import dev.troupe.kernel.KernelShapes;
 import dev.troupe.kernel.PackedMatrix;
+import dev.troupe.kernel.quantised.PackedFormat;
+import dev.troupe.kernel.vector.lanes.Lanes;
+import dev.troupe.kernel.vector.quantised.OffsetPanelProduct;
+import dev.troupe.kernel.vector.quantised.PiecePanelProduct;
+import dev.troupe.kernel.vector.quantised.PiecePanels;
+import dev.troupe.kernel.vector.quantised.QuantisedMatVec;
 import dev.troupe.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -29,6 +34,7 @@ final class MatrixProduct implements AutoCloseable {
 
     private static final int PANEL_PIECES = PANEL_COLUMNS / 32;
     private static final long PANEL_BYTES = 128L * PANEL_COLUMNS;
+    private static final long PANEL_FACTORS = (long) PANEL_PIECES * PiecePanels.FACTOR_BYTES;
 
     /** Below so many bytes of weights waking other threads costs more than it gives. */
     private static final long SERIAL_BYTES = 1 << 15;
@@ -39,7 +45,7 @@ final class MatrixProduct implements AutoCloseable {
     private final Scratch[] own;
     private final Tensor[] single = new Tensor[1];
 
-    private final WorkerPool.Work round = (token, worker) -> activations.round(token);
+    private final WorkerPool.Work round = this::round;
     private final WorkerPool.Work turn = (item, worker) -> activations.turn(item);
     private final WorkerPool.Work oneByOne = this::oneByOne;
     private final WorkerPool.Work together = this::together;
@@ -89,7 +95,7 @@ final class MatrixProduct implements AutoCloseable {
             if (tokens <= ONE_BY_ONE) {
                 share(Math.ceilDiv(groups, Lanes.GROUPS), oneByOne);
             } else {
-                tile = quantised ? Q8PanelProduct.TOKENS : PanelProduct.TOKENS;
+                tile = quantised ? PiecePanelProduct.TOKENS : PanelProduct.TOKENS;
                 share(activations.startTiles(tile), turn);
                 share(groups, together);
             }
@@ -108,21 +114,31 @@ final class MatrixProduct implements AutoCloseable {
         }
     }
 
+    private void round(int token, int worker) {
+        activations.round(token, own[worker].atLeast(activations.roundBytes()));
+    }
+
     /** The rows of eight vectors times every token, one token after the other. */
     private void oneByOne(int item, int worker) {
         int group = item * Lanes.GROUPS;
         int floats = GROUP * Lanes.GROUPS;
-        long slots = own[worker].atLeast(4L * floats * operand.stackDepth());
+        long scratch = own[worker].atLeast(QuantisedMatVec.SCRATCH_BYTES + 4L * floats * operand.stackDepth());
+        long slots = scratch + QuantisedMatVec.SCRATCH_BYTES;
+        boolean quantised = operand.type().quantised();
         for (int t = 0; t < tokens; t++) {
             long values = activations.values(t);
-            long scales = activations.scales(t);
+            long factors = activations.factors(t);
             int top = 0;
             for (int c = 0; c < operand.chunks(); c++) {
                 PackedMatrix w = operand.chunk(c);
-                long x = activations.row(t, w.firstColumn());
-                matVec(w, group, x, values, scales, slots + 4L * floats * top);
-                values += 4L * w.columns();
-                scales += 4L * w.pieces().activationBlocks();
+                long slot = slots + 4L * floats * top;
+                if (quantised) {
+                    QuantisedMatVec.rows(w, group, values, factors, scratch, slot);
+                    values += 128L * w.pieces().count();
+                    factors += 4L * PieceActivations.FACTORS * w.pieces().count();
+                } else {
+                    matVec(w, group, activations.row(t, w.firstColumn()), slot);
+                }
                 top = fold(c, top, slots, floats);
                 if (top == 0) {
                     write(c, t, slots, group * GROUP, floats);
@@ -132,7 +148,7 @@ final class MatrixProduct implements AutoCloseable {
     }
 
     /** Past the last group units read it again; nobody reads what they give. */
-    private static void matVec(PackedMatrix w, int group, long x, long values, long scales, long y) {
+    private static void matVec(PackedMatrix w, int group, long x, long y) {
         long bytes = w.groupBytes();
         int last = w.groups() - 1;
         long o0 = w.address() + bytes * group;
@@ -143,7 +159,7 @@ final class MatrixProduct implements AutoCloseable {
             case F32 -> F32MatVec.tile(o0, o1, o2, o3, w.columns(), x, y);
             case BF16 -> Bf16MatVec.tile(o0, o1, o2, o3, w.columns(), x, y);
             case F16 -> F16MatVec.tile(o0, o1, o2, o3, w.columns(), x, y);
-            case Q8_0 -> Q8MatVec.tile(o0, o1, o2, o3, w.pieces(), values, scales, y);
+            default -> throw new IllegalStateException("%s has blocks".formatted(w.type()));
         }
     }
 
@@ -151,22 +167,22 @@ final class MatrixProduct implements AutoCloseable {
     private void together(int group, int worker) {
         int padded = Math.ceilDiv(tokens, tile) * tile;
         long slotBytes = 4L * GROUP * padded;
-        long panel = own[worker].atLeast(PANEL_BYTES + 128L * PANEL_PIECES + slotBytes * operand.stackDepth());
-        long slots = panel + PANEL_BYTES + 128L * PANEL_PIECES;
+        long panel = own[worker].atLeast(PANEL_BYTES + PANEL_FACTORS + slotBytes * operand.stackDepth());
+        long slots = panel + PANEL_BYTES + PANEL_FACTORS;
         int column = 0;
-        int block = 0;
+        int piece = 0;
         int top = 0;
         for (int c = 0; c < operand.chunks(); c++) {
             PackedMatrix w = operand.chunk(c);
             long slot = slots + slotBytes * top;
             ALL.asSlice(slot, slotBytes).fill((byte) 0);
             if (w.type().quantised()) {
-                quantised(w, group, panel, column, block, slot);
+                quantised(w, group, panel, piece, slot);
             } else {
                 floats(w, group, panel, column, slot);
             }
             column += w.columns();
-            block += w.pieces().activationBlocks();
+            piece += w.pieces().count();
             top = fold(c, top, slots, GROUP * padded);
             for (int t = 0; top == 0 && t < tokens; t++) {
                 write(c, t, slots + 4L * GROUP * t, group * GROUP, GROUP);
@@ -190,17 +206,21 @@ final class MatrixProduct implements AutoCloseable {
         }
     }
 
-    private void quantised(PackedMatrix w, int group, long panel, int column, int block, long slot) {
-        ColumnPieces pieces = w.pieces();
-        long address = w.address() + group * w.groupBytes();
-        long panelScales = panel + PANEL_BYTES;
-        for (int p = 0; p < pieces.count(); p += PANEL_PIECES) {
-            int to = Math.min(pieces.count(), p + PANEL_PIECES);
-            Panels.q8(address + (long) PackedMatrix.Q8_PIECE_BYTES * p, to - p, panel, panelScales);
+    private void quantised(PackedMatrix w, int group, long panel, int piece, long slot) {
+        long factors = panel + PANEL_BYTES;
+        boolean offset = PackedFormat.of(w.type()).offset();
+        int count = w.pieces().count();
+        for (int p = 0; p < count; p += PANEL_PIECES) {
+            int to = Math.min(count, p + PANEL_PIECES);
+            PiecePanels.unpack(w, group, p, to, panel, factors);
             for (int t = 0; t < tokens; t += tile) {
-                long x = activations.tile(t, column + pieces.start(p));
-                long scales = activations.tileScales(t, block);
-                Q8PanelProduct.tile(panel, panelScales, pieces, p, to, x, scales, slot + 4L * GROUP * t);
+                long x = activations.pieceTile(t, piece + p);
+                long xFactors = activations.tileFactors(t, piece + p);
+                if (offset) {
+                    OffsetPanelProduct.tile(panel, factors, to - p, x, xFactors, slot + 4L * GROUP * t);
+                } else {
+                    PiecePanelProduct.tile(panel, factors, to - p, x, xFactors, slot + 4L * GROUP * t);
+                }
             }
         }
     }

@@ -11,7 +11,8 @@ final class Operand {
     private @Nullable ChunkedMatrix parts;
     private int chunks;
     private int columns;
-    private int blocks;
+    private int pieces;
+    private int widest;
     private int stackDepth;
 
     void set(PackedMatrix matrix) {
@@ -36,10 +37,12 @@ final class Operand {
 
     private void measure() {
         columns = 0;
-        blocks = 0;
+        pieces = 0;
+        widest = 0;
         for (int c = 0; c < chunks; c++) {
             columns += chunk(c).columns();
-            blocks += chunk(c).pieces().activationBlocks();
+            pieces += chunk(c).pieces().count();
+            widest = Math.max(widest, chunk(c).columns());
         }
     }
 
@@ -77,9 +80,14 @@ final class Operand {
         return columns;
     }
 
-    /** Activation blocks of all chunks. */
-    int blocks() {
-        return blocks;
+    /** Columns of the widest chunk. */
+    int widest() {
+        return widest;
+    }
+
+    /** Pieces of all chunks. */
+    int pieces() {
+        return pieces;
     }
 
     /** Entries that the stack of chunk products may have at once. */

@@ -1,13 +1,14 @@
 package dev.troupe.kernel.vector;
 
-import static dev.troupe.kernel.vector.Lanes.ALL;
-import static dev.troupe.kernel.vector.Lanes.FLOAT;
-import static dev.troupe.kernel.vector.Lanes.L;
-import static dev.troupe.kernel.vector.Lanes.LE;
+import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
+import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
+import static dev.troupe.kernel.vector.lanes.Lanes.L;
+import static dev.troupe.kernel.vector.lanes.Lanes.LE;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.MAX;
 
 import dev.troupe.kernel.KernelShapes;
+import dev.troupe.kernel.vector.lanes.Lanes;
 import dev.troupe.tensor.Tensor;
 import java.util.BitSet;
 import jdk.incubator.vector.FloatVector;

@@ -5,6 +5,7 @@ import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.RopeTable;
 import dev.troupe.kernel.TokenBatch;
+import dev.troupe.kernel.vector.lanes.Lanes;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.tensor.Tensor;
 import java.util.BitSet;

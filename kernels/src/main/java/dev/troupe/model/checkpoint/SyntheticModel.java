@@ -24,6 +24,10 @@ public final class SyntheticModel {
         Map<String, ModelConfig> shapes = new LinkedHashMap<>();
         // Small enough for tests; its chunks cut quantised blocks.
         shapes.put("tiny", llama(4, 64, 160, 8, 4, 16, 640, 512, false, new RopeConfig(10_000, new RopeConfig.None())));
+        // The same for types whose blocks have 256 columns.
+        shapes.put(
+                "tiny-256",
+                llama(3, 256, 768, 8, 4, 32, 640, 512, false, new RopeConfig(10_000, new RopeConfig.None())));
         // Llama 3.2 1B.
         shapes.put("llama-1b", llama(16, 2048, 8192, 32, 8, 64, 128_256, 131_072, true, llama3(32)));
         // Llama 3.1 8B.
@@ -73,7 +77,7 @@ public final class SyntheticModel {
      * A checkpoint of the shape and type that {@code name} says.
      *
      * @param name {@code shape:type}, for example {@code llama-1b:q8_0}
-     * @throws IllegalArgumentException with all names that work
+     * @throws IllegalArgumentException with all names that work, or if the shape's columns do not fill the type's blocks
      */
     public static Checkpoint named(String name) {
         String[] parts = name.toLowerCase(Locale.ROOT).split(":", -1);

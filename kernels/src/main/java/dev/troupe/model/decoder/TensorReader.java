@@ -120,9 +120,9 @@ final class TensorReader {
             case F32 -> bytes.get(FLOAT, 4L * index);
             case BF16 -> Float.intBitsToFloat(bytes.get(SHORT, 2L * index) << 16);
             case F16 -> Float.float16ToFloat(bytes.get(SHORT, 2L * index));
-            case Q8_0 ->
-                throw new WeightFormatException("%s: tensor '%s' is a vector of type q8_0; expected f32, bf16 or f16"
-                        .formatted(tensor.file(), tensor.name()));
+            default ->
+                throw new WeightFormatException("%s: tensor '%s' is a vector of type %s; expected f32, bf16 or f16"
+                        .formatted(tensor.file(), tensor.name(), type.label()));
         };
     }
 

@@ -89,8 +89,8 @@ class ReferenceProductTest {
     @Test
     void passesValuesThatAreNotFiniteOn() {
         for (DType type : DType.values()) {
-            Tensor w = Samples.weights(arena, type, 4, 64, random);
-            Tensor x = Samples.floats(arena, 2, 64, random);
+            Tensor w = Samples.weights(arena, type, 4, 256, random);
+            Tensor x = Samples.floats(arena, 2, 256, random);
             x.set(0, 40, Float.NaN);
             x.set(1, 3, Float.POSITIVE_INFINITY);
             Tensor y = Tensor.floats(arena, 2, 4);
@@ -124,10 +124,11 @@ class ReferenceProductTest {
 
     @Test
     void addsChunksToTheWholeForEveryType() {
-        ReductionChunks chunks = ReductionChunks.attention(8, 4, 24);
         for (DType type : DType.values()) {
-            Tensor w = Samples.weights(arena, type, 33, 192, random);
-            Tensor x = Samples.floats(arena, 2, 144, random);
+            int width = type.blockSize() > 32 ? 96 : 24; // 8 chunks must fill whole blocks
+            ReductionChunks chunks = ReductionChunks.attention(8, 4, width);
+            Tensor w = Samples.weights(arena, type, 33, 8 * width, random);
+            Tensor x = Samples.floats(arena, 2, 6 * width, random);
             ChunkedMatrix packed = MatrixPacker.packChunks(arena, w, chunks, 1, 4);
             Tensor[] sums = {Tensor.floats(arena, 2, 33), Tensor.floats(arena, 2, 33)};
 
@@ -135,26 +136,26 @@ class ReferenceProductTest {
 
             for (int t = 0; t < 2; t++) {
                 for (int r = 0; r < 33; r++) {
-                    assertThat((double) sums[0].get(t, r)).isCloseTo(chunkSum(w, x, t, r, 0, 2), within(1e-5));
-                    assertThat((double) sums[1].get(t, r)).isCloseTo(chunkSum(w, x, t, r, 2, 6), within(1e-5));
+                    assertThat((double) sums[0].get(t, r)).isCloseTo(chunkSum(w, x, t, r, 0, 2, width), within(1e-5));
+                    assertThat((double) sums[1].get(t, r)).isCloseTo(chunkSum(w, x, t, r, 2, 6, width), within(1e-5));
                 }
             }
         }
     }
 
-    /** Chunks of 24 columns from column 48 of w. */
-    private static double chunkSum(Tensor w, Tensor x, int token, int row, int fromChunk, int toChunk) {
+    /** Chunks of {@code width} columns from the third chunk of w. */
+    private static double chunkSum(Tensor w, Tensor x, int token, int row, int fromChunk, int toChunk, int width) {
         double sum = 0;
         for (int c = fromChunk; c < toChunk; c++) {
-            double[] values = new double[24];
-            for (int k = 0; k < 24; k++) {
-                values[k] = x.get(token, 24 * c + k);
+            double[] values = new double[width];
+            for (int k = 0; k < width; k++) {
+                values[k] = x.get(token, width * c + k);
             }
             if (w.type().quantised()) {
-                values = rounded(x, token, 24 * c, 24);
+                values = rounded(x, token, width * c, width);
             }
-            for (int k = 0; k < 24; k++) {
-                sum += Samples.value(w, row, 48 + 24 * c + k) * values[k];
+            for (int k = 0; k < width; k++) {
+                sum += Samples.value(w, row, width * (c + 2) + k) * values[k];
             }
         }
         return sum;
@@ -214,14 +215,14 @@ class ReferenceProductTest {
     @Test
     void looksEmbeddingsUpInEveryType() {
         for (DType type : DType.values()) {
-            Tensor table = Samples.weights(arena, type, 9, 64, random);
-            Tensor y = Tensor.floats(arena, 2, 64);
+            Tensor table = Samples.weights(arena, type, 9, 256, random);
+            Tensor y = Tensor.floats(arena, 2, 256);
 
             kernels.embed(table, ReferenceAttentionTest.batch(new int[] {8, 3}, 0), y);
 
-            for (int k = 0; k < 64; k++) {
-                assertThat((double) y.get(0, k)).isEqualTo(Samples.value(table, 8, k));
-                assertThat((double) y.get(1, k)).isEqualTo(Samples.value(table, 3, k));
+            for (int k = 0; k < 256; k++) {
+                assertThat(y.get(0, k)).isEqualTo((float) Samples.value(table, 8, k));
+                assertThat(y.get(1, k)).isEqualTo((float) Samples.value(table, 3, k));
             }
         }
     }

@@ -39,10 +39,10 @@ class AllocationTest {
     @Test
     void productsAllocateNothing() {
         for (DType type : DType.values()) {
-            PackedMatrix whole = MatrixPacker.pack(arena, Samples.weights(arena, type, 256, 128, random));
+            PackedMatrix whole = MatrixPacker.pack(arena, Samples.weights(arena, type, 256, 256, random));
             ChunkedMatrix chunks = MatrixPacker.packChunks(
-                    arena, Samples.weights(arena, type, 256, 128, random), ReductionChunks.attention(8, 4, 16), 0, 4);
-            Tensor x = Samples.floats(arena, 9, 128, random);
+                    arena, Samples.weights(arena, type, 256, 256, random), ReductionChunks.attention(8, 4, 32), 0, 4);
+            Tensor x = Samples.floats(arena, 9, 256, random);
             Tensor y = Tensor.floats(arena, 9, 256);
             Tensor[] sums = {y};
             for (int tokens : new int[] {1, 9}) {

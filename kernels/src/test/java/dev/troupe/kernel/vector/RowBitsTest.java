@@ -196,13 +196,13 @@ class RowBitsTest {
     @Test
     void looksUpWhatTheReferenceLooksUp() {
         for (DType type : DType.values()) {
-            Tensor table = Samples.weights(arena, type, 50, 96, random);
+            Tensor table = Samples.weights(arena, type, 50, 256, random);
             TokenBatch batch = new TokenBatch(
                     new int[] {49, 0, 7, 7, 12, 3, 1}, new int[] {0, 1, 2, 3, 4, 5, 6}, new int[TOKENS], new int[1][0]);
-            Tensor expected = Tensor.floats(arena, TOKENS, 96);
+            Tensor expected = Tensor.floats(arena, TOKENS, 256);
             BACKENDS.reference.embed(table, batch, expected);
             for (VectorKernels kernels : BACKENDS.vector) {
-                Tensor y = Backends.output(arena, TOKENS + 1, 96);
+                Tensor y = Backends.output(arena, TOKENS + 1, 256);
                 kernels.embed(table, batch, y);
                 Backends.assertRows("embed of " + type.label(), expected, y, TOKENS);
             }

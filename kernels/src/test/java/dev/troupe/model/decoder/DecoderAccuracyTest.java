@@ -46,7 +46,7 @@ class DecoderAccuracyTest {
     @ParameterizedTest
     @EnumSource(DType.class)
     void computesASyntheticModelOfEachType(DType type) throws IOException {
-        try (Checkpoint checkpoint = SyntheticModel.named("tiny:" + type.label())) {
+        try (Checkpoint checkpoint = SyntheticModel.named(Checkpoints.tiny(type))) {
             assertAccurate(checkpoint, 40);
         }
     }

@@ -9,6 +9,7 @@ import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.model.DecoderTensors;
+import dev.troupe.model.Checkpoints;
 import dev.troupe.model.Partition;
 import dev.troupe.model.ShardStep;
 import dev.troupe.model.SubtreeSum;
@@ -185,13 +186,17 @@ class DecoderShardTest {
     }
 
     private static Checkpoint withInfiniteEmbedding(DType type, int id) {
-        Checkpoint base = SyntheticModel.named("tiny:" + type.label());
+        Checkpoint base = SyntheticModel.named(Checkpoints.tiny(type));
         WeightSource changed = new ChangedWeights(base.weights(), DecoderTensors.EMBEDDING, bytes -> {
-            long row = id * type.rowBytes(64);
-            if (type == DType.F32) {
-                bytes.set(ValueLayout.JAVA_INT, row, Float.floatToRawIntBits(Float.POSITIVE_INFINITY));
-            } else {
-                bytes.set(ValueLayout.JAVA_SHORT_UNALIGNED, row, (short) (type == DType.BF16 ? 0x7f80 : 0x7c00));
+            long row = id * type.rowBytes(base.config().hiddenSize());
+            switch (type) {
+                case F32 -> bytes.set(ValueLayout.JAVA_INT, row, Float.floatToRawIntBits(Float.POSITIVE_INFINITY));
+                case BF16 -> bytes.set(ValueLayout.JAVA_SHORT_UNALIGNED, row, (short) 0x7f80);
+                case MXFP4 -> bytes.set(ValueLayout.JAVA_BYTE, row, (byte) 255);
+                case Q2_K -> bytes.set(ValueLayout.JAVA_SHORT_UNALIGNED, row + 80, (short) 0x7c00);
+                case Q3_K -> bytes.set(ValueLayout.JAVA_SHORT_UNALIGNED, row + 108, (short) 0x7c00);
+                case Q6_K -> bytes.set(ValueLayout.JAVA_SHORT_UNALIGNED, row + 208, (short) 0x7c00);
+                default -> bytes.set(ValueLayout.JAVA_SHORT_UNALIGNED, row, (short) 0x7c00);
             }
         });
         return new Checkpoint("infinite", null, base.config(), changed);

@@ -3,9 +3,11 @@ package dev.troupe.model.decoder;
 import static dev.troupe.model.DecoderTensors.layer;
 
 import dev.troupe.model.DecoderTensors;
+import dev.troupe.kernel.Samples;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.model.checkpoint.Checkpoint;
 import dev.troupe.tensor.DType;
+import dev.troupe.tensor.Tensor;
 import dev.troupe.weights.WeightTensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -258,9 +260,10 @@ final class DoubleModel {
             case F32 -> row.get(ValueLayout.JAVA_FLOAT_UNALIGNED, 4L * k);
             case BF16 -> Float.intBitsToFloat(row.get(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * k) << 16);
             case F16 -> Float.float16ToFloat(row.get(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * k));
-            case Q8_0 ->
-                (double) Float.float16ToFloat(row.get(ValueLayout.JAVA_SHORT_UNALIGNED, k / 32 * 34L))
-                        * row.get(ValueLayout.JAVA_BYTE, k / 32 * 34L + 2 + k % 32);
+            default -> {
+                long columns = row.byteSize() / type.blockBytes() * type.blockSize();
+                yield Samples.value(new Tensor(type, 1, (int) columns, row), 0, k);
+            }
         };
     }
 }

@@ -1,39 +1,42 @@
-package dev.troupe.kernel.vector;
+package dev.troupe.kernel.vector.quantised;
 
-import static dev.troupe.kernel.vector.Lanes.ALL;
-import static dev.troupe.kernel.vector.Lanes.FLOAT;
-import static dev.troupe.kernel.vector.Lanes.LE;
+import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
+import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
+import static dev.troupe.kernel.vector.lanes.Lanes.LE;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.B2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
-import dev.troupe.kernel.ColumnPieces;
-import dev.troupe.kernel.PackedMatrix;
+import dev.troupe.kernel.quantised.PackedFormat;
+import dev.troupe.kernel.vector.lanes.HalfFloats;
+import dev.troupe.kernel.vector.lanes.Lanes;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Matrix-vector tile of q8_0 weights: eight vectors of rows. Inside a piece integer-valued floats are summed exactly, one
+ * Matrix-vector tile of weights packed as bytes: eight vectors of rows. Inside a piece integer-valued floats are summed exactly, one
  * accumulator a vector; then one multiply-add with the scales goes to the row's chain.
  */
-final class Q8MatVec {
+public final class Q8MatVec {
     private static final VectorSpecies<Float> F = Lanes.F;
     private static final VectorSpecies<Integer> I = Lanes.I;
     private static final VectorSpecies<Byte> B = Lanes.B;
     private static final int MASK = HalfFloats.MASK;
     private static final float SCALE = HalfFloats.SCALE;
 
+    private static final int PIECE_BYTES = PackedFormat.Q8_0.pieceBytes();
+
     private Q8MatVec() {}
 
     /**
      * @param o0 address of the group that unit 0 lies in at its first piece, and so on
-     * @param x rounded activations {@code [columns]}, integers as f32
-     * @param scales f32 {@code [activation blocks]}
+     * @param x rounded activations {@code [pieces][32]}, integers as f32
+     * @param factors of the activations, f32 {@code [pieces][4]}, the first of them their scale
      * @param y f32 {@code [32 · Lanes.GROUPS]}
      */
-    static void tile(long o0, long o1, long o2, long o3, ColumnPieces pieces, long x, long scales, long y) {
+    public static void tile(long o0, long o1, long o2, long o3, int pieces, long x, long factors, long y) {
         FloatVector t0 = FloatVector.zero(F);
         FloatVector t1 = FloatVector.zero(F);
         FloatVector t2 = FloatVector.zero(F);
@@ -44,9 +47,7 @@ final class Q8MatVec {
         FloatVector t7 = FloatVector.zero(F);
         IntVector z;
         long o = 0;
-        int count = pieces.count();
-        for (int p = 0; p < count; p++, o += PackedMatrix.Q8_PIECE_BYTES) {
-            int length = pieces.length(p);
+        for (int p = 0; p < pieces; p++, o += PIECE_BYTES) {
             FloatVector a0 = FloatVector.zero(F);
             FloatVector a1 = FloatVector.zero(F);
             FloatVector a2 = FloatVector.zero(F);
@@ -56,7 +57,7 @@ final class Q8MatVec {
             FloatVector a6 = FloatVector.zero(F);
             FloatVector a7 = FloatVector.zero(F);
             long q = o + 64;
-            for (int k = 0; k < length; k++, q += 32) {
+            for (int k = 0; k < 32; k++, q += 32) {
                 FloatVector e = FloatVector.broadcast(F, ALL.get(FLOAT, x + 4L * k));
                 a0 = ((FloatVector)
                                 ByteVector.fromMemorySegment(B, ALL, o0 + q, LE).convertShape(B2F, F, 0))
@@ -83,8 +84,8 @@ final class Q8MatVec {
                                 .convertShape(B2F, F, 0))
                         .fma(e, a7);
             }
-            x += 4L * length;
-            FloatVector s = FloatVector.broadcast(F, ALL.get(FLOAT, scales + 4L * pieces.activationBlock(p)));
+            x += 128;
+            FloatVector s = FloatVector.broadcast(F, ALL.get(FLOAT, factors + 16L * p));
             z = IntVector.fromMemorySegment(I, ALL, o0 + o, LE);
             t0 = a0.fma(
                     z.lanewise(LSHL, 16)

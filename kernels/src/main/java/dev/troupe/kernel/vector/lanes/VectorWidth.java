@@ -1,4 +1,4 @@
-package dev.troupe.kernel.vector;
+package dev.troupe.kernel.vector.lanes;
 
 /** The vector width that a user forces; it can be read without the Vector API. */
 public final class VectorWidth {

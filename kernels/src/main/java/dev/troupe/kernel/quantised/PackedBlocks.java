@@ -1,0 +1,99 @@
+package dev.troupe.kernel.quantised;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/** Writing and reading of one row's block in the layout of {@link PackedFormat}. */
+public final class PackedBlocks {
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private PackedBlocks() {}
+
+    /**
+     * Writes a block. Its row must be zero before.
+     *
+     * @param scales offset of the piece's float scales in {@code memory}
+     * @param piece offset of the piece
+     * @param lane row of the group, 0 to 31
+     */
+    public static void write(WeightBlock block, MemorySegment memory, long scales, long piece, int lane) {
+        PackedFormat format = block.format;
+        memory.set(SHORT, scales + halfOffset(lane), block.d);
+        if (format.offset()) {
+            memory.set(SHORT, scales + 64 + halfOffset(lane), block.b);
+        }
+        long bytes = piece + format.integers() + lane;
+        for (int i = 0; i < format.integerScales(); i++, bytes += 32) {
+            memory.set(JAVA_BYTE, bytes, (byte) block.scales[i]);
+        }
+        for (int i = 0; i < format.integerMins(); i++, bytes += 32) {
+            memory.set(JAVA_BYTE, bytes, (byte) block.mins[i]);
+        }
+        int low = format.lowBits();
+        if (low == 8) {
+            for (int k = 0; k < 32; k++) {
+                memory.set(JAVA_BYTE, piece + format.lowPlane() + 32L * k + lane, (byte) block.codes[k]);
+            }
+            return;
+        }
+        writePlane(block.codes, 0, low, memory, piece + format.lowPlane() + 4L * lane);
+        writePlane(block.codes, low, format.highBits(), memory, piece + format.highPlane() + 4L * lane);
+    }
+
+    /** Bits {@code [shift, shift + bits)} of the codes. */
+    private static void writePlane(int[] codes, int shift, int bits, MemorySegment memory, long at) {
+        int mask = (1 << bits) - 1;
+        int perInt = bits == 0 ? 0 : 32 / bits;
+        for (int g = 0; g < bits; g++) {
+            int word = 0;
+            for (int i = 0; i < perInt; i++) {
+                word |= ((codes[g * perInt + i] >> shift) & mask) << (i * bits);
+            }
+            memory.set(INT, at + 128L * g, word);
+        }
+    }
+
+    /** Reads what {@link #write} wrote. */
+    public static void read(MemorySegment memory, long scales, long piece, int lane, WeightBlock to) {
+        PackedFormat format = to.format;
+        to.d = memory.get(SHORT, scales + halfOffset(lane));
+        to.b = format.offset() ? memory.get(SHORT, scales + 64 + halfOffset(lane)) : 0;
+        long bytes = piece + format.integers() + lane;
+        readIntegers(memory, bytes, format.integerScales(), to.scales);
+        readIntegers(memory, bytes + 32L * format.integerScales(), format.integerMins(), to.mins);
+        int low = format.lowBits();
+        for (int k = 0; k < 32; k++) {
+            if (low == 8) {
+                to.codes[k] = memory.get(JAVA_BYTE, piece + format.lowPlane() + 32L * k + lane);
+                continue;
+            }
+            int code = bits(memory, piece + format.lowPlane() + 4L * lane, low, k);
+            if (format.highBits() > 0) {
+                code |= bits(memory, piece + format.highPlane() + 4L * lane, format.highBits(), k) << low;
+            }
+            to.codes[k] = code;
+        }
+    }
+
+    private static void readIntegers(MemorySegment memory, long at, int count, int[] to) {
+        for (int half = 0; half < 2; half++) {
+            to[half] = count == 0 ? 1 : memory.get(JAVA_BYTE, at + (count == 2 ? 32L * half : 0));
+        }
+    }
+
+    private static int bits(MemorySegment memory, long plane, int bits, int k) {
+        int perInt = 32 / bits;
+        int word = memory.get(INT, plane + 128L * (k / perInt));
+        return (word >>> (k % perInt * bits)) & ((1 << bits) - 1);
+    }
+
+    /** Byte offset of a row among the 32 halves of a group: row i and row i + 16 share an int. */
+    public static long halfOffset(int lane) {
+        return 4L * (lane % 16) + 2L * (lane / 16);
+    }
+}

@@ -1,0 +1,81 @@
+package dev.troupe.kernel.vector;
+
+import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
+import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
+import static dev.troupe.kernel.vector.lanes.Lanes.L;
+import static dev.troupe.kernel.vector.lanes.Lanes.LE;
+import static jdk.incubator.vector.VectorOperators.ADD;
+
+import dev.troupe.kernel.ColumnPieces;
+import dev.troupe.kernel.vector.lanes.Lanes;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * Rounded activations laid out as packed weights are: 32 for every piece, at their columns' places in the weight block and
+ * zero elsewhere, so that kernels know no lengths. Each piece has four factors: its scale s, and the sums of the integers at
+ * columns 0 to 15, at 16 to 31, and at odd columns. The sums are of integers far below 2^24, so their order is free.
+ */
+final class PieceActivations {
+    /** Factors of a piece. */
+    static final int FACTORS = 4;
+
+    private static final VectorSpecies<Float> F = Lanes.F;
+    private static final FloatVector ODD = odd();
+
+    private PieceActivations() {}
+
+    private static FloatVector odd() {
+        float[] ones = new float[L];
+        for (int i = 1; i < L; i += 2) {
+            ones[i] = 1f;
+        }
+        return FloatVector.fromArray(F, ones, 0);
+    }
+
+    /**
+     * Lays out one chunk of one token.
+     *
+     * @param rounded integers as f32 {@code [columns]}
+     * @param scales f32 {@code [⌈columns / 32⌉]}
+     * @param values gets f32 {@code [pieces][32]}
+     * @param factors gets f32 {@code [pieces][4]}
+     */
+    static void spread(ColumnPieces pieces, long rounded, long scales, long values, long factors) {
+        int count = pieces.count();
+        for (int p = 0; p < count; p++) {
+            int length = pieces.length(p);
+            long from = rounded + 4L * pieces.start(p);
+            long to = values + 128L * p;
+            if (length == 32) {
+                for (int i = 0; i < 32; i += L) {
+                    FloatVector.fromMemorySegment(F, ALL, from + 4L * i, LE).intoMemorySegment(ALL, to + 4L * i, LE);
+                }
+            } else {
+                int position = pieces.position(p);
+                for (int i = 0; i < 32; i++) {
+                    boolean inside = i >= position && i < position + length;
+                    ALL.set(FLOAT, to + 4L * i, inside ? ALL.get(FLOAT, from + 4L * (i - position)) : 0f);
+                }
+            }
+            ALL.set(FLOAT, factors + 16L * p, ALL.get(FLOAT, scales + 4L * pieces.activationBlock(p)));
+            sums(to, factors + 16L * p);
+        }
+    }
+
+    private static void sums(long values, long factors) {
+        FloatVector low = FloatVector.zero(F);
+        FloatVector high = FloatVector.zero(F);
+        FloatVector odd = FloatVector.zero(F);
+        for (int i = 0; i < 16; i += L) {
+            FloatVector v = FloatVector.fromMemorySegment(F, ALL, values + 4L * i, LE);
+            FloatVector w = FloatVector.fromMemorySegment(F, ALL, values + 64 + 4L * i, LE);
+            low = low.add(v);
+            high = high.add(w);
+            odd = v.add(w).fma(ODD, odd);
+        }
+        ALL.set(FLOAT, factors + 4, low.reduceLanes(ADD));
+        ALL.set(FLOAT, factors + 8, high.reduceLanes(ADD));
+        ALL.set(FLOAT, factors + 12, odd.reduceLanes(ADD));
+    }
+}

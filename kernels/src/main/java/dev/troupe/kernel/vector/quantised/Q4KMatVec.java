@@ -1,0 +1,148 @@
+package dev.troupe.kernel.vector.quantised;
+
+import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
+import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
+import static dev.troupe.kernel.vector.lanes.Lanes.L;
+import static dev.troupe.kernel.vector.lanes.Lanes.LE;
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.B2F;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+
+import dev.troupe.kernel.ColumnPieces;
+import dev.troupe.kernel.quantised.PackedFormat;
+import dev.troupe.kernel.vector.lanes.HalfFloats;
+import dev.troupe.kernel.vector.lanes.Lanes;
+import jdk.incubator.vector.ByteVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * Matrix-vector tile of q4_k weights: {@link Q4MatVec}'s sums of 32 codes, times their integer scale, run by run: the pieces
+ * of a run share d and b. Each piece adds its weights, then its offset, to the row's chain.
+ */
+final class Q4KMatVec {
+    private static final VectorSpecies<Float> F = Lanes.F;
+    private static final VectorSpecies<Integer> I = Lanes.I;
+    private static final VectorSpecies<Byte> B = Lanes.B;
+    private static final int MASK = HalfFloats.MASK;
+    private static final float SCALE = HalfFloats.SCALE;
+    private static final int EVEN = 0x45000000;
+    private static final int ODD = 0x43000000;
+    private static final int PIECE_BYTES = PackedFormat.Q4_K.pieceBytes();
+    private static final int RUN_BYTES = PackedFormat.Q4_K.runBytes();
+    private static final int CODES = PackedFormat.Q4_K.lowPlane();
+
+    private Q4KMatVec() {}
+
+    /**
+     * @param group address of the group
+     * @param x rounded activations {@code [pieces][32]}, integers as f32
+     * @param factors of the activations, f32 {@code [pieces][4]}
+     * @param y f32 {@code [32]}
+     */
+    static void tile(long group, ColumnPieces pieces, long x, long factors, long y) {
+        int runs = pieces.runs();
+        for (int unit = 0; unit < 16; unit += L) {
+            FloatVector r0 = FloatVector.zero(F);
+            FloatVector r1 = FloatVector.zero(F);
+            FloatVector e;
+            FloatVector f;
+            IntVector z;
+            long at = group;
+            long k = x;
+            long factor = factors;
+            for (int run = 0; run < runs; run++) {
+                int count = pieces.runStart(run + 1) - pieces.runStart(run);
+                z = IntVector.fromMemorySegment(I, ALL, at + 4L * unit, LE);
+                FloatVector d0 = z.lanewise(LSHL, 16)
+                        .lanewise(ASHR, 3)
+                        .and(MASK)
+                        .reinterpretAsFloats()
+                        .mul(SCALE);
+                FloatVector d1 =
+                        z.lanewise(ASHR, 3).and(MASK).reinterpretAsFloats().mul(SCALE);
+                z = IntVector.fromMemorySegment(I, ALL, at + 64 + 4L * unit, LE);
+                FloatVector b0 = z.lanewise(LSHL, 16)
+                        .lanewise(ASHR, 3)
+                        .and(MASK)
+                        .reinterpretAsFloats()
+                        .mul(SCALE);
+                FloatVector b1 =
+                        z.lanewise(ASHR, 3).and(MASK).reinterpretAsFloats().mul(SCALE);
+                at += RUN_BYTES;
+                for (int i = 0; i < count; i++) {
+                    float odd = ALL.get(FLOAT, factor + 12);
+                    float sum = ALL.get(FLOAT, factor + 4) + ALL.get(FLOAT, factor + 8);
+                    float start = -(2048f * (sum - odd) + 128f * odd);
+                    FloatVector a0 = FloatVector.broadcast(F, start);
+                    FloatVector a1 = a0;
+                    FloatVector c0 = FloatVector.zero(F);
+                    FloatVector c1 = FloatVector.zero(F);
+                    FloatVector p0 = FloatVector.zero(F);
+                    FloatVector p1 = FloatVector.zero(F);
+                    FloatVector q0 = FloatVector.zero(F);
+                    FloatVector q1 = FloatVector.zero(F);
+                    long codes = at + CODES + 4L * unit;
+                    for (int g = 0; g < 4; g++) {
+                        IntVector v = IntVector.fromMemorySegment(I, ALL, codes, LE);
+                        IntVector w = IntVector.fromMemorySegment(I, ALL, codes + 64, LE);
+                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k));
+                        f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 4));
+                        z = v.lanewise(LSHL, 12);
+                        a0 = z.and(0xf000).or(EVEN).reinterpretAsFloats().fma(e, a0);
+                        c0 = z.and(0xf0000).or(ODD).reinterpretAsFloats().fma(f, c0);
+                        z = w.lanewise(LSHL, 12);
+                        a1 = z.and(0xf000).or(EVEN).reinterpretAsFloats().fma(e, a1);
+                        c1 = z.and(0xf0000).or(ODD).reinterpretAsFloats().fma(f, c1);
+                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 8));
+                        f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 12));
+                        z = v.lanewise(LSHL, 4);
+                        p0 = z.and(0xf000).or(EVEN).reinterpretAsFloats().fma(e, p0);
+                        q0 = z.and(0xf0000).or(ODD).reinterpretAsFloats().fma(f, q0);
+                        z = w.lanewise(LSHL, 4);
+                        p1 = z.and(0xf000).or(EVEN).reinterpretAsFloats().fma(e, p1);
+                        q1 = z.and(0xf0000).or(ODD).reinterpretAsFloats().fma(f, q1);
+                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 16));
+                        f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 20));
+                        z = v.lanewise(LSHR, 4);
+                        a0 = z.and(0xf000).or(EVEN).reinterpretAsFloats().fma(e, a0);
+                        c0 = z.and(0xf0000).or(ODD).reinterpretAsFloats().fma(f, c0);
+                        z = w.lanewise(LSHR, 4);
+                        a1 = z.and(0xf000).or(EVEN).reinterpretAsFloats().fma(e, a1);
+                        c1 = z.and(0xf0000).or(ODD).reinterpretAsFloats().fma(f, c1);
+                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 24));
+                        f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 28));
+                        z = v.lanewise(LSHR, 12);
+                        p0 = z.and(0xf000).or(EVEN).reinterpretAsFloats().fma(e, p0);
+                        q0 = z.and(0xf0000).or(ODD).reinterpretAsFloats().fma(f, q0);
+                        z = w.lanewise(LSHR, 12);
+                        p1 = z.and(0xf000).or(EVEN).reinterpretAsFloats().fma(e, p1);
+                        q1 = z.and(0xf0000).or(ODD).reinterpretAsFloats().fma(f, q1);
+                        codes += 128;
+                        k += 32;
+                    }
+                    FloatVector s = FloatVector.broadcast(F, ALL.get(FLOAT, factor));
+                    FloatVector t = FloatVector.broadcast(F, sum);
+                    e = (FloatVector)
+                            ByteVector.fromMemorySegment(B, ALL, at + unit, LE).convertShape(B2F, F, 0);
+                    r0 = a0.add(c0).add(p0.add(q0)).mul(e).fma(d0.mul(s), r0);
+                    e = (FloatVector) ByteVector.fromMemorySegment(B, ALL, at + 16 + unit, LE)
+                            .convertShape(B2F, F, 0);
+                    r1 = a1.add(c1).add(p1.add(q1)).mul(e).fma(d1.mul(s), r1);
+                    e = (FloatVector) ByteVector.fromMemorySegment(B, ALL, at + 32 + unit, LE)
+                            .convertShape(B2F, F, 0);
+                    r0 = e.mul(t).fma(b0.mul(s), r0);
+                    e = (FloatVector) ByteVector.fromMemorySegment(B, ALL, at + 48 + unit, LE)
+                            .convertShape(B2F, F, 0);
+                    r1 = e.mul(t).fma(b1.mul(s), r1);
+                    at += PIECE_BYTES;
+                    factor += 16;
+                }
+            }
+            r0.intoMemorySegment(ALL, y + 4L * unit, LE);
+            r1.intoMemorySegment(ALL, y + 4L * unit + 64, LE);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+package dev.troupe.kernel.vector.quantised;
+
+import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
+import static dev.troupe.kernel.vector.lanes.Lanes.L;
+
+import dev.troupe.kernel.PackedMatrix;
+import dev.troupe.kernel.vector.lanes.Lanes;
+
+/**
+ * One token times some groups of rows of a block-quantised matrix: a kernel of its own for the types that are packed as
+ * bytes, q4_0 and q4_k; for the others a few pieces at a time are unpacked into the first cache and multiplied there.
+ */
+public final class QuantisedMatVec {
+    /** Bytes of scratch memory that {@link #rows} needs. */
+    public static final int SCRATCH_BYTES;
+
+    private static final int PIECES = 4;
+    private static final int ROWS = PackedMatrix.GROUP_ROWS;
+
+    static {
+        SCRATCH_BYTES = PIECES * (PiecePanels.PANEL_BYTES + PiecePanels.FACTOR_BYTES);
+    }
+
+    private QuantisedMatVec() {}
+
+    /**
+     * The products of groups {@code group} to {@code group + Lanes.GROUPS − 1} with one token; what is given for groups past
+     * the last is undefined.
+     *
+     * @param x rounded activations {@code [pieces][32]}, integers as f32
+     * @param factors of the activations, f32 {@code [pieces][4]}
+     * @param scratch address of {@link #SCRATCH_BYTES} bytes
+     * @param y f32 {@code [32 · Lanes.GROUPS]}
+     */
+    public static void rows(PackedMatrix w, int group, long x, long factors, long scratch, long y) {
+        switch (w.type()) {
+            case Q8_0, IQ4_NL -> bytes(w, group, x, factors, y);
+            case Q4_0 -> {
+                for (int g = group; g < end(w, group); g++) {
+                    long address = w.address() + g * w.groupBytes();
+                    Q4MatVec.tile(address, w.pieces().count(), x, factors, y + 4L * ROWS * (g - group));
+                }
+            }
+            case Q4_K -> {
+                for (int g = group; g < end(w, group); g++) {
+                    long address = w.address() + g * w.groupBytes();
+                    Q4KMatVec.tile(address, w.pieces(), x, factors, y + 4L * ROWS * (g - group));
+                }
+            }
+            default -> {
+                for (int g = group; g < end(w, group); g++) {
+                    unpacked(w, g, x, factors, scratch, y + 4L * ROWS * (g - group));
+                }
+            }
+        }
+    }
+
+    private static int end(PackedMatrix w, int group) {
+        return Math.min(w.groups(), group + Lanes.GROUPS);
+    }
+
+    /** Past the last group units read it again; nobody reads what they give. */
+    private static void bytes(PackedMatrix w, int group, long x, long factors, long y) {
+        long bytes = w.groupBytes();
+        int last = w.groups() - 1;
+        long o0 = w.address() + bytes * group;
+        long o1 = w.address() + bytes * Math.min(last, group + L / 16);
+        long o2 = w.address() + bytes * Math.min(last, group + 2 * L / 16);
+        long o3 = w.address() + bytes * Math.min(last, group + 3 * L / 16);
+        Q8MatVec.tile(o0, o1, o2, o3, w.pieces().count(), x, factors, y);
+    }
+
+    private static void unpacked(PackedMatrix w, int group, long x, long factors, long scratch, long y) {
+        long panelFactors = scratch + (long) PIECES * PiecePanels.PANEL_BYTES;
+        ALL.asSlice(y, 4L * ROWS).fill((byte) 0);
+        int count = w.pieces().count();
+        for (int p = 0; p < count; p += PIECES) {
+            int to = Math.min(count, p + PIECES);
+            PiecePanels.unpack(w, group, p, to, scratch, panelFactors);
+            PanelMatVec.tile(scratch, panelFactors, to - p, x + 128L * p, factors + 16L * p, y);
+        }
+    }
+}
