@@ -30,7 +30,7 @@ class SyntheticWeightsTest {
             assertThat(last.mismatch(all.asSlice(90 * tensor.rowBytes()))).isEqualTo(-1);
             assertThat(middle.mismatch(all.asSlice(3 * tensor.rowBytes(), tensor.rowBytes())))
                     .isEqualTo(-1);
-            assertThat(all.byteSize()).isEqualTo(100 * type.rowBytes(64));
+            assertThat(all.byteSize()).isEqualTo(100 * type.rowBytes(256));
         }
     }
 
@@ -81,7 +81,7 @@ class SyntheticWeightsTest {
 
     private static SyntheticWeights source(long seed, DType type) {
         return new SyntheticWeights(
-                "test", seed, List.of(SyntheticWeights.Recipe.of("a", type, List.of(100L, 64L), 0, 0.1f)));
+                "test", seed, List.of(SyntheticWeights.Recipe.of("a", type, List.of(100L, 256L), 0, 0.1f)));
     }
 
     private static float[] floats(SyntheticWeights weights) {

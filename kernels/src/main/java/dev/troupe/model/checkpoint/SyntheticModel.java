@@ -27,7 +27,7 @@ public final class SyntheticModel {
         // The same for types whose blocks have 256 columns.
         shapes.put(
                 "tiny-256",
-                llama(3, 256, 768, 8, 4, 32, 640, 512, false, new RopeConfig(10_000, new RopeConfig.None())));
+                llama(4, 256, 768, 8, 4, 32, 640, 512, false, new RopeConfig(10_000, new RopeConfig.None())));
         // Llama 3.2 1B.
         shapes.put("llama-1b", llama(16, 2048, 8192, 32, 8, 64, 128_256, 131_072, true, llama3(32)));
         // Llama 3.1 8B.

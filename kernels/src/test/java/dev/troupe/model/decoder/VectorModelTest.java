@@ -25,7 +25,21 @@ class VectorModelTest {
     private static final int LENGTH = 36;
 
     @ParameterizedTest
-    @ValueSource(strings = {"tales", "mistral", "qwen3", "tiny:f32", "tiny:bf16", "tiny:f16", "tiny:q8_0"})
+    @ValueSource(
+            strings = {
+                "tales",
+                "mistral",
+                "qwen3",
+                "tiny:f32",
+                "tiny:bf16",
+                "tiny:f16",
+                "tiny:q8_0",
+                "tiny:q4_0",
+                "tiny:q5_1",
+                "tiny:mxfp4",
+                "tiny-256:q4_k",
+                "tiny-256:q6_k"
+            })
     void equalsTheReferenceKernels(String name) throws IOException {
         try (Checkpoint checkpoint = Checkpoints.open(name)) {
             Floats expected = logits(checkpoint, 1, 1, ReferenceKernels::new, LENGTH);
