@@ -48,14 +48,18 @@ public final class PackedBlocks {
     /** Bits {@code [shift, shift + bits)} of the codes. */
     private static void writePlane(int[] codes, int shift, int bits, MemorySegment memory, long at) {
         int mask = (1 << bits) - 1;
-        int perInt = bits == 0 ? 0 : 32 / bits;
-        for (int g = 0; g < bits; g++) {
-            int word = 0;
-            for (int i = 0; i < perInt; i++) {
-                word |= ((codes[g * perInt + i] >> shift) & mask) << (i * bits);
+        for (int word = 0; word < bits; word++) {
+            int value = 0;
+            for (int k = 32 / bits * word; k < 32 / bits * (word + 1); k++) {
+                value |= ((codes[k] >> shift) & mask) << place(k, bits);
             }
-            memory.set(INT, at + 128L * g, word);
+            memory.set(INT, at + 128L * word, value);
         }
+    }
+
+    /** Lowest bit of a column in its int of a plane. */
+    private static int place(int k, int bits) {
+        return 4 * (k % 8) + bits * (k / 8 % (4 / bits));
     }
 
     /** Reads what {@link #write} wrote. */
@@ -87,9 +91,8 @@ public final class PackedBlocks {
     }
 
     private static int bits(MemorySegment memory, long plane, int bits, int k) {
-        int perInt = 32 / bits;
-        int word = memory.get(INT, plane + 128L * (k / perInt));
-        return (word >>> (k % perInt * bits)) & ((1 << bits) - 1);
+        int word = memory.get(INT, plane + 128L * (k * bits / 32));
+        return (word >>> place(k, bits)) & ((1 << bits) - 1);
     }
 
     /** Byte offset of a row among the 32 halves of a group: row i and row i + 16 share an int. */

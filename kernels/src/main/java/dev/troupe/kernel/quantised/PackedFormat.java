@@ -11,9 +11,9 @@ import dev.troupe.tensor.DType;
  *       i + 16 in its high half; for types with an offset 64 bytes of b more, which is m or −dmin. The types with blocks of
  *       256 columns store them once before the pieces of a block, a <i>run</i>;
  *   <li>integer scales, 32 signed bytes for each sub-block, byte r is row r; then the offset's integer scales likewise;
- *   <li>a plane of the codes' low bits and perhaps one of their high bits. In a plane of n bits (1, 2 or 4) an int holds
- *       32 / n neighbouring columns of one row, the first in its lowest bits, and 32 ints are the rows: {@code [n][32]} ints.
- *       A plane of 8 bits is {@code [32 columns][32 rows]} signed bytes.
+ *   <li>a plane of the codes' low bits and perhaps one of their high bits. A plane of n bits (1, 2 or 4) is {@code [n][32
+ *       rows]} ints; column k lies in int k · n / 32, there in the four bits k mod 8, so that high bits are a shift away from
+ *       their low ones, and there in bits n · (k / 8 mod 4 / n). A plane of 8 bits is {@code [32 columns][32 rows]} signed bytes.
  * </ul>
  *
  * <p>Packed sizes in bits a weight, and those in the file: q8_0 8.5 (8.5), q4_0 4.5 (4.5), q4_1 5 (5), q5_0 5.5 (5.5), q5_1 6

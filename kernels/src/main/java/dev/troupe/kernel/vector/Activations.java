@@ -121,7 +121,7 @@ final class Activations implements AutoCloseable {
         return values + 4L * token * operand.pieces() * BLOCK;
     }
 
-    /** Factors of a token's rounded values, {@code [pieces][4]}. */
+    /** Factors of a token's rounded values, {@code [pieces][5]}. */
     long factors(int token) {
         return factors + 4L * token * operand.pieces() * PieceActivations.FACTORS;
     }

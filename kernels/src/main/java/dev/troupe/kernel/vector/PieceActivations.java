@@ -13,12 +13,12 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Rounded activations laid out as packed weights are: 32 for every piece, at their columns' places in the weight block and
- * zero elsewhere, so that kernels know no lengths. Each piece has four factors: its scale s, and the sums of the integers at
- * columns 0 to 15, at 16 to 31, and at odd columns. The sums are of integers far below 2^24, so their order is free.
+ * zero elsewhere, so that kernels know no lengths. Each piece has five factors: its scale s, the sums of the integers at
+ * columns 0 to 15 and at 16 to 31, and those at the odd ones of both. The sums are of integers far below 2^24, so their order is free.
  */
 final class PieceActivations {
     /** Factors of a piece. */
-    static final int FACTORS = 4;
+    static final int FACTORS = 5;
 
     private static final VectorSpecies<Float> F = Lanes.F;
     private static final FloatVector ODD = odd();
@@ -39,7 +39,7 @@ final class PieceActivations {
      * @param rounded integers as f32 {@code [columns]}
      * @param scales f32 {@code [⌈columns / 32⌉]}
      * @param values gets f32 {@code [pieces][32]}
-     * @param factors gets f32 {@code [pieces][4]}
+     * @param factors gets f32 {@code [pieces][5]}
      */
     static void spread(ColumnPieces pieces, long rounded, long scales, long values, long factors) {
         int count = pieces.count();
@@ -58,24 +58,27 @@ final class PieceActivations {
                     ALL.set(FLOAT, to + 4L * i, inside ? ALL.get(FLOAT, from + 4L * (i - position)) : 0f);
                 }
             }
-            ALL.set(FLOAT, factors + 16L * p, ALL.get(FLOAT, scales + 4L * pieces.activationBlock(p)));
-            sums(to, factors + 16L * p);
+            ALL.set(FLOAT, factors + 20L * p, ALL.get(FLOAT, scales + 4L * pieces.activationBlock(p)));
+            sums(to, factors + 20L * p);
         }
     }
 
     private static void sums(long values, long factors) {
         FloatVector low = FloatVector.zero(F);
         FloatVector high = FloatVector.zero(F);
-        FloatVector odd = FloatVector.zero(F);
+        FloatVector oddLow = FloatVector.zero(F);
+        FloatVector oddHigh = FloatVector.zero(F);
         for (int i = 0; i < 16; i += L) {
             FloatVector v = FloatVector.fromMemorySegment(F, ALL, values + 4L * i, LE);
             FloatVector w = FloatVector.fromMemorySegment(F, ALL, values + 64 + 4L * i, LE);
             low = low.add(v);
             high = high.add(w);
-            odd = v.add(w).fma(ODD, odd);
+            oddLow = v.fma(ODD, oddLow);
+            oddHigh = w.fma(ODD, oddHigh);
         }
         ALL.set(FLOAT, factors + 4, low.reduceLanes(ADD));
         ALL.set(FLOAT, factors + 8, high.reduceLanes(ADD));
-        ALL.set(FLOAT, factors + 12, odd.reduceLanes(ADD));
+        ALL.set(FLOAT, factors + 12, oddLow.reduceLanes(ADD));
+        ALL.set(FLOAT, factors + 16, oddHigh.reduceLanes(ADD));
     }
 }

@@ -14,7 +14,7 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * The planes of codes of one piece ({@code PackedFormat}) as integer weights times their integer scales, f32
- * {@code [32 columns][32 rows]}: {@code fma(code, scale, −zero · scale)}, which is exact. One method a layout, written out.
+ * {@code [32 columns][32 rows]}: {@code fma(code, scale, −zero · scale)}, which is exact.
  */
 final class CodePlanes {
     private static final VectorSpecies<Float> F = Lanes.F;
@@ -22,16 +22,27 @@ final class CodePlanes {
 
     private CodePlanes() {}
 
-    /** @param scales integer scales as f32 {@code [2][32 rows]}, of columns 0 to 15 and 16 to 31 */
-    static void four(long low, long scales, int zero, long panel) {
+    /**
+     * Codes of one plane.
+     *
+     * @param bits of the plane, 2 or 4
+     * @param scales integer scales as f32 {@code [2][32 rows]}, of columns 0 to 15 and 16 to 31
+     */
+    static void one(long low, int bits, long scales, int zero, long panel) {
+        int mask = (1 << bits) - 1;
         for (int g = 0; g < 4; g++) {
+            long word = low + 128L * (g * bits / 4);
+            int shift = bits * (g % (4 / bits));
             for (int row = 0; row < 32; row += L) {
                 FloatVector s = FloatVector.fromMemorySegment(F, ALL, scales + (g / 2) * 128L + 4L * row, LE);
                 FloatVector o = s.mul(-zero);
-                IntVector v = IntVector.fromMemorySegment(I, ALL, low + 128L * g + 4L * row, LE);
+                IntVector v =
+                        IntVector.fromMemorySegment(I, ALL, word + 4L * row, LE).lanewise(LSHR, shift);
                 long to = panel + 1024L * g + 4L * row;
                 for (int j = 0; j < 8; j++) {
-                    ((FloatVector) v.and(15).convertShape(I2F, F, 0)).fma(s, o).intoMemorySegment(ALL, to, LE);
+                    ((FloatVector) v.and(mask).convertShape(I2F, F, 0))
+                            .fma(s, o)
+                            .intoMemorySegment(ALL, to, LE);
                     v = v.lanewise(LSHR, 4);
                     to += 128;
                 }
@@ -39,81 +50,31 @@ final class CodePlanes {
         }
     }
 
-    static void five(long low, long high, long scales, int zero, long panel) {
+    /** Codes of two planes, of {@code bits} low and {@code highBits} high ones; otherwise as {@link #one}. */
+    static void two(long low, int bits, long high, int highBits, long scales, int zero, long panel) {
+        int mask = (1 << bits) - 1;
+        int highMask = ((1 << highBits) - 1) << bits;
         for (int g = 0; g < 4; g++) {
+            long word = low + 128L * (g * bits / 4);
+            int shift = bits * (g % (4 / bits));
+            long highWord = high + 128L * (g * highBits / 4);
+            int highShift = highBits * (g % (4 / highBits));
             for (int row = 0; row < 32; row += L) {
                 FloatVector s = FloatVector.fromMemorySegment(F, ALL, scales + (g / 2) * 128L + 4L * row, LE);
                 FloatVector o = s.mul(-zero);
-                IntVector v = IntVector.fromMemorySegment(I, ALL, low + 128L * g + 4L * row, LE);
-                IntVector h = IntVector.fromMemorySegment(I, ALL, high + 4L * row, LE)
-                        .lanewise(LSHR, 8 * g)
-                        .lanewise(LSHL, 4);
+                IntVector v =
+                        IntVector.fromMemorySegment(I, ALL, word + 4L * row, LE).lanewise(LSHR, shift);
+                IntVector h = IntVector.fromMemorySegment(I, ALL, highWord + 4L * row, LE)
+                        .lanewise(LSHR, highShift);
                 long to = panel + 1024L * g + 4L * row;
                 for (int j = 0; j < 8; j++) {
-                    ((FloatVector) v.and(15).or(h.and(16)).convertShape(I2F, F, 0))
+                    ((FloatVector) v.and(mask)
+                                    .or(h.lanewise(LSHL, bits).and(highMask))
+                                    .convertShape(I2F, F, 0))
                             .fma(s, o)
                             .intoMemorySegment(ALL, to, LE);
                     v = v.lanewise(LSHR, 4);
-                    h = h.lanewise(LSHR, 1);
-                    to += 128;
-                }
-            }
-        }
-    }
-
-    static void six(long low, long high, long scales, int zero, long panel) {
-        for (int g = 0; g < 4; g++) {
-            for (int row = 0; row < 32; row += L) {
-                FloatVector s = FloatVector.fromMemorySegment(F, ALL, scales + (g / 2) * 128L + 4L * row, LE);
-                FloatVector o = s.mul(-zero);
-                IntVector v = IntVector.fromMemorySegment(I, ALL, low + 128L * g + 4L * row, LE);
-                IntVector h = IntVector.fromMemorySegment(I, ALL, high + (g / 2) * 128L + 4L * row, LE)
-                        .lanewise(LSHR, 16 * (g % 2))
-                        .lanewise(LSHL, 4);
-                long to = panel + 1024L * g + 4L * row;
-                for (int j = 0; j < 8; j++) {
-                    ((FloatVector) v.and(15).or(h.and(48)).convertShape(I2F, F, 0))
-                            .fma(s, o)
-                            .intoMemorySegment(ALL, to, LE);
-                    v = v.lanewise(LSHR, 4);
-                    h = h.lanewise(LSHR, 2);
-                    to += 128;
-                }
-            }
-        }
-    }
-
-    static void two(long low, long scales, long panel) {
-        for (int g = 0; g < 2; g++) {
-            for (int row = 0; row < 32; row += L) {
-                FloatVector s = FloatVector.fromMemorySegment(F, ALL, scales + 128L * g + 4L * row, LE);
-                IntVector v = IntVector.fromMemorySegment(I, ALL, low + 128L * g + 4L * row, LE);
-                long to = panel + 2048L * g + 4L * row;
-                for (int j = 0; j < 16; j++) {
-                    ((FloatVector) v.and(3).convertShape(I2F, F, 0)).mul(s).intoMemorySegment(ALL, to, LE);
-                    v = v.lanewise(LSHR, 2);
-                    to += 128;
-                }
-            }
-        }
-    }
-
-    static void three(long low, long high, long scales, int zero, long panel) {
-        for (int g = 0; g < 2; g++) {
-            for (int row = 0; row < 32; row += L) {
-                FloatVector s = FloatVector.fromMemorySegment(F, ALL, scales + 128L * g + 4L * row, LE);
-                FloatVector o = s.mul(-zero);
-                IntVector v = IntVector.fromMemorySegment(I, ALL, low + 128L * g + 4L * row, LE);
-                IntVector h = IntVector.fromMemorySegment(I, ALL, high + 4L * row, LE)
-                        .lanewise(LSHR, 16 * g)
-                        .lanewise(LSHL, 2);
-                long to = panel + 2048L * g + 4L * row;
-                for (int j = 0; j < 16; j++) {
-                    ((FloatVector) v.and(3).or(h.and(4)).convertShape(I2F, F, 0))
-                            .fma(s, o)
-                            .intoMemorySegment(ALL, to, LE);
-                    v = v.lanewise(LSHR, 2);
-                    h = h.lanewise(LSHR, 1);
+                    h = h.lanewise(LSHR, 4);
                     to += 128;
                 }
             }

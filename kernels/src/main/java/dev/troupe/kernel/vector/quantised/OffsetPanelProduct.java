@@ -22,7 +22,7 @@ public final class OffsetPanelProduct {
      * @param panel integers as f32 {@code [pieces][32][32]}: columns of a piece by rows
      * @param panelFactors of the weights, f32 {@code [pieces][6][32]} as {@link PiecePanels} makes them
      * @param activations rounded activations as f32 {@code [pieces][32][6]}
-     * @param factors of the activations, f32 {@code [pieces][4][6]}
+     * @param factors of the activations, f32 {@code [pieces][5][6]}
      * @param acc f32 {@code [6][32]}: the chains so far, +0 before the first column
      */
     public static void tile(long panel, long panelFactors, int pieces, long activations, long factors, long acc) {
@@ -138,7 +138,7 @@ public final class OffsetPanelProduct {
                 s5 = w.fma(high, j.mul(low)).fma(n.mul(e), s5);
                 block += 4096;
                 d0 += PiecePanels.FACTOR_BYTES;
-                scale += 96;
+                scale += 120;
             }
             r0.intoMemorySegment(ALL, acc + 4L * row, LE);
             s0.intoMemorySegment(ALL, acc + 4L * row + 4L * L, LE);

@@ -22,7 +22,7 @@ final class PanelMatVec {
      * @param panel integers as f32 {@code [pieces][32][32]}: columns of a piece by rows
      * @param panelFactors of the weights, f32 {@code [pieces][6][32]} as {@link PiecePanels} makes them
      * @param x rounded activations {@code [pieces][32]}, integers as f32
-     * @param factors of the activations, f32 {@code [pieces][4]}
+     * @param factors of the activations, f32 {@code [pieces][5]}
      * @param acc f32 {@code [32]}: the chains so far, +0 before the first column
      */
     static void tile(long panel, long panelFactors, int pieces, long x, long factors, long acc) {
@@ -73,7 +73,7 @@ final class PanelMatVec {
                 e = FloatVector.fromMemorySegment(F, ALL, d + 448, LE).fma(high, e);
                 r1 = FloatVector.fromMemorySegment(F, ALL, d + 192, LE).mul(s).fma(e, r1);
                 d += PiecePanels.FACTOR_BYTES;
-                factor += 16;
+                factor += 20;
             }
             r0.intoMemorySegment(ALL, acc + 4L * unit, LE);
             r1.intoMemorySegment(ALL, acc + 4L * unit + 64, LE);

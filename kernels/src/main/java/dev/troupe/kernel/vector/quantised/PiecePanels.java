@@ -86,11 +86,9 @@ public final class PiecePanels {
     private static void codes(PackedFormat format, long low, long high, long scales, long panel) {
         switch (format) {
             case Q8_0, IQ4_NL -> bytes(low, 1024, panel);
-            case Q4_0, Q4_1, Q4_K -> CodePlanes.four(low, scales, format.zero(), panel);
-            case Q5_0, Q5_1, Q5_K -> CodePlanes.five(low, high, scales, format.zero(), panel);
-            case Q6_K -> CodePlanes.six(low, high, scales, format.zero(), panel);
-            case Q2_K -> CodePlanes.two(low, scales, panel);
-            case Q3_K -> CodePlanes.three(low, high, scales, format.zero(), panel);
+            case Q4_0, Q4_1, Q4_K, Q2_K -> CodePlanes.one(low, format.lowBits(), scales, format.zero(), panel);
+            case Q5_0, Q5_1, Q5_K, Q6_K, Q3_K ->
+                CodePlanes.two(low, format.lowBits(), high, format.highBits(), scales, format.zero(), panel);
             case MXFP4 -> CodePlanes.float4(low, panel);
         }
     }

@@ -39,7 +39,7 @@ final class Q4KMatVec {
     /**
      * @param group address of the group
      * @param x rounded activations {@code [pieces][32]}, integers as f32
-     * @param factors of the activations, f32 {@code [pieces][4]}
+     * @param factors of the activations, f32 {@code [pieces][5]}
      * @param y f32 {@code [32]}
      */
     static void tile(long group, ColumnPieces pieces, long x, long factors, long y) {
@@ -73,7 +73,7 @@ final class Q4KMatVec {
                         z.lanewise(ASHR, 3).and(MASK).reinterpretAsFloats().mul(SCALE);
                 at += RUN_BYTES;
                 for (int i = 0; i < count; i++) {
-                    float odd = ALL.get(FLOAT, factor + 12);
+                    float odd = ALL.get(FLOAT, factor + 12) + ALL.get(FLOAT, factor + 16);
                     float sum = ALL.get(FLOAT, factor + 4) + ALL.get(FLOAT, factor + 8);
                     float start = -(2048f * (sum - odd) + 128f * odd);
                     FloatVector a0 = FloatVector.broadcast(F, start);
@@ -124,7 +124,7 @@ final class Q4KMatVec {
                         k += 32;
                     }
                     FloatVector s = FloatVector.broadcast(F, ALL.get(FLOAT, factor));
-                    FloatVector t = FloatVector.broadcast(F, sum);
+                    f = FloatVector.broadcast(F, sum);
                     e = (FloatVector)
                             ByteVector.fromMemorySegment(B, ALL, at + unit, LE).convertShape(B2F, F, 0);
                     r0 = a0.add(c0).add(p0.add(q0)).mul(e).fma(d0.mul(s), r0);
@@ -133,12 +133,12 @@ final class Q4KMatVec {
                     r1 = a1.add(c1).add(p1.add(q1)).mul(e).fma(d1.mul(s), r1);
                     e = (FloatVector) ByteVector.fromMemorySegment(B, ALL, at + 32 + unit, LE)
                             .convertShape(B2F, F, 0);
-                    r0 = e.mul(t).fma(b0.mul(s), r0);
+                    r0 = e.mul(f).fma(b0.mul(s), r0);
                     e = (FloatVector) ByteVector.fromMemorySegment(B, ALL, at + 48 + unit, LE)
                             .convertShape(B2F, F, 0);
-                    r1 = e.mul(t).fma(b1.mul(s), r1);
+                    r1 = e.mul(f).fma(b1.mul(s), r1);
                     at += PIECE_BYTES;
-                    factor += 16;
+                    factor += 20;
                 }
             }
             r0.intoMemorySegment(ALL, y + 4L * unit, LE);

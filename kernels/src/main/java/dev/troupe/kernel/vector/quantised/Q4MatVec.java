@@ -16,9 +16,9 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Matrix-vector tile of q4_0 weights: one group of 32 rows, two vectors at a time, four accumulators each. A code n is never
- * converted: or-ed into the fraction of a float it becomes 2048 + n (even columns) or 128 + n (odd ones), two codes a shift,
- * and what that adds to the sum is taken away at its start. Every step is an integer below 2^24, so the sum is exact.
+ * Matrix-vector tile of q4_0 and q4_1 weights: one group of 32 rows, two vectors at a time, four accumulators each. A code n is
+ * never converted: or-ed into the fraction of a float it becomes 2048 + n (even columns) or 128 + n (odd ones), two codes a
+ * shift, and what that adds to the sum is taken away at its start. Every step is an integer below 2^24, so the sum is exact.
  */
 final class Q4MatVec {
     private static final VectorSpecies<Float> F = Lanes.F;
@@ -27,28 +27,34 @@ final class Q4MatVec {
     private static final float SCALE = HalfFloats.SCALE;
     private static final int EVEN = 0x45000000;
     private static final int ODD = 0x43000000;
-    private static final int PIECE_BYTES = PackedFormat.Q4_0.pieceBytes();
-    private static final int CODES = PackedFormat.Q4_0.lowPlane();
 
     private Q4MatVec() {}
 
     /**
      * @param group address of the group
+     * @param format q4_0 or q4_1
      * @param x rounded activations {@code [pieces][32]}, integers as f32
-     * @param factors of the activations, f32 {@code [pieces][4]}
+     * @param factors of the activations, f32 {@code [pieces][5]}
      * @param y f32 {@code [32]}
      */
-    static void tile(long group, int pieces, long x, long factors, long y) {
+    static void tile(long group, PackedFormat format, int pieces, long x, long factors, long y) {
+        int pieceBytes = format.pieceBytes();
+        int low = format.lowPlane();
+        float zero = format.zero();
+        boolean offset = format.offset();
         for (int unit = 0; unit < 16; unit += L) {
             FloatVector r0 = FloatVector.zero(F);
             FloatVector r1 = FloatVector.zero(F);
+            FloatVector e;
+            FloatVector f;
+            IntVector z;
             long piece = group + 4L * unit;
             long k = x;
             long factor = factors;
             for (int i = 0; i < pieces; i++) {
-                float odd = ALL.get(FLOAT, factor + 12);
-                float even = ALL.get(FLOAT, factor + 4) + ALL.get(FLOAT, factor + 8) - odd;
-                float start = -(2056f * even + 136f * odd);
+                float odd = ALL.get(FLOAT, factor + 12) + ALL.get(FLOAT, factor + 16);
+                float sum = ALL.get(FLOAT, factor + 4) + ALL.get(FLOAT, factor + 8);
+                float start = -((2048f + zero) * (sum - odd) + (128f + zero) * odd);
                 FloatVector a0 = FloatVector.broadcast(F, start);
                 FloatVector a1 = a0;
                 FloatVector c0 = FloatVector.zero(F);
@@ -57,10 +63,7 @@ final class Q4MatVec {
                 FloatVector p1 = FloatVector.zero(F);
                 FloatVector q0 = FloatVector.zero(F);
                 FloatVector q1 = FloatVector.zero(F);
-                FloatVector e;
-                FloatVector f;
-                IntVector z;
-                long codes = piece + CODES;
+                long codes = piece + low;
                 for (int g = 0; g < 4; g++) {
                     IntVector v = IntVector.fromMemorySegment(I, ALL, codes, LE);
                     IntVector w = IntVector.fromMemorySegment(I, ALL, codes + 64, LE);
@@ -120,8 +123,27 @@ final class Q4MatVec {
                                         .mul(SCALE)
                                         .mul(s),
                                 r1);
-                piece += PIECE_BYTES;
-                factor += 16;
+                if (offset) {
+                    z = IntVector.fromMemorySegment(I, ALL, piece + 64, LE);
+                    e = FloatVector.broadcast(F, sum);
+                    r0 = e.fma(
+                            z.lanewise(LSHL, 16)
+                                    .lanewise(ASHR, 3)
+                                    .and(MASK)
+                                    .reinterpretAsFloats()
+                                    .mul(SCALE)
+                                    .mul(s),
+                            r0);
+                    r1 = e.fma(
+                            z.lanewise(ASHR, 3)
+                                    .and(MASK)
+                                    .reinterpretAsFloats()
+                                    .mul(SCALE)
+                                    .mul(s),
+                            r1);
+                }
+                piece += pieceBytes;
+                factor += 20;
             }
             r0.intoMemorySegment(ALL, y + 4L * unit, LE);
             r1.intoMemorySegment(ALL, y + 4L * unit + 64, LE);

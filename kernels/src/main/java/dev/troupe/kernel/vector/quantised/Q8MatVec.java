@@ -33,7 +33,7 @@ public final class Q8MatVec {
     /**
      * @param o0 address of the group that unit 0 lies in at its first piece, and so on
      * @param x rounded activations {@code [pieces][32]}, integers as f32
-     * @param factors of the activations, f32 {@code [pieces][4]}, the first of them their scale
+     * @param factors of the activations, f32 {@code [pieces][5]}, the first of them their scale
      * @param y f32 {@code [32 · Lanes.GROUPS]}
      */
     public static void tile(long o0, long o1, long o2, long o3, int pieces, long x, long factors, long y) {
@@ -85,7 +85,7 @@ public final class Q8MatVec {
                         .fma(e, a7);
             }
             x += 128;
-            FloatVector s = FloatVector.broadcast(F, ALL.get(FLOAT, factors + 16L * p));
+            FloatVector s = FloatVector.broadcast(F, ALL.get(FLOAT, factors + 20L * p));
             z = IntVector.fromMemorySegment(I, ALL, o0 + o, LE);
             t0 = a0.fma(
                     z.lanewise(LSHL, 16)

@@ -4,11 +4,13 @@ import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
 import static dev.troupe.kernel.vector.lanes.Lanes.L;
 
 import dev.troupe.kernel.PackedMatrix;
+import dev.troupe.kernel.quantised.PackedFormat;
 import dev.troupe.kernel.vector.lanes.Lanes;
+import dev.troupe.tensor.DType;
 
 /**
- * One token times some groups of rows of a block-quantised matrix: a kernel of its own for the types that are packed as
- * bytes, q4_0 and q4_k; for the others a few pieces at a time are unpacked into the first cache and multiplied there.
+ * One token times some groups of rows of a block-quantised matrix: kernels of their own for most types; for q2_k, q3_k and
+ * mxfp4 a few pieces at a time are unpacked into the first cache and multiplied there.
  */
 public final class QuantisedMatVec {
     /** Bytes of scratch memory that {@link #rows} needs. */
@@ -28,35 +30,30 @@ public final class QuantisedMatVec {
      * the last is undefined.
      *
      * @param x rounded activations {@code [pieces][32]}, integers as f32
-     * @param factors of the activations, f32 {@code [pieces][4]}
+     * @param factors of the activations, f32 {@code [pieces][5]}
      * @param scratch address of {@link #SCRATCH_BYTES} bytes
      * @param y f32 {@code [32 · Lanes.GROUPS]}
      */
     public static void rows(PackedMatrix w, int group, long x, long factors, long scratch, long y) {
-        switch (w.type()) {
-            case Q8_0, IQ4_NL -> bytes(w, group, x, factors, y);
-            case Q4_0 -> {
-                for (int g = group; g < end(w, group); g++) {
-                    long address = w.address() + g * w.groupBytes();
-                    Q4MatVec.tile(address, w.pieces().count(), x, factors, y + 4L * ROWS * (g - group));
-                }
-            }
-            case Q4_K -> {
-                for (int g = group; g < end(w, group); g++) {
-                    long address = w.address() + g * w.groupBytes();
-                    Q4KMatVec.tile(address, w.pieces(), x, factors, y + 4L * ROWS * (g - group));
-                }
-            }
-            default -> {
-                for (int g = group; g < end(w, group); g++) {
-                    unpacked(w, g, x, factors, scratch, y + 4L * ROWS * (g - group));
-                }
+        if (w.type() == DType.Q8_0 || w.type() == DType.IQ4_NL) {
+            bytes(w, group, x, factors, y);
+            return;
+        }
+        PackedFormat format = PackedFormat.of(w.type());
+        int pieces = w.pieces().count();
+        int end = Math.min(w.groups(), group + Lanes.GROUPS);
+        for (int g = group; g < end; g++) {
+            long address = w.address() + g * w.groupBytes();
+            long to = y + 4L * ROWS * (g - group);
+            switch (w.type()) {
+                case Q4_0, Q4_1 -> Q4MatVec.tile(address, format, pieces, x, factors, to);
+                case Q5_0, Q5_1 -> Q5MatVec.tile(address, format, pieces, x, factors, to);
+                case Q4_K -> Q4KMatVec.tile(address, w.pieces(), x, factors, to);
+                case Q5_K -> Q5KMatVec.tile(address, w.pieces(), x, factors, to);
+                case Q6_K -> Q6KMatVec.tile(address, w.pieces(), x, factors, to);
+                default -> unpacked(w, g, x, factors, scratch, to);
             }
         }
-    }
-
-    private static int end(PackedMatrix w, int group) {
-        return Math.min(w.groups(), group + Lanes.GROUPS);
     }
 
     /** Past the last group units read it again; nobody reads what they give. */
@@ -77,7 +74,7 @@ public final class QuantisedMatVec {
         for (int p = 0; p < count; p += PIECES) {
             int to = Math.min(count, p + PIECES);
             PiecePanels.unpack(w, group, p, to, scratch, panelFactors);
-            PanelMatVec.tile(scratch, panelFactors, to - p, x + 128L * p, factors + 16L * p, y);
+            PanelMatVec.tile(scratch, panelFactors, to - p, x + 128L * p, factors + 20L * p, y);
         }
     }
 }

@@ -1,0 +1,223 @@
+package dev.troupe.kernel.vector.quantised;
+
+import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
+import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
+import static dev.troupe.kernel.vector.lanes.Lanes.L;
+import static dev.troupe.kernel.vector.lanes.Lanes.LE;
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.B2F;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+
+import dev.troupe.kernel.ColumnPieces;
+import dev.troupe.kernel.quantised.PackedFormat;
+import dev.troupe.kernel.vector.lanes.HalfFloats;
+import dev.troupe.kernel.vector.lanes.Lanes;
+import jdk.incubator.vector.ByteVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorSpecies;
+
+/** Matrix-vector tile of q5_k weights: {@link Q5MatVec}'s sums of 32 codes under the scales of {@link Q4KMatVec}. */
+final class Q5KMatVec {
+    private static final VectorSpecies<Float> F = Lanes.F;
+    private static final VectorSpecies<Integer> I = Lanes.I;
+    private static final VectorSpecies<Byte> B = Lanes.B;
+    private static final int MASK = HalfFloats.MASK;
+    private static final float SCALE = HalfFloats.SCALE;
+    private static final int EVEN = 0x45000000;
+    private static final int ODD = 0x43000000;
+    private static final int HIGH_EVEN = 0x10000;
+    private static final int HIGH_ODD = 0x100000;
+    private static final int PIECE_BYTES = PackedFormat.Q5_K.pieceBytes();
+    private static final int RUN_BYTES = PackedFormat.Q5_K.runBytes();
+    private static final int CODES = PackedFormat.Q5_K.lowPlane();
+    private static final int HIGH = PackedFormat.Q5_K.highPlane();
+
+    private Q5KMatVec() {}
+
+    /**
+     * @param group address of the group
+     * @param x rounded activations {@code [pieces][32]}, integers as f32
+     * @param factors of the activations, f32 {@code [pieces][5]}
+     * @param y f32 {@code [32]}
+     */
+    static void tile(long group, ColumnPieces pieces, long x, long factors, long y) {
+        int runs = pieces.runs();
+        for (int unit = 0; unit < 16; unit += L) {
+            FloatVector r0 = FloatVector.zero(F);
+            FloatVector r1 = FloatVector.zero(F);
+            FloatVector e;
+            FloatVector f;
+            IntVector z;
+            IntVector t;
+            long at = group;
+            long k = x;
+            long factor = factors;
+            for (int run = 0; run < runs; run++) {
+                int count = pieces.runStart(run + 1) - pieces.runStart(run);
+                z = IntVector.fromMemorySegment(I, ALL, at + 4L * unit, LE);
+                FloatVector d0 = z.lanewise(LSHL, 16)
+                        .lanewise(ASHR, 3)
+                        .and(MASK)
+                        .reinterpretAsFloats()
+                        .mul(SCALE);
+                FloatVector d1 =
+                        z.lanewise(ASHR, 3).and(MASK).reinterpretAsFloats().mul(SCALE);
+                z = IntVector.fromMemorySegment(I, ALL, at + 64 + 4L * unit, LE);
+                FloatVector b0 = z.lanewise(LSHL, 16)
+                        .lanewise(ASHR, 3)
+                        .and(MASK)
+                        .reinterpretAsFloats()
+                        .mul(SCALE);
+                FloatVector b1 =
+                        z.lanewise(ASHR, 3).and(MASK).reinterpretAsFloats().mul(SCALE);
+                at += RUN_BYTES;
+                for (int i = 0; i < count; i++) {
+                    float odd = ALL.get(FLOAT, factor + 12) + ALL.get(FLOAT, factor + 16);
+                    float sum = ALL.get(FLOAT, factor + 4) + ALL.get(FLOAT, factor + 8);
+                    float start = -(2048f * (sum - odd) + 128f * odd);
+                    FloatVector a0 = FloatVector.broadcast(F, start);
+                    FloatVector a1 = a0;
+                    FloatVector c0 = FloatVector.zero(F);
+                    FloatVector c1 = FloatVector.zero(F);
+                    FloatVector p0 = FloatVector.zero(F);
+                    FloatVector p1 = FloatVector.zero(F);
+                    FloatVector q0 = FloatVector.zero(F);
+                    FloatVector q1 = FloatVector.zero(F);
+                    IntVector h0 = IntVector.fromMemorySegment(I, ALL, at + HIGH + 4L * unit, LE);
+                    IntVector h1 = IntVector.fromMemorySegment(I, ALL, at + HIGH + 64 + 4L * unit, LE);
+                    long codes = at + CODES + 4L * unit;
+                    for (int g = 0; g < 4; g++) {
+                        IntVector v = IntVector.fromMemorySegment(I, ALL, codes, LE);
+                        IntVector w = IntVector.fromMemorySegment(I, ALL, codes + 64, LE);
+                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k));
+                        f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 4));
+                        z = v.lanewise(LSHL, 12);
+                        t = h0.lanewise(LSHL, 16);
+                        a0 = z.and(0xf000)
+                                .or(EVEN)
+                                .or(t.and(HIGH_EVEN))
+                                .reinterpretAsFloats()
+                                .fma(e, a0);
+                        c0 = z.and(0xf0000)
+                                .or(ODD)
+                                .or(t.and(HIGH_ODD))
+                                .reinterpretAsFloats()
+                                .fma(f, c0);
+                        z = w.lanewise(LSHL, 12);
+                        t = h1.lanewise(LSHL, 16);
+                        a1 = z.and(0xf000)
+                                .or(EVEN)
+                                .or(t.and(HIGH_EVEN))
+                                .reinterpretAsFloats()
+                                .fma(e, a1);
+                        c1 = z.and(0xf0000)
+                                .or(ODD)
+                                .or(t.and(HIGH_ODD))
+                                .reinterpretAsFloats()
+                                .fma(f, c1);
+                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 8));
+                        f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 12));
+                        z = v.lanewise(LSHL, 4);
+                        t = h0.lanewise(LSHL, 8);
+                        p0 = z.and(0xf000)
+                                .or(EVEN)
+                                .or(t.and(HIGH_EVEN))
+                                .reinterpretAsFloats()
+                                .fma(e, p0);
+                        q0 = z.and(0xf0000)
+                                .or(ODD)
+                                .or(t.and(HIGH_ODD))
+                                .reinterpretAsFloats()
+                                .fma(f, q0);
+                        z = w.lanewise(LSHL, 4);
+                        t = h1.lanewise(LSHL, 8);
+                        p1 = z.and(0xf000)
+                                .or(EVEN)
+                                .or(t.and(HIGH_EVEN))
+                                .reinterpretAsFloats()
+                                .fma(e, p1);
+                        q1 = z.and(0xf0000)
+                                .or(ODD)
+                                .or(t.and(HIGH_ODD))
+                                .reinterpretAsFloats()
+                                .fma(f, q1);
+                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 16));
+                        f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 20));
+                        z = v.lanewise(LSHR, 4);
+                        a0 = z.and(0xf000)
+                                .or(EVEN)
+                                .or(h0.and(HIGH_EVEN))
+                                .reinterpretAsFloats()
+                                .fma(e, a0);
+                        c0 = z.and(0xf0000)
+                                .or(ODD)
+                                .or(h0.and(HIGH_ODD))
+                                .reinterpretAsFloats()
+                                .fma(f, c0);
+                        z = w.lanewise(LSHR, 4);
+                        a1 = z.and(0xf000)
+                                .or(EVEN)
+                                .or(h1.and(HIGH_EVEN))
+                                .reinterpretAsFloats()
+                                .fma(e, a1);
+                        c1 = z.and(0xf0000)
+                                .or(ODD)
+                                .or(h1.and(HIGH_ODD))
+                                .reinterpretAsFloats()
+                                .fma(f, c1);
+                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 24));
+                        f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 28));
+                        z = v.lanewise(LSHR, 12);
+                        t = h0.lanewise(LSHR, 8);
+                        p0 = z.and(0xf000)
+                                .or(EVEN)
+                                .or(t.and(HIGH_EVEN))
+                                .reinterpretAsFloats()
+                                .fma(e, p0);
+                        q0 = z.and(0xf0000)
+                                .or(ODD)
+                                .or(t.and(HIGH_ODD))
+                                .reinterpretAsFloats()
+                                .fma(f, q0);
+                        z = w.lanewise(LSHR, 12);
+                        t = h1.lanewise(LSHR, 8);
+                        p1 = z.and(0xf000)
+                                .or(EVEN)
+                                .or(t.and(HIGH_EVEN))
+                                .reinterpretAsFloats()
+                                .fma(e, p1);
+                        q1 = z.and(0xf0000)
+                                .or(ODD)
+                                .or(t.and(HIGH_ODD))
+                                .reinterpretAsFloats()
+                                .fma(f, q1);
+                        h0 = h0.lanewise(LSHR, 1);
+                        h1 = h1.lanewise(LSHR, 1);
+                        codes += 128;
+                        k += 32;
+                    }
+                    FloatVector s = FloatVector.broadcast(F, ALL.get(FLOAT, factor));
+                    f = FloatVector.broadcast(F, sum);
+                    e = (FloatVector)
+                            ByteVector.fromMemorySegment(B, ALL, at + unit, LE).convertShape(B2F, F, 0);
+                    r0 = a0.add(c0).add(p0.add(q0)).mul(e).fma(d0.mul(s), r0);
+                    e = (FloatVector) ByteVector.fromMemorySegment(B, ALL, at + 16 + unit, LE)
+                            .convertShape(B2F, F, 0);
+                    r1 = a1.add(c1).add(p1.add(q1)).mul(e).fma(d1.mul(s), r1);
+                    e = (FloatVector) ByteVector.fromMemorySegment(B, ALL, at + 32 + unit, LE)
+                            .convertShape(B2F, F, 0);
+                    r0 = e.mul(f).fma(b0.mul(s), r0);
+                    e = (FloatVector) ByteVector.fromMemorySegment(B, ALL, at + 48 + unit, LE)
+                            .convertShape(B2F, F, 0);
+                    r1 = e.mul(f).fma(b1.mul(s), r1);
+                    at += PIECE_BYTES;
+                    factor += 20;
+                }
+            }
+            r0.intoMemorySegment(ALL, y + 4L * unit, LE);
+            r1.intoMemorySegment(ALL, y + 4L * unit + 64, LE);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+package dev.troupe.kernel.vector.quantised;
+
+import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
+import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
+import static dev.troupe.kernel.vector.lanes.Lanes.L;
+import static dev.troupe.kernel.vector.lanes.Lanes.LE;
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+
+import dev.troupe.kernel.quantised.PackedFormat;
+import dev.troupe.kernel.vector.lanes.HalfFloats;
+import dev.troupe.kernel.vector.lanes.Lanes;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * Matrix-vector tile of q5_0 and q5_1 weights: as {@link Q4MatVec}, with the fifth bit or-ed in from its plane, which lies
+ * in it four bits below where it belongs.
+ */
+final class Q5MatVec {
+    private static final VectorSpecies<Float> F = Lanes.F;
+    private static final VectorSpecies<Integer> I = Lanes.I;
+    private static final int MASK = HalfFloats.MASK;
+    private static final float SCALE = HalfFloats.SCALE;
+    private static final int EVEN = 0x45000000;
+    private static final int ODD = 0x43000000;
+    private static final int HIGH_EVEN = 0x10000;
+    private static final int HIGH_ODD = 0x100000;
+
+    private Q5MatVec() {}
+
+    /**
+     * @param group address of the group
+     * @param format q5_0 or q5_1
+     * @param x rounded activations {@code [pieces][32]}, integers as f32
+     * @param factors of the activations, f32 {@code [pieces][5]}
+     * @param y f32 {@code [32]}
+     */
+    static void tile(long group, PackedFormat format, int pieces, long x, long factors, long y) {
+        int pieceBytes = format.pieceBytes();
+        int low = format.lowPlane();
+        int high = format.highPlane();
+        float zero = format.zero();
+        boolean offset = format.offset();
+        for (int unit = 0; unit < 16; unit += L) {
+            FloatVector r0 = FloatVector.zero(F);
+            FloatVector r1 = FloatVector.zero(F);
+            FloatVector e;
+            FloatVector f;
+            IntVector z;
+            IntVector t;
+            long piece = group + 4L * unit;
+            long k = x;
+            long factor = factors;
+            for (int i = 0; i < pieces; i++) {
+                float odd = ALL.get(FLOAT, factor + 12) + ALL.get(FLOAT, factor + 16);
+                float sum = ALL.get(FLOAT, factor + 4) + ALL.get(FLOAT, factor + 8);
+                float start = -((2048f + zero) * (sum - odd) + (128f + zero) * odd);
+                FloatVector a0 = FloatVector.broadcast(F, start);
+                FloatVector a1 = a0;
+                FloatVector c0 = FloatVector.zero(F);
+                FloatVector c1 = FloatVector.zero(F);
+                FloatVector p0 = FloatVector.zero(F);
+                FloatVector p1 = FloatVector.zero(F);
+                FloatVector q0 = FloatVector.zero(F);
+                FloatVector q1 = FloatVector.zero(F);
+                IntVector h0 = IntVector.fromMemorySegment(I, ALL, piece + high, LE);
+                IntVector h1 = IntVector.fromMemorySegment(I, ALL, piece + high + 64, LE);
+                long codes = piece + low;
+                for (int g = 0; g < 4; g++) {
+                    IntVector v = IntVector.fromMemorySegment(I, ALL, codes, LE);
+                    IntVector w = IntVector.fromMemorySegment(I, ALL, codes + 64, LE);
+                    e = FloatVector.broadcast(F, ALL.get(FLOAT, k));
+                    f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 4));
+                    z = v.lanewise(LSHL, 12);
+                    t = h0.lanewise(LSHL, 16);
+                    a0 = z.and(0xf000)
+                            .or(EVEN)
+                            .or(t.and(HIGH_EVEN))
+                            .reinterpretAsFloats()
+                            .fma(e, a0);
+                    c0 = z.and(0xf0000)
+                            .or(ODD)
+                            .or(t.and(HIGH_ODD))
+                            .reinterpretAsFloats()
+                            .fma(f, c0);
+                    z = w.lanewise(LSHL, 12);
+                    t = h1.lanewise(LSHL, 16);
+                    a1 = z.and(0xf000)
+                            .or(EVEN)
+                            .or(t.and(HIGH_EVEN))
+                            .reinterpretAsFloats()
+                            .fma(e, a1);
+                    c1 = z.and(0xf0000)
+                            .or(ODD)
+                            .or(t.and(HIGH_ODD))
+                            .reinterpretAsFloats()
+                            .fma(f, c1);
+                    e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 8));
+                    f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 12));
+                    z = v.lanewise(LSHL, 4);
+                    t = h0.lanewise(LSHL, 8);
+                    p0 = z.and(0xf000)
+                            .or(EVEN)
+                            .or(t.and(HIGH_EVEN))
+                            .reinterpretAsFloats()
+                            .fma(e, p0);
+                    q0 = z.and(0xf0000)
+                            .or(ODD)
+                            .or(t.and(HIGH_ODD))
+                            .reinterpretAsFloats()
+                            .fma(f, q0);
+                    z = w.lanewise(LSHL, 4);
+                    t = h1.lanewise(LSHL, 8);
+                    p1 = z.and(0xf000)
+                            .or(EVEN)
+                            .or(t.and(HIGH_EVEN))
+                            .reinterpretAsFloats()
+                            .fma(e, p1);
+                    q1 = z.and(0xf0000)
+                            .or(ODD)
+                            .or(t.and(HIGH_ODD))
+                            .reinterpretAsFloats()
+                            .fma(f, q1);
+                    e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 16));
+                    f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 20));
+                    z = v.lanewise(LSHR, 4);
+                    a0 = z.and(0xf000)
+                            .or(EVEN)
+                            .or(h0.and(HIGH_EVEN))
+                            .reinterpretAsFloats()
+                            .fma(e, a0);
+                    c0 = z.and(0xf0000)
+                            .or(ODD)
+                            .or(h0.and(HIGH_ODD))
+                            .reinterpretAsFloats()
+                            .fma(f, c0);
+                    z = w.lanewise(LSHR, 4);
+                    a1 = z.and(0xf000)
+                            .or(EVEN)
+                            .or(h1.and(HIGH_EVEN))
+                            .reinterpretAsFloats()
+                            .fma(e, a1);
+                    c1 = z.and(0xf0000)
+                            .or(ODD)
+                            .or(h1.and(HIGH_ODD))
+                            .reinterpretAsFloats()
+                            .fma(f, c1);
+                    e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 24));
+                    f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 28));
+                    z = v.lanewise(LSHR, 12);
+                    t = h0.lanewise(LSHR, 8);
+                    p0 = z.and(0xf000)
+                            .or(EVEN)
+                            .or(t.and(HIGH_EVEN))
+                            .reinterpretAsFloats()
+                            .fma(e, p0);
+                    q0 = z.and(0xf0000)
+                            .or(ODD)
+                            .or(t.and(HIGH_ODD))
+                            .reinterpretAsFloats()
+                            .fma(f, q0);
+                    z = w.lanewise(LSHR, 12);
+                    t = h1.lanewise(LSHR, 8);
+                    p1 = z.and(0xf000)
+                            .or(EVEN)
+                            .or(t.and(HIGH_EVEN))
+                            .reinterpretAsFloats()
+                            .fma(e, p1);
+                    q1 = z.and(0xf0000)
+                            .or(ODD)
+                            .or(t.and(HIGH_ODD))
+                            .reinterpretAsFloats()
+                            .fma(f, q1);
+                    h0 = h0.lanewise(LSHR, 1);
+                    h1 = h1.lanewise(LSHR, 1);
+                    codes += 128;
+                    k += 32;
+                }
+                FloatVector s = FloatVector.broadcast(F, ALL.get(FLOAT, factor));
+                z = IntVector.fromMemorySegment(I, ALL, piece, LE);
+                r0 = a0.add(c0)
+                        .add(p0.add(q0))
+                        .fma(
+                                z.lanewise(LSHL, 16)
+                                        .lanewise(ASHR, 3)
+                                        .and(MASK)
+                                        .reinterpretAsFloats()
+                                        .mul(SCALE)
+                                        .mul(s),
+                                r0);
+                r1 = a1.add(c1)
+                        .add(p1.add(q1))
+                        .fma(
+                                z.lanewise(ASHR, 3)
+                                        .and(MASK)
+                                        .reinterpretAsFloats()
+                                        .mul(SCALE)
+                                        .mul(s),
+                                r1);
+                if (offset) {
+                    z = IntVector.fromMemorySegment(I, ALL, piece + 64, LE);
+                    e = FloatVector.broadcast(F, sum);
+                    r0 = e.fma(
+                            z.lanewise(LSHL, 16)
+                                    .lanewise(ASHR, 3)
+                                    .and(MASK)
+                                    .reinterpretAsFloats()
+                                    .mul(SCALE)
+                                    .mul(s),
+                            r0);
+                    r1 = e.fma(
+                            z.lanewise(ASHR, 3)
+                                    .and(MASK)
+                                    .reinterpretAsFloats()
+                                    .mul(SCALE)
+                                    .mul(s),
+                            r1);
+                }
+                piece += pieceBytes;
+                factor += 20;
+            }
+            r0.intoMemorySegment(ALL, y + 4L * unit, LE);
+            r1.intoMemorySegment(ALL, y + 4L * unit + 64, LE);
+        }
+    }
+}
