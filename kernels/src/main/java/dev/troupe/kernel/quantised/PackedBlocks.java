@@ -48,10 +48,14 @@ public final class PackedBlocks {
     /** Bits {@code [shift, shift + bits)} of the codes. */
     private static void writePlane(int[] codes, int shift, int bits, MemorySegment memory, long at) {
         int mask = (1 << bits) - 1;
+        int k = 0;
         for (int word = 0; word < bits; word++) {
             int value = 0;
-            for (int k = 32 / bits * word; k < 32 / bits * (word + 1); k++) {
-                value |= ((codes[k] >> shift) & mask) << place(k, bits);
+            for (int low = 0; low < 4; low += bits) {
+                for (int j = 0; j < 32; j += 4) {
+                    value |= ((codes[k] >> shift) & mask) << (j + low);
+                    k++;
+                }
             }
             memory.set(INT, at + 128L * word, value);
         }

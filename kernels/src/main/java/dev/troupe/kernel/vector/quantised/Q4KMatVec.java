@@ -44,6 +44,10 @@ final class Q4KMatVec {
      */
     static void tile(long group, ColumnPieces pieces, long x, long factors, long y) {
         int runs = pieces.runs();
+        IntVector evenBits = IntVector.broadcast(I, 0xf000);
+        IntVector oddBits = IntVector.broadcast(I, 0xf0000);
+        IntVector even2048 = IntVector.broadcast(I, EVEN);
+        IntVector odd128 = IntVector.broadcast(I, ODD);
         for (int unit = 0; unit < 16; unit += L) {
             FloatVector r0 = FloatVector.zero(F);
             FloatVector r1 = FloatVector.zero(F);
@@ -91,35 +95,35 @@ final class Q4KMatVec {
                         e = FloatVector.broadcast(F, ALL.get(FLOAT, k));
                         f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 4));
                         z = v.lanewise(LSHL, 12);
-                        a0 = z.and(0xf000).or(EVEN).reinterpretAsFloats().fma(e, a0);
-                        c0 = z.and(0xf0000).or(ODD).reinterpretAsFloats().fma(f, c0);
+                        a0 = z.and(evenBits).or(even2048).reinterpretAsFloats().fma(e, a0);
+                        c0 = z.and(oddBits).or(odd128).reinterpretAsFloats().fma(f, c0);
                         z = w.lanewise(LSHL, 12);
-                        a1 = z.and(0xf000).or(EVEN).reinterpretAsFloats().fma(e, a1);
-                        c1 = z.and(0xf0000).or(ODD).reinterpretAsFloats().fma(f, c1);
+                        a1 = z.and(evenBits).or(even2048).reinterpretAsFloats().fma(e, a1);
+                        c1 = z.and(oddBits).or(odd128).reinterpretAsFloats().fma(f, c1);
                         e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 8));
                         f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 12));
                         z = v.lanewise(LSHL, 4);
-                        p0 = z.and(0xf000).or(EVEN).reinterpretAsFloats().fma(e, p0);
-                        q0 = z.and(0xf0000).or(ODD).reinterpretAsFloats().fma(f, q0);
+                        p0 = z.and(evenBits).or(even2048).reinterpretAsFloats().fma(e, p0);
+                        q0 = z.and(oddBits).or(odd128).reinterpretAsFloats().fma(f, q0);
                         z = w.lanewise(LSHL, 4);
-                        p1 = z.and(0xf000).or(EVEN).reinterpretAsFloats().fma(e, p1);
-                        q1 = z.and(0xf0000).or(ODD).reinterpretAsFloats().fma(f, q1);
+                        p1 = z.and(evenBits).or(even2048).reinterpretAsFloats().fma(e, p1);
+                        q1 = z.and(oddBits).or(odd128).reinterpretAsFloats().fma(f, q1);
                         e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 16));
                         f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 20));
                         z = v.lanewise(LSHR, 4);
-                        a0 = z.and(0xf000).or(EVEN).reinterpretAsFloats().fma(e, a0);
-                        c0 = z.and(0xf0000).or(ODD).reinterpretAsFloats().fma(f, c0);
+                        a0 = z.and(evenBits).or(even2048).reinterpretAsFloats().fma(e, a0);
+                        c0 = z.and(oddBits).or(odd128).reinterpretAsFloats().fma(f, c0);
                         z = w.lanewise(LSHR, 4);
-                        a1 = z.and(0xf000).or(EVEN).reinterpretAsFloats().fma(e, a1);
-                        c1 = z.and(0xf0000).or(ODD).reinterpretAsFloats().fma(f, c1);
+                        a1 = z.and(evenBits).or(even2048).reinterpretAsFloats().fma(e, a1);
+                        c1 = z.and(oddBits).or(odd128).reinterpretAsFloats().fma(f, c1);
                         e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 24));
                         f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 28));
                         z = v.lanewise(LSHR, 12);
-                        p0 = z.and(0xf000).or(EVEN).reinterpretAsFloats().fma(e, p0);
-                        q0 = z.and(0xf0000).or(ODD).reinterpretAsFloats().fma(f, q0);
+                        p0 = z.and(evenBits).or(even2048).reinterpretAsFloats().fma(e, p0);
+                        q0 = z.and(oddBits).or(odd128).reinterpretAsFloats().fma(f, q0);
                         z = w.lanewise(LSHR, 12);
-                        p1 = z.and(0xf000).or(EVEN).reinterpretAsFloats().fma(e, p1);
-                        q1 = z.and(0xf0000).or(ODD).reinterpretAsFloats().fma(f, q1);
+                        p1 = z.and(evenBits).or(even2048).reinterpretAsFloats().fma(e, p1);
+                        q1 = z.and(oddBits).or(odd128).reinterpretAsFloats().fma(f, q1);
                         codes += 128;
                         k += 32;
                     }

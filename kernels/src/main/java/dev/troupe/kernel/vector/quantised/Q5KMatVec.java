@@ -44,6 +44,12 @@ final class Q5KMatVec {
      */
     static void tile(long group, ColumnPieces pieces, long x, long factors, long y) {
         int runs = pieces.runs();
+        IntVector evenBits = IntVector.broadcast(I, 0xf000);
+        IntVector oddBits = IntVector.broadcast(I, 0xf0000);
+        IntVector even2048 = IntVector.broadcast(I, EVEN);
+        IntVector odd128 = IntVector.broadcast(I, ODD);
+        IntVector evenHigh = IntVector.broadcast(I, HIGH_EVEN);
+        IntVector oddHigh = IntVector.broadcast(I, HIGH_ODD);
         for (int unit = 0; unit < 16; unit += L) {
             FloatVector r0 = FloatVector.zero(F);
             FloatVector r1 = FloatVector.zero(F);
@@ -85,118 +91,118 @@ final class Q5KMatVec {
                     FloatVector p1 = FloatVector.zero(F);
                     FloatVector q0 = FloatVector.zero(F);
                     FloatVector q1 = FloatVector.zero(F);
-                    IntVector h0 = IntVector.fromMemorySegment(I, ALL, at + HIGH + 4L * unit, LE);
-                    IntVector h1 = IntVector.fromMemorySegment(I, ALL, at + HIGH + 64 + 4L * unit, LE);
                     long codes = at + CODES + 4L * unit;
-                    for (int g = 0; g < 4; g++) {
-                        IntVector v = IntVector.fromMemorySegment(I, ALL, codes, LE);
-                        IntVector w = IntVector.fromMemorySegment(I, ALL, codes + 64, LE);
-                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k));
-                        f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 4));
-                        z = v.lanewise(LSHL, 12);
-                        t = h0.lanewise(LSHL, 16);
-                        a0 = z.and(0xf000)
-                                .or(EVEN)
-                                .or(t.and(HIGH_EVEN))
-                                .reinterpretAsFloats()
-                                .fma(e, a0);
-                        c0 = z.and(0xf0000)
-                                .or(ODD)
-                                .or(t.and(HIGH_ODD))
-                                .reinterpretAsFloats()
-                                .fma(f, c0);
-                        z = w.lanewise(LSHL, 12);
-                        t = h1.lanewise(LSHL, 16);
-                        a1 = z.and(0xf000)
-                                .or(EVEN)
-                                .or(t.and(HIGH_EVEN))
-                                .reinterpretAsFloats()
-                                .fma(e, a1);
-                        c1 = z.and(0xf0000)
-                                .or(ODD)
-                                .or(t.and(HIGH_ODD))
-                                .reinterpretAsFloats()
-                                .fma(f, c1);
-                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 8));
-                        f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 12));
-                        z = v.lanewise(LSHL, 4);
-                        t = h0.lanewise(LSHL, 8);
-                        p0 = z.and(0xf000)
-                                .or(EVEN)
-                                .or(t.and(HIGH_EVEN))
-                                .reinterpretAsFloats()
-                                .fma(e, p0);
-                        q0 = z.and(0xf0000)
-                                .or(ODD)
-                                .or(t.and(HIGH_ODD))
-                                .reinterpretAsFloats()
-                                .fma(f, q0);
-                        z = w.lanewise(LSHL, 4);
-                        t = h1.lanewise(LSHL, 8);
-                        p1 = z.and(0xf000)
-                                .or(EVEN)
-                                .or(t.and(HIGH_EVEN))
-                                .reinterpretAsFloats()
-                                .fma(e, p1);
-                        q1 = z.and(0xf0000)
-                                .or(ODD)
-                                .or(t.and(HIGH_ODD))
-                                .reinterpretAsFloats()
-                                .fma(f, q1);
-                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 16));
-                        f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 20));
-                        z = v.lanewise(LSHR, 4);
-                        a0 = z.and(0xf000)
-                                .or(EVEN)
-                                .or(h0.and(HIGH_EVEN))
-                                .reinterpretAsFloats()
-                                .fma(e, a0);
-                        c0 = z.and(0xf0000)
-                                .or(ODD)
-                                .or(h0.and(HIGH_ODD))
-                                .reinterpretAsFloats()
-                                .fma(f, c0);
-                        z = w.lanewise(LSHR, 4);
-                        a1 = z.and(0xf000)
-                                .or(EVEN)
-                                .or(h1.and(HIGH_EVEN))
-                                .reinterpretAsFloats()
-                                .fma(e, a1);
-                        c1 = z.and(0xf0000)
-                                .or(ODD)
-                                .or(h1.and(HIGH_ODD))
-                                .reinterpretAsFloats()
-                                .fma(f, c1);
-                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 24));
-                        f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 28));
-                        z = v.lanewise(LSHR, 12);
-                        t = h0.lanewise(LSHR, 8);
-                        p0 = z.and(0xf000)
-                                .or(EVEN)
-                                .or(t.and(HIGH_EVEN))
-                                .reinterpretAsFloats()
-                                .fma(e, p0);
-                        q0 = z.and(0xf0000)
-                                .or(ODD)
-                                .or(t.and(HIGH_ODD))
-                                .reinterpretAsFloats()
-                                .fma(f, q0);
-                        z = w.lanewise(LSHR, 12);
-                        t = h1.lanewise(LSHR, 8);
-                        p1 = z.and(0xf000)
-                                .or(EVEN)
-                                .or(t.and(HIGH_EVEN))
-                                .reinterpretAsFloats()
-                                .fma(e, p1);
-                        q1 = z.and(0xf0000)
-                                .or(ODD)
-                                .or(t.and(HIGH_ODD))
-                                .reinterpretAsFloats()
-                                .fma(f, q1);
-                        h0 = h0.lanewise(LSHR, 1);
-                        h1 = h1.lanewise(LSHR, 1);
-                        codes += 128;
-                        k += 32;
+                    for (int half = 0; half < 2; half++) {
+                        for (int g = 0; g < 2; g++) {
+                            IntVector v = IntVector.fromMemorySegment(I, ALL, codes, LE);
+                            IntVector w = IntVector.fromMemorySegment(I, ALL, codes + 64, LE);
+                            IntVector h1 = IntVector.fromMemorySegment(I, ALL, at + HIGH + 64 + 4L * unit, LE).lanewise(LSHR, 2 * half + g);
+                            IntVector h0 = IntVector.fromMemorySegment(I, ALL, at + HIGH + 4L * unit, LE).lanewise(LSHR, 2 * half + g);
+                            e = FloatVector.broadcast(F, ALL.get(FLOAT, k));
+                            f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 4));
+                            z = v.lanewise(LSHL, 12);
+                            t = h0.lanewise(LSHL, 16);
+                            a0 = z.and(evenBits)
+                                    .or(even2048)
+                                    .or(t.and(evenHigh))
+                                    .reinterpretAsFloats()
+                                    .fma(e, a0);
+                            c0 = z.and(oddBits)
+                                    .or(odd128)
+                                    .or(t.and(oddHigh))
+                                    .reinterpretAsFloats()
+                                    .fma(f, c0);
+                            z = w.lanewise(LSHL, 12);
+                            t = h1.lanewise(LSHL, 16);
+                            a1 = z.and(evenBits)
+                                    .or(even2048)
+                                    .or(t.and(evenHigh))
+                                    .reinterpretAsFloats()
+                                    .fma(e, a1);
+                            c1 = z.and(oddBits)
+                                    .or(odd128)
+                                    .or(t.and(oddHigh))
+                                    .reinterpretAsFloats()
+                                    .fma(f, c1);
+                            e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 8));
+                            f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 12));
+                            z = v.lanewise(LSHL, 4);
+                            t = h0.lanewise(LSHL, 8);
+                            p0 = z.and(evenBits)
+                                    .or(even2048)
+                                    .or(t.and(evenHigh))
+                                    .reinterpretAsFloats()
+                                    .fma(e, p0);
+                            q0 = z.and(oddBits)
+                                    .or(odd128)
+                                    .or(t.and(oddHigh))
+                                    .reinterpretAsFloats()
+                                    .fma(f, q0);
+                            z = w.lanewise(LSHL, 4);
+                            t = h1.lanewise(LSHL, 8);
+                            p1 = z.and(evenBits)
+                                    .or(even2048)
+                                    .or(t.and(evenHigh))
+                                    .reinterpretAsFloats()
+                                    .fma(e, p1);
+                            q1 = z.and(oddBits)
+                                    .or(odd128)
+                                    .or(t.and(oddHigh))
+                                    .reinterpretAsFloats()
+                                    .fma(f, q1);
+                            e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 16));
+                            f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 20));
+                            z = v.lanewise(LSHR, 4);
+                            a0 = z.and(evenBits)
+                                    .or(even2048)
+                                    .or(h0.and(evenHigh))
+                                    .reinterpretAsFloats()
+                                    .fma(e, a0);
+                            c0 = z.and(oddBits)
+                                    .or(odd128)
+                                    .or(h0.and(oddHigh))
+                                    .reinterpretAsFloats()
+                                    .fma(f, c0);
+                            z = w.lanewise(LSHR, 4);
+                            a1 = z.and(evenBits)
+                                    .or(even2048)
+                                    .or(h1.and(evenHigh))
+                                    .reinterpretAsFloats()
+                                    .fma(e, a1);
+                            c1 = z.and(oddBits)
+                                    .or(odd128)
+                                    .or(h1.and(oddHigh))
+                                    .reinterpretAsFloats()
+                                    .fma(f, c1);
+                            e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 24));
+                            f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 28));
+                            z = v.lanewise(LSHR, 12);
+                            t = h0.lanewise(LSHR, 8);
+                            p0 = z.and(evenBits)
+                                    .or(even2048)
+                                    .or(t.and(evenHigh))
+                                    .reinterpretAsFloats()
+                                    .fma(e, p0);
+                            q0 = z.and(oddBits)
+                                    .or(odd128)
+                                    .or(t.and(oddHigh))
+                                    .reinterpretAsFloats()
+                                    .fma(f, q0);
+                            z = w.lanewise(LSHR, 12);
+                            t = h1.lanewise(LSHR, 8);
+                            p1 = z.and(evenBits)
+                                    .or(even2048)
+                                    .or(t.and(evenHigh))
+                                    .reinterpretAsFloats()
+                                    .fma(e, p1);
+                            q1 = z.and(oddBits)
+                                    .or(odd128)
+                                    .or(t.and(oddHigh))
+                                    .reinterpretAsFloats()
+                                    .fma(f, q1);
+                            codes += 128;
+                            k += 32;
+                        }
                     }
                     FloatVector s = FloatVector.broadcast(F, ALL.get(FLOAT, factor));
                     f = FloatVector.broadcast(F, sum);

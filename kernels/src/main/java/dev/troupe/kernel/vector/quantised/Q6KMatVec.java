@@ -47,6 +47,12 @@ final class Q6KMatVec {
      */
     static void tile(long group, ColumnPieces pieces, long x, long factors, long y) {
         int runs = pieces.runs();
+        IntVector evenBits = IntVector.broadcast(I, 0xf000);
+        IntVector oddBits = IntVector.broadcast(I, 0xf0000);
+        IntVector even2048 = IntVector.broadcast(I, EVEN);
+        IntVector odd128 = IntVector.broadcast(I, ODD);
+        IntVector evenHigh = IntVector.broadcast(I, HIGH_EVEN);
+        IntVector oddHigh = IntVector.broadcast(I, HIGH_ODD);
         for (int unit = 0; unit < 16; unit += L) {
             FloatVector r0 = FloatVector.zero(F);
             FloatVector r1 = FloatVector.zero(F);
@@ -94,102 +100,102 @@ final class Q6KMatVec {
                             f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 4));
                             z = v.lanewise(LSHL, 12);
                             t = h0.lanewise(LSHL, 16);
-                            a0 = z.and(0xf000)
-                                    .or(EVEN)
-                                    .or(t.and(HIGH_EVEN))
+                            a0 = z.and(evenBits)
+                                    .or(even2048)
+                                    .or(t.and(evenHigh))
                                     .reinterpretAsFloats()
                                     .fma(e, a0);
-                            c0 = z.and(0xf0000)
-                                    .or(ODD)
-                                    .or(t.and(HIGH_ODD))
+                            c0 = z.and(oddBits)
+                                    .or(odd128)
+                                    .or(t.and(oddHigh))
                                     .reinterpretAsFloats()
                                     .fma(f, c0);
                             z = w.lanewise(LSHL, 12);
                             t = h1.lanewise(LSHL, 16);
-                            a1 = z.and(0xf000)
-                                    .or(EVEN)
-                                    .or(t.and(HIGH_EVEN))
+                            a1 = z.and(evenBits)
+                                    .or(even2048)
+                                    .or(t.and(evenHigh))
                                     .reinterpretAsFloats()
                                     .fma(e, a1);
-                            c1 = z.and(0xf0000)
-                                    .or(ODD)
-                                    .or(t.and(HIGH_ODD))
+                            c1 = z.and(oddBits)
+                                    .or(odd128)
+                                    .or(t.and(oddHigh))
                                     .reinterpretAsFloats()
                                     .fma(f, c1);
                             e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 8));
                             f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 12));
                             z = v.lanewise(LSHL, 4);
                             t = h0.lanewise(LSHL, 8);
-                            p0 = z.and(0xf000)
-                                    .or(EVEN)
-                                    .or(t.and(HIGH_EVEN))
+                            p0 = z.and(evenBits)
+                                    .or(even2048)
+                                    .or(t.and(evenHigh))
                                     .reinterpretAsFloats()
                                     .fma(e, p0);
-                            q0 = z.and(0xf0000)
-                                    .or(ODD)
-                                    .or(t.and(HIGH_ODD))
+                            q0 = z.and(oddBits)
+                                    .or(odd128)
+                                    .or(t.and(oddHigh))
                                     .reinterpretAsFloats()
                                     .fma(f, q0);
                             z = w.lanewise(LSHL, 4);
                             t = h1.lanewise(LSHL, 8);
-                            p1 = z.and(0xf000)
-                                    .or(EVEN)
-                                    .or(t.and(HIGH_EVEN))
+                            p1 = z.and(evenBits)
+                                    .or(even2048)
+                                    .or(t.and(evenHigh))
                                     .reinterpretAsFloats()
                                     .fma(e, p1);
-                            q1 = z.and(0xf0000)
-                                    .or(ODD)
-                                    .or(t.and(HIGH_ODD))
+                            q1 = z.and(oddBits)
+                                    .or(odd128)
+                                    .or(t.and(oddHigh))
                                     .reinterpretAsFloats()
                                     .fma(f, q1);
                             e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 16));
                             f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 20));
                             z = v.lanewise(LSHR, 4);
-                            a0 = z.and(0xf000)
-                                    .or(EVEN)
-                                    .or(h0.and(HIGH_EVEN))
+                            a0 = z.and(evenBits)
+                                    .or(even2048)
+                                    .or(h0.and(evenHigh))
                                     .reinterpretAsFloats()
                                     .fma(e, a0);
-                            c0 = z.and(0xf0000)
-                                    .or(ODD)
-                                    .or(h0.and(HIGH_ODD))
+                            c0 = z.and(oddBits)
+                                    .or(odd128)
+                                    .or(h0.and(oddHigh))
                                     .reinterpretAsFloats()
                                     .fma(f, c0);
                             z = w.lanewise(LSHR, 4);
-                            a1 = z.and(0xf000)
-                                    .or(EVEN)
-                                    .or(h1.and(HIGH_EVEN))
+                            a1 = z.and(evenBits)
+                                    .or(even2048)
+                                    .or(h1.and(evenHigh))
                                     .reinterpretAsFloats()
                                     .fma(e, a1);
-                            c1 = z.and(0xf0000)
-                                    .or(ODD)
-                                    .or(h1.and(HIGH_ODD))
+                            c1 = z.and(oddBits)
+                                    .or(odd128)
+                                    .or(h1.and(oddHigh))
                                     .reinterpretAsFloats()
                                     .fma(f, c1);
                             e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 24));
                             f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 28));
                             z = v.lanewise(LSHR, 12);
                             t = h0.lanewise(LSHR, 8);
-                            p0 = z.and(0xf000)
-                                    .or(EVEN)
-                                    .or(t.and(HIGH_EVEN))
+                            p0 = z.and(evenBits)
+                                    .or(even2048)
+                                    .or(t.and(evenHigh))
                                     .reinterpretAsFloats()
                                     .fma(e, p0);
-                            q0 = z.and(0xf0000)
-                                    .or(ODD)
-                                    .or(t.and(HIGH_ODD))
+                            q0 = z.and(oddBits)
+                                    .or(odd128)
+                                    .or(t.and(oddHigh))
                                     .reinterpretAsFloats()
                                     .fma(f, q0);
                             z = w.lanewise(LSHR, 12);
                             t = h1.lanewise(LSHR, 8);
-                            p1 = z.and(0xf000)
-                                    .or(EVEN)
-                                    .or(t.and(HIGH_EVEN))
+                            p1 = z.and(evenBits)
+                                    .or(even2048)
+                                    .or(t.and(evenHigh))
                                     .reinterpretAsFloats()
                                     .fma(e, p1);
-                            q1 = z.and(0xf0000)
-                                    .or(ODD)
-                                    .or(t.and(HIGH_ODD))
+                            q1 = z.and(oddBits)
+                                    .or(odd128)
+                                    .or(t.and(oddHigh))
                                     .reinterpretAsFloats()
                                     .fma(f, q1);
                             h0 = h0.lanewise(LSHR, 2);
