@@ -4,7 +4,6 @@ import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
 import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
 import static dev.troupe.kernel.vector.lanes.Lanes.L;
 import static dev.troupe.kernel.vector.lanes.Lanes.LE;
-import static jdk.incubator.vector.VectorOperators.ADD;
 
 import dev.troupe.kernel.ColumnPieces;
 import dev.troupe.kernel.vector.lanes.Lanes;
@@ -21,17 +20,8 @@ final class PieceActivations {
     static final int FACTORS = 5;
 
     private static final VectorSpecies<Float> F = Lanes.F;
-    private static final FloatVector ODD = odd();
 
     private PieceActivations() {}
-
-    private static FloatVector odd() {
-        float[] ones = new float[L];
-        for (int i = 1; i < L; i += 2) {
-            ones[i] = 1f;
-        }
-        return FloatVector.fromArray(F, ones, 0);
-    }
 
     /**
      * Lays out one chunk of one token.
@@ -64,21 +54,19 @@ final class PieceActivations {
     }
 
     private static void sums(long values, long factors) {
-        FloatVector low = FloatVector.zero(F);
-        FloatVector high = FloatVector.zero(F);
-        FloatVector oddLow = FloatVector.zero(F);
-        FloatVector oddHigh = FloatVector.zero(F);
-        for (int i = 0; i < 16; i += L) {
-            FloatVector v = FloatVector.fromMemorySegment(F, ALL, values + 4L * i, LE);
-            FloatVector w = FloatVector.fromMemorySegment(F, ALL, values + 64 + 4L * i, LE);
-            low = low.add(v);
-            high = high.add(w);
-            oddLow = v.fma(ODD, oddLow);
-            oddHigh = w.fma(ODD, oddHigh);
+        float evenLow = 0f;
+        float oddLow = 0f;
+        float evenHigh = 0f;
+        float oddHigh = 0f;
+        for (int i = 0; i < 64; i += 8) {
+            evenLow += ALL.get(FLOAT, values + i);
+            oddLow += ALL.get(FLOAT, values + i + 4);
+            evenHigh += ALL.get(FLOAT, values + i + 64);
+            oddHigh += ALL.get(FLOAT, values + i + 68);
         }
-        ALL.set(FLOAT, factors + 4, low.reduceLanes(ADD));
-        ALL.set(FLOAT, factors + 8, high.reduceLanes(ADD));
-        ALL.set(FLOAT, factors + 12, oddLow.reduceLanes(ADD));
-        ALL.set(FLOAT, factors + 16, oddHigh.reduceLanes(ADD));
+        ALL.set(FLOAT, factors + 4, evenLow + oddLow);
+        ALL.set(FLOAT, factors + 8, evenHigh + oddHigh);
+        ALL.set(FLOAT, factors + 12, oddLow);
+        ALL.set(FLOAT, factors + 16, oddHigh);
     }
 }

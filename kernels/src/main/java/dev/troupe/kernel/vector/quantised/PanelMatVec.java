@@ -6,6 +6,7 @@ import static dev.troupe.kernel.vector.lanes.Lanes.L;
 import static dev.troupe.kernel.vector.lanes.Lanes.LE;
 
 import dev.troupe.kernel.vector.lanes.Lanes;
+import dev.troupe.kernel.vector.panel.PiecePanels;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 

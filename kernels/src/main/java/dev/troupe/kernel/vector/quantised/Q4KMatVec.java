@@ -26,13 +26,9 @@ final class Q4KMatVec {
     private static final VectorSpecies<Float> F = Lanes.F;
     private static final VectorSpecies<Integer> I = Lanes.I;
     private static final VectorSpecies<Byte> B = Lanes.B;
-    private static final int MASK = HalfFloats.MASK;
-    private static final float SCALE = HalfFloats.SCALE;
-    private static final int EVEN = 0x45000000;
-    private static final int ODD = 0x43000000;
     private static final int PIECE_BYTES = PackedFormat.Q4_K.pieceBytes();
     private static final int RUN_BYTES = PackedFormat.Q4_K.runBytes();
-    private static final int CODES = PackedFormat.Q4_K.lowPlane();
+    private static final int LOW = PackedFormat.Q4_K.lowPlane();
 
     private Q4KMatVec() {}
 
@@ -44,15 +40,19 @@ final class Q4KMatVec {
      */
     static void tile(long group, ColumnPieces pieces, long x, long factors, long y) {
         int runs = pieces.runs();
+        IntVector halfMask = IntVector.broadcast(I, HalfFloats.MASK);
+        FloatVector halfScale = FloatVector.broadcast(F, HalfFloats.SCALE);
         IntVector evenBits = IntVector.broadcast(I, 0xf000);
         IntVector oddBits = IntVector.broadcast(I, 0xf0000);
-        IntVector even2048 = IntVector.broadcast(I, EVEN);
-        IntVector odd128 = IntVector.broadcast(I, ODD);
+        IntVector even2048 = IntVector.broadcast(I, 0x45000000);
+        IntVector odd128 = IntVector.broadcast(I, 0x43000000);
         for (int unit = 0; unit < 16; unit += L) {
-            FloatVector r0 = FloatVector.zero(F);
-            FloatVector r1 = FloatVector.zero(F);
+            long to = y + 4L * unit;
+            FloatVector.zero(F).intoMemorySegment(ALL, to, LE);
+            FloatVector.zero(F).intoMemorySegment(ALL, to + 64, LE);
             FloatVector e;
             FloatVector f;
+            FloatVector r;
             IntVector z;
             long at = group;
             long k = x;
@@ -62,19 +62,19 @@ final class Q4KMatVec {
                 z = IntVector.fromMemorySegment(I, ALL, at + 4L * unit, LE);
                 FloatVector d0 = z.lanewise(LSHL, 16)
                         .lanewise(ASHR, 3)
-                        .and(MASK)
+                        .and(halfMask)
                         .reinterpretAsFloats()
-                        .mul(SCALE);
+                        .mul(halfScale);
                 FloatVector d1 =
-                        z.lanewise(ASHR, 3).and(MASK).reinterpretAsFloats().mul(SCALE);
+                        z.lanewise(ASHR, 3).and(halfMask).reinterpretAsFloats().mul(halfScale);
                 z = IntVector.fromMemorySegment(I, ALL, at + 64 + 4L * unit, LE);
                 FloatVector b0 = z.lanewise(LSHL, 16)
                         .lanewise(ASHR, 3)
-                        .and(MASK)
+                        .and(halfMask)
                         .reinterpretAsFloats()
-                        .mul(SCALE);
+                        .mul(halfScale);
                 FloatVector b1 =
-                        z.lanewise(ASHR, 3).and(MASK).reinterpretAsFloats().mul(SCALE);
+                        z.lanewise(ASHR, 3).and(halfMask).reinterpretAsFloats().mul(halfScale);
                 at += RUN_BYTES;
                 for (int i = 0; i < count; i++) {
                     float odd = ALL.get(FLOAT, factor + 12) + ALL.get(FLOAT, factor + 16);
@@ -88,7 +88,7 @@ final class Q4KMatVec {
                     FloatVector p1 = FloatVector.zero(F);
                     FloatVector q0 = FloatVector.zero(F);
                     FloatVector q1 = FloatVector.zero(F);
-                    long codes = at + CODES + 4L * unit;
+                    long codes = at + LOW + 4L * unit;
                     for (int g = 0; g < 4; g++) {
                         IntVector v = IntVector.fromMemorySegment(I, ALL, codes, LE);
                         IntVector w = IntVector.fromMemorySegment(I, ALL, codes + 64, LE);
@@ -131,22 +131,23 @@ final class Q4KMatVec {
                     f = FloatVector.broadcast(F, sum);
                     e = (FloatVector)
                             ByteVector.fromMemorySegment(B, ALL, at + unit, LE).convertShape(B2F, F, 0);
-                    r0 = a0.add(c0).add(p0.add(q0)).mul(e).fma(d0.mul(s), r0);
-                    e = (FloatVector) ByteVector.fromMemorySegment(B, ALL, at + 16 + unit, LE)
-                            .convertShape(B2F, F, 0);
-                    r1 = a1.add(c1).add(p1.add(q1)).mul(e).fma(d1.mul(s), r1);
+                    r = a0.add(c0).add(p0.add(q0)).mul(e).fma(d0.mul(s), FloatVector.fromMemorySegment(F, ALL, to, LE));
                     e = (FloatVector) ByteVector.fromMemorySegment(B, ALL, at + 32 + unit, LE)
                             .convertShape(B2F, F, 0);
-                    r0 = e.mul(f).fma(b0.mul(s), r0);
+                    e.mul(f).fma(b0.mul(s), r).intoMemorySegment(ALL, to, LE);
+                    e = (FloatVector) ByteVector.fromMemorySegment(B, ALL, at + 16 + unit, LE)
+                            .convertShape(B2F, F, 0);
+                    r = a1.add(c1)
+                            .add(p1.add(q1))
+                            .mul(e)
+                            .fma(d1.mul(s), FloatVector.fromMemorySegment(F, ALL, to + 64, LE));
                     e = (FloatVector) ByteVector.fromMemorySegment(B, ALL, at + 48 + unit, LE)
                             .convertShape(B2F, F, 0);
-                    r1 = e.mul(f).fma(b1.mul(s), r1);
+                    e.mul(f).fma(b1.mul(s), r).intoMemorySegment(ALL, to + 64, LE);
                     at += PIECE_BYTES;
                     factor += 20;
                 }
             }
-            r0.intoMemorySegment(ALL, y + 4L * unit, LE);
-            r1.intoMemorySegment(ALL, y + 4L * unit + 64, LE);
         }
     }
 }

@@ -26,15 +26,9 @@ final class Q6KMatVec {
     private static final VectorSpecies<Float> F = Lanes.F;
     private static final VectorSpecies<Integer> I = Lanes.I;
     private static final VectorSpecies<Byte> B = Lanes.B;
-    private static final int MASK = HalfFloats.MASK;
-    private static final float SCALE = HalfFloats.SCALE;
-    private static final int EVEN = 0x45000000;
-    private static final int ODD = 0x43000000;
-    private static final int HIGH_EVEN = 0x30000;
-    private static final int HIGH_ODD = 0x300000;
     private static final int PIECE_BYTES = PackedFormat.Q6_K.pieceBytes();
     private static final int RUN_BYTES = PackedFormat.Q6_K.runBytes();
-    private static final int CODES = PackedFormat.Q6_K.lowPlane();
+    private static final int LOW = PackedFormat.Q6_K.lowPlane();
     private static final int HIGH = PackedFormat.Q6_K.highPlane();
 
     private Q6KMatVec() {}
@@ -44,20 +38,25 @@ final class Q6KMatVec {
      * @param x rounded activations {@code [pieces][32]}, integers as f32
      * @param factors of the activations, f32 {@code [pieces][5]}
      * @param y f32 {@code [32]}
+     * @param scratch address of two vectors
      */
-    static void tile(long group, ColumnPieces pieces, long x, long factors, long y) {
+    static void tile(long group, ColumnPieces pieces, long x, long factors, long y, long scratch) {
         int runs = pieces.runs();
+        IntVector halfMask = IntVector.broadcast(I, HalfFloats.MASK);
+        FloatVector halfScale = FloatVector.broadcast(F, HalfFloats.SCALE);
         IntVector evenBits = IntVector.broadcast(I, 0xf000);
         IntVector oddBits = IntVector.broadcast(I, 0xf0000);
-        IntVector even2048 = IntVector.broadcast(I, EVEN);
-        IntVector odd128 = IntVector.broadcast(I, ODD);
-        IntVector evenHigh = IntVector.broadcast(I, HIGH_EVEN);
-        IntVector oddHigh = IntVector.broadcast(I, HIGH_ODD);
+        IntVector even2048 = IntVector.broadcast(I, 0x45000000);
+        IntVector odd128 = IntVector.broadcast(I, 0x43000000);
+        IntVector evenHigh = IntVector.broadcast(I, 0x30000);
+        IntVector oddHigh = IntVector.broadcast(I, 0x300000);
         for (int unit = 0; unit < 16; unit += L) {
-            FloatVector r0 = FloatVector.zero(F);
-            FloatVector r1 = FloatVector.zero(F);
+            long to = y + 4L * unit;
+            FloatVector.zero(F).intoMemorySegment(ALL, to, LE);
+            FloatVector.zero(F).intoMemorySegment(ALL, to + 64, LE);
             FloatVector e;
             FloatVector f;
+            FloatVector r;
             IntVector z;
             IntVector t;
             long at = group;
@@ -68,16 +67,16 @@ final class Q6KMatVec {
                 z = IntVector.fromMemorySegment(I, ALL, at + 4L * unit, LE);
                 FloatVector d0 = z.lanewise(LSHL, 16)
                         .lanewise(ASHR, 3)
-                        .and(MASK)
+                        .and(halfMask)
                         .reinterpretAsFloats()
-                        .mul(SCALE);
+                        .mul(halfScale);
                 FloatVector d1 =
-                        z.lanewise(ASHR, 3).and(MASK).reinterpretAsFloats().mul(SCALE);
+                        z.lanewise(ASHR, 3).and(halfMask).reinterpretAsFloats().mul(halfScale);
                 at += RUN_BYTES;
                 for (int i = 0; i < count; i++) {
-                    FloatVector i0 = FloatVector.zero(F);
-                    FloatVector i1 = FloatVector.zero(F);
-                    long codes = at + CODES + 4L * unit;
+                    FloatVector.zero(F).intoMemorySegment(ALL, scratch, LE);
+                    FloatVector.zero(F).intoMemorySegment(ALL, scratch + 64, LE);
+                    long codes = at + LOW + 4L * unit;
                     for (int half = 0; half < 2; half++) {
                         float odd = ALL.get(FLOAT, factor + 12 + 4L * half);
                         float even = ALL.get(FLOAT, factor + 4 + 4L * half) - odd;
@@ -90,12 +89,14 @@ final class Q6KMatVec {
                         FloatVector p1 = FloatVector.zero(F);
                         FloatVector q0 = FloatVector.zero(F);
                         FloatVector q1 = FloatVector.zero(F);
-                        IntVector h0 = IntVector.fromMemorySegment(I, ALL, at + HIGH + 128L * half + 4L * unit, LE);
-                        IntVector h1 =
-                                IntVector.fromMemorySegment(I, ALL, at + HIGH + 128L * half + 64 + 4L * unit, LE);
+                        long high = at + HIGH + 128L * half + 4L * unit;
                         for (int g = 0; g < 2; g++) {
                             IntVector v = IntVector.fromMemorySegment(I, ALL, codes, LE);
                             IntVector w = IntVector.fromMemorySegment(I, ALL, codes + 64, LE);
+                            IntVector h0 = IntVector.fromMemorySegment(I, ALL, high, LE)
+                                    .lanewise(LSHR, 2 * g);
+                            IntVector h1 = IntVector.fromMemorySegment(I, ALL, high + 64, LE)
+                                    .lanewise(LSHR, 2 * g);
                             e = FloatVector.broadcast(F, ALL.get(FLOAT, k));
                             f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 4));
                             z = v.lanewise(LSHL, 12);
@@ -198,27 +199,29 @@ final class Q6KMatVec {
                                     .or(t.and(oddHigh))
                                     .reinterpretAsFloats()
                                     .fma(f, q1);
-                            h0 = h0.lanewise(LSHR, 2);
-                            h1 = h1.lanewise(LSHR, 2);
                             codes += 128;
                             k += 32;
                         }
                         e = (FloatVector) ByteVector.fromMemorySegment(B, ALL, at + 32L * half + unit, LE)
                                 .convertShape(B2F, F, 0);
-                        i0 = a0.add(c0).add(p0.add(q0)).fma(e, i0);
+                        f = FloatVector.fromMemorySegment(F, ALL, scratch, LE);
+                        a0.add(c0).add(p0.add(q0)).fma(e, f).intoMemorySegment(ALL, scratch, LE);
                         e = (FloatVector) ByteVector.fromMemorySegment(B, ALL, at + 32L * half + 16 + unit, LE)
                                 .convertShape(B2F, F, 0);
-                        i1 = a1.add(c1).add(p1.add(q1)).fma(e, i1);
+                        f = FloatVector.fromMemorySegment(F, ALL, scratch + 64, LE);
+                        a1.add(c1).add(p1.add(q1)).fma(e, f).intoMemorySegment(ALL, scratch + 64, LE);
                     }
                     FloatVector s = FloatVector.broadcast(F, ALL.get(FLOAT, factor));
-                    r0 = i0.fma(d0.mul(s), r0);
-                    r1 = i1.fma(d1.mul(s), r1);
+                    e = FloatVector.fromMemorySegment(F, ALL, scratch, LE);
+                    e.fma(d0.mul(s), FloatVector.fromMemorySegment(F, ALL, to, LE))
+                            .intoMemorySegment(ALL, to, LE);
+                    e = FloatVector.fromMemorySegment(F, ALL, scratch + 64, LE);
+                    e.fma(d1.mul(s), FloatVector.fromMemorySegment(F, ALL, to + 64, LE))
+                            .intoMemorySegment(ALL, to + 64, LE);
                     at += PIECE_BYTES;
                     factor += 20;
                 }
             }
-            r0.intoMemorySegment(ALL, y + 4L * unit, LE);
-            r1.intoMemorySegment(ALL, y + 4L * unit + 64, LE);
         }
     }
 }

@@ -4,8 +4,8 @@ import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
 import static dev.troupe.kernel.vector.lanes.Lanes.L;
 
 import dev.troupe.kernel.PackedMatrix;
-import dev.troupe.kernel.quantised.PackedFormat;
 import dev.troupe.kernel.vector.lanes.Lanes;
+import dev.troupe.kernel.vector.panel.PiecePanels;
 import dev.troupe.tensor.DType;
 
 /**
@@ -39,18 +39,19 @@ public final class QuantisedMatVec {
             bytes(w, group, x, factors, y);
             return;
         }
-        PackedFormat format = PackedFormat.of(w.type());
         int pieces = w.pieces().count();
         int end = Math.min(w.groups(), group + Lanes.GROUPS);
         for (int g = group; g < end; g++) {
             long address = w.address() + g * w.groupBytes();
             long to = y + 4L * ROWS * (g - group);
             switch (w.type()) {
-                case Q4_0, Q4_1 -> Q4MatVec.tile(address, format, pieces, x, factors, to);
-                case Q5_0, Q5_1 -> Q5MatVec.tile(address, format, pieces, x, factors, to);
+                case Q4_0 -> Q4MatVec.tile(address, pieces, x, factors, to);
+                case Q4_1 -> Q4OffsetMatVec.tile(address, pieces, x, factors, to);
+                case Q5_0 -> Q5MatVec.tile(address, pieces, x, factors, to);
+                case Q5_1 -> Q5OffsetMatVec.tile(address, pieces, x, factors, to);
                 case Q4_K -> Q4KMatVec.tile(address, w.pieces(), x, factors, to);
                 case Q5_K -> Q5KMatVec.tile(address, w.pieces(), x, factors, to);
-                case Q6_K -> Q6KMatVec.tile(address, w.pieces(), x, factors, to);
+                case Q6_K -> Q6KMatVec.tile(address, w.pieces(), x, factors, to, scratch);
                 default -> unpacked(w, g, x, factors, scratch, to);
             }
         }

@@ -1,4 +1,4 @@
-/** Products with block-quantised weights on the Vector API. */
+/** Products of one token with block-quantised weights, a kernel for each way of packing. */
 @NullMarked
 package dev.troupe.kernel.vector.quantised;
 

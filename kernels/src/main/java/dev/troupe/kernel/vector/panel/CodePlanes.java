@@ -1,4 +1,4 @@
-package dev.troupe.kernel.vector.quantised;
+package dev.troupe.kernel.vector.panel;
 
 import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
 import static dev.troupe.kernel.vector.lanes.Lanes.L;
@@ -19,6 +19,9 @@ import jdk.incubator.vector.VectorSpecies;
 final class CodePlanes {
     private static final VectorSpecies<Float> F = Lanes.F;
     private static final VectorSpecies<Integer> I = Lanes.I;
+
+    private static final int SIGN = 0x80000000;
+    private static final IntVector SIZES = sizes();
 
     private CodePlanes() {}
 
@@ -81,27 +84,50 @@ final class CodePlanes {
         }
     }
 
-    /**
-     * mxfp4: the code's lower three bits c are the size max(c, 2c − 4, 4c − 16), that is 0, 1, 2, 3, 4, 6, 8, 12; the fourth is
-     * the sign.
-     */
+    /** mxfp4: the lower three bits of a code are an index into the sizes 0, 1, 2, 3, 4, 6, 8, 12; the fourth is the sign. */
     static void float4(long low, long panel) {
-        FloatVector two = FloatVector.broadcast(F, 2f);
-        FloatVector four = FloatVector.broadcast(F, 4f);
+        if (L == 4) {
+            float4Computed(low, panel);
+            return;
+        }
         for (int g = 0; g < 4; g++) {
             for (int row = 0; row < 32; row += L) {
                 IntVector v = IntVector.fromMemorySegment(I, ALL, low + 128L * g + 4L * row, LE);
                 long to = panel + 1024L * g + 4L * row;
                 for (int j = 0; j < 8; j++) {
-                    FloatVector c = (FloatVector) v.and(7).convertShape(I2F, F, 0);
-                    FloatVector size = c.max(c.mul(two).sub(4f)).max(c.mul(four).sub(16f));
-                    size.reinterpretAsInts()
-                            .or(v.lanewise(LSHL, 28).and(0x80000000))
+                    v.and(7)
+                            .selectFrom(SIZES)
+                            .or(v.lanewise(LSHL, 28).and(SIGN))
                             .intoMemorySegment(ALL, to, LE);
                     v = v.lanewise(LSHR, 4);
                     to += 128;
                 }
             }
         }
+    }
+
+    /** A vector too short for the table computes the size as max(c, 2c − 4, 4c − 16). */
+    private static void float4Computed(long low, long panel) {
+        for (int g = 0; g < 4; g++) {
+            for (int row = 0; row < 32; row += L) {
+                IntVector v = IntVector.fromMemorySegment(I, ALL, low + 128L * g + 4L * row, LE);
+                long to = panel + 1024L * g + 4L * row;
+                for (int j = 0; j < 8; j++) {
+                    FloatVector c = (FloatVector) v.and(7).convertShape(I2F, F, 0);
+                    c.max(c.mul(2f).sub(4f))
+                            .max(c.mul(4f).sub(16f))
+                            .reinterpretAsInts()
+                            .or(v.lanewise(LSHL, 28).and(SIGN))
+                            .intoMemorySegment(ALL, to, LE);
+                    v = v.lanewise(LSHR, 4);
+                    to += 128;
+                }
+            }
+        }
+    }
+
+    private static IntVector sizes() {
+        float[] sizes = {0, 1, 2, 3, 4, 6, 8, 12, 0, 1, 2, 3, 4, 6, 8, 12};
+        return FloatVector.fromArray(F, sizes, 0).reinterpretAsInts();
     }
 }

@@ -1,4 +1,4 @@
-package dev.troupe.kernel.vector.quantised;
+package dev.troupe.kernel.vector.panel;
 
 import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
 import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
@@ -10,13 +10,16 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * {@link PiecePanelProduct} for types with an offset: after the multiply-add of a piece's weights its row's chain takes one of
- * the offset, {@code fma((float) M, b · s, acc)}.
+ * Matrix-matrix tile of block-quantised weights: 32 rows of a panel of integer-valued floats times 6 tokens, two vectors of
+ * rows at a time. Each output has an accumulator of its piece, which is exact, and one of its row's chain: 24 registers.
  */
-public final class OffsetPanelProduct {
+public final class PiecePanelProduct {
+    /** Tokens of a tile. */
+    public static final int TOKENS = 6;
+
     private static final VectorSpecies<Float> F = Lanes.F;
 
-    private OffsetPanelProduct() {}
+    private PiecePanelProduct() {}
 
     /**
      * @param panel integers as f32 {@code [pieces][32][32]}: columns of a piece by rows
@@ -86,56 +89,24 @@ public final class OffsetPanelProduct {
                 }
                 FloatVector d = FloatVector.fromMemorySegment(F, ALL, d0, LE);
                 FloatVector f = FloatVector.fromMemorySegment(F, ALL, d0 + 4L * L, LE);
-                FloatVector m = FloatVector.fromMemorySegment(F, ALL, d0 + 128, LE);
-                FloatVector n = FloatVector.fromMemorySegment(F, ALL, d0 + 128 + 4L * L, LE);
-                FloatVector i = FloatVector.fromMemorySegment(F, ALL, d0 + 256, LE);
-                FloatVector j = FloatVector.fromMemorySegment(F, ALL, d0 + 256 + 4L * L, LE);
-                v = FloatVector.fromMemorySegment(F, ALL, d0 + 384, LE);
-                w = FloatVector.fromMemorySegment(F, ALL, d0 + 384 + 4L * L, LE);
-                FloatVector low;
-                FloatVector high;
                 e = FloatVector.broadcast(F, ALL.get(FLOAT, scale));
-                low = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 24));
-                high = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 48));
                 r0 = a0.fma(d.mul(e), r0);
                 s0 = b0.fma(f.mul(e), s0);
-                r0 = v.fma(high, i.mul(low)).fma(m.mul(e), r0);
-                s0 = w.fma(high, j.mul(low)).fma(n.mul(e), s0);
                 e = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 4));
-                low = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 28));
-                high = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 52));
                 r1 = a1.fma(d.mul(e), r1);
                 s1 = b1.fma(f.mul(e), s1);
-                r1 = v.fma(high, i.mul(low)).fma(m.mul(e), r1);
-                s1 = w.fma(high, j.mul(low)).fma(n.mul(e), s1);
                 e = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 8));
-                low = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 32));
-                high = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 56));
                 r2 = a2.fma(d.mul(e), r2);
                 s2 = b2.fma(f.mul(e), s2);
-                r2 = v.fma(high, i.mul(low)).fma(m.mul(e), r2);
-                s2 = w.fma(high, j.mul(low)).fma(n.mul(e), s2);
                 e = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 12));
-                low = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 36));
-                high = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 60));
                 r3 = a3.fma(d.mul(e), r3);
                 s3 = b3.fma(f.mul(e), s3);
-                r3 = v.fma(high, i.mul(low)).fma(m.mul(e), r3);
-                s3 = w.fma(high, j.mul(low)).fma(n.mul(e), s3);
                 e = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 16));
-                low = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 40));
-                high = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 64));
                 r4 = a4.fma(d.mul(e), r4);
                 s4 = b4.fma(f.mul(e), s4);
-                r4 = v.fma(high, i.mul(low)).fma(m.mul(e), r4);
-                s4 = w.fma(high, j.mul(low)).fma(n.mul(e), s4);
                 e = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 20));
-                low = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 44));
-                high = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 68));
                 r5 = a5.fma(d.mul(e), r5);
                 s5 = b5.fma(f.mul(e), s5);
-                r5 = v.fma(high, i.mul(low)).fma(m.mul(e), r5);
-                s5 = w.fma(high, j.mul(low)).fma(n.mul(e), s5);
                 block += 4096;
                 d0 += PiecePanels.FACTOR_BYTES;
                 scale += 120;

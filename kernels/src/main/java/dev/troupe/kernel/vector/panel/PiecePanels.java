@@ -1,4 +1,4 @@
-package dev.troupe.kernel.vector.quantised;
+package dev.troupe.kernel.vector.panel;
 
 import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
 import static dev.troupe.kernel.vector.lanes.Lanes.L;
