@@ -93,7 +93,7 @@ class MatrixPackerTest {
             long block = row * 288L + (piece < 2 ? 0 : 144);
             long scales = packed.groupBytes() + (piece < 2 ? 0 : 128 + 2 * 576);
             assertThat(packed.scaleOffset(1, piece)).isEqualTo(scales);
-            assertThat(packed.pieceOffset(1, piece)).isEqualTo(scales + 128 + piece % 2 * 576);
+            assertThat(packed.pieceOffset(1, piece)).isEqualTo(scales + 128 + piece % 2 * 576L);
             assertThat(packed.memory().get(ValueLayout.JAVA_SHORT_UNALIGNED, scales))
                     .isEqualTo(source.memory().get(ValueLayout.JAVA_SHORT_UNALIGNED, block));
         }

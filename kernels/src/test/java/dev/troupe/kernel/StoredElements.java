@@ -87,12 +87,12 @@ public record StoredElements(float d, int scale, int q, float b, int min) {
 
         /** Bit k / 32 of byte k mod 32. */
         int bitOfColumn(int from, int k) {
-            return at(from + k % 32) >> k / 32 & 1;
+            return (at(from + k % 32) >> (k / 32)) & 1;
         }
 
         /** Four columns, 32 apart, in a byte. */
         int two(int from, int k) {
-            return at(from + k / 128 * 32 + k % 32) >> k % 128 / 32 * 2 & 3;
+            return (at(from + k / 128 * 32 + k % 32) >> (k % 128 / 32 * 2)) & 3;
         }
 
         /** Two columns, 32 apart, in a byte. */
@@ -104,7 +104,7 @@ public record StoredElements(float d, int scale, int q, float b, int min) {
         /** q3_k's scale s. */
         int sixBits(int from, int s) {
             int low = s < 8 ? at(from + s) % 16 : at(from + s - 8) / 16;
-            return low + 16 * (at(from + 8 + s % 4) >> s / 4 * 2 & 3);
+            return low + 16 * ((at(from + 8 + s % 4) >> (s / 4 * 2)) & 3);
         }
 
         int scale(int from, int s) {

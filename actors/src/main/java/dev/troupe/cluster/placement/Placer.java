@@ -62,8 +62,8 @@ public final class Placer {
             Rounds rounds = new Rounds(setup.self().uid());
             return Behaviors.receiveMessage(command -> {
                 switch (command) {
-                    case Placement.Request request when setup.leaving().getAsBoolean() ->
-                        request.replyTo().tell(withdrawn(setup));
+                    case Placement.Request request
+                    when setup.leaving().getAsBoolean() -> request.replyTo().tell(withdrawn(setup));
                     case Placement.Request request ->
                         model(setup, request.model())
                                 .ifPresentOrElse(
@@ -82,7 +82,8 @@ public final class Placer {
     }
 
     static Placement.Withdrawn withdrawn(Setup setup) {
-        return new Placement.Withdrawn("node %s leaves the cluster".formatted(setup.self().hostPort()));
+        return new Placement.Withdrawn(
+                "node %s leaves the cluster".formatted(setup.self().hostPort()));
     }
 
     private static Optional<ModelSpec> model(Setup setup, String id) {

@@ -1,6 +1,8 @@
 package dev.troupe.kernel.quantised;
 
 import dev.troupe.tensor.DType;
+import java.util.EnumMap;
+import java.util.Map;
 
 /**
  * Packed layout of a block-quantised type: 32 rows interleaved, cut into <i>pieces</i> of one weight block of 32 columns
@@ -36,11 +38,11 @@ public enum PackedFormat {
 
     private static final int ROWS = 32;
     private static final int SCALE_BYTES = 2 * ROWS;
-    private static final PackedFormat[] BY_TYPE = new PackedFormat[DType.values().length];
+    private static final Map<DType, PackedFormat> BY_TYPE = new EnumMap<>(DType.class);
 
     static {
         for (PackedFormat format : values()) {
-            BY_TYPE[format.type.ordinal()] = format;
+            BY_TYPE.put(format.type, format);
         }
     }
 
@@ -68,7 +70,7 @@ public enum PackedFormat {
      * @throws IllegalArgumentException for a type without blocks
      */
     public static PackedFormat of(DType type) {
-        PackedFormat format = BY_TYPE[type.ordinal()];
+        PackedFormat format = BY_TYPE.get(type);
         if (format == null) {
             throw new IllegalArgumentException("%s is no block-quantised type".formatted(type.label()));
         }

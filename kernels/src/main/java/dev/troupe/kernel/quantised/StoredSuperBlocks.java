@@ -37,7 +37,7 @@ final class StoredSuperBlocks {
         to.d = row.get(SHORT, at + 80);
         to.b = (short) (row.get(SHORT, at + 82) ^ SIGN);
         for (int half = 0; half < 2; half++) {
-            int pair = row.get(JAVA_BYTE, at + 2 * j + half);
+            int pair = row.get(JAVA_BYTE, at + 2L * j + half);
             to.scales[half] = pair & 15;
             to.mins[half] = (pair >> 4) & 15;
         }
@@ -60,7 +60,7 @@ final class StoredSuperBlocks {
 
     /** Two bits a column. */
     private static void pairs(MemorySegment row, long at, int j, int[] codes) {
-        long from = at + j / 4 * 32;
+        long from = at + j / 4 * 32L;
         for (int i = 0; i < 32; i++) {
             codes[i] = (row.get(JAVA_BYTE, from + i) >> (2 * (j % 4))) & 3;
         }
@@ -68,12 +68,12 @@ final class StoredSuperBlocks {
 
     private static void q4(MemorySegment row, long at, int j, WeightBlock to) {
         scalesAndMins(row, at, j, to);
-        halves(row, at + 16 + j / 2 * 32, j % 2, to.codes);
+        halves(row, at + 16 + j / 2 * 32L, j % 2, to.codes);
     }
 
     private static void q5(MemorySegment row, long at, int j, WeightBlock to) {
         scalesAndMins(row, at, j, to);
-        halves(row, at + 48 + j / 2 * 32, j % 2, to.codes);
+        halves(row, at + 48 + j / 2 * 32L, j % 2, to.codes);
         for (int i = 0; i < 32; i++) {
             to.codes[i] |= ((row.get(JAVA_BYTE, at + 16 + i) >> j) & 1) << 4;
         }
@@ -107,10 +107,10 @@ final class StoredSuperBlocks {
 
     private static void q6(MemorySegment row, long at, int j, WeightBlock to) {
         to.d = row.get(SHORT, at + 208);
-        to.scales[0] = row.get(JAVA_BYTE, at + 192 + 2 * j);
-        to.scales[1] = row.get(JAVA_BYTE, at + 193 + 2 * j);
-        halves(row, at + j / 4 * 64 + j % 2 * 32, j % 4 / 2, to.codes);
-        long high = at + 128 + j / 4 * 32;
+        to.scales[0] = row.get(JAVA_BYTE, at + 192 + 2L * j);
+        to.scales[1] = row.get(JAVA_BYTE, at + 193 + 2L * j);
+        halves(row, at + j / 4 * 64L + j % 2 * 32L, j % 4 / 2, to.codes);
+        long high = at + 128 + j / 4 * 32L;
         for (int i = 0; i < 32; i++) {
             to.codes[i] |= ((row.get(JAVA_BYTE, high + i) >> (2 * (j % 4))) & 3) << 4;
         }

@@ -83,7 +83,8 @@ class CheckpointTest {
     void listsTheSyntheticModelsThatWork() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> SyntheticModel.named("llama-3b:q8_0"))
-                .withMessageContaining("shapes: tiny, tiny-256, llama-1b, llama-8b; types: f32, bf16, f16, q8_0, q4_0, ");
+                .withMessageContaining(
+                        "shapes: tiny, tiny-256, llama-1b, llama-8b; types: f32, bf16, f16, q8_0, q4_0, ");
         assertThatIllegalArgumentException().isThrownBy(() -> SyntheticModel.named("tiny"));
         assertThatIllegalArgumentException().isThrownBy(() -> SyntheticModel.named("tiny:q4_9"));
     }

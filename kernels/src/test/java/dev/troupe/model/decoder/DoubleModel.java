@@ -2,8 +2,8 @@ package dev.troupe.model.decoder;
 
 import static dev.troupe.model.DecoderTensors.layer;
 
-import dev.troupe.model.DecoderTensors;
 import dev.troupe.kernel.Samples;
+import dev.troupe.model.DecoderTensors;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.model.checkpoint.Checkpoint;
 import dev.troupe.tensor.DType;

@@ -56,7 +56,6 @@ final class Q6KMatVec {
             FloatVector.zero(F).intoMemorySegment(ALL, to + 64, LE);
             FloatVector e;
             FloatVector f;
-            FloatVector r;
             IntVector z;
             IntVector t;
             long at = group;
