@@ -34,4 +34,26 @@ class ColumnPiecesTest {
             }
         }
     }
+
+    @Test
+    void makeARunOfThePiecesThatShareASuperBlock() {
+        ColumnPieces pieces = ColumnPieces.of(320, 208);
+
+        // columns 208 to 528 of the matrix: activation blocks from 208, super-blocks from 0, 256 and 512
+        assertThat(pieces.runs()).isEqualTo(3);
+        assertThat(pieces.runStart(0)).isZero();
+        assertThat(pieces.start(pieces.runStart(1))).isEqualTo(48);
+        assertThat(pieces.start(pieces.runStart(2))).isEqualTo(304);
+        assertThat(pieces.runStart(3)).isEqualTo(pieces.count());
+        for (int p = 0; p < pieces.count(); p++) {
+            assertThat(pieces.run(p)).isEqualTo((208 + pieces.start(p)) / 256);
+            assertThat(pieces.position(p)).isEqualTo((208 + pieces.start(p)) % 32);
+            assertThat(pieces.runStart(pieces.run(p))).isLessThanOrEqualTo(p);
+        }
+    }
+
+    @Test
+    void haveNoRunWhereThereIsNoColumn() {
+        assertThat(ColumnPieces.of(0, 300).runs()).isZero();
+    }
 }

@@ -51,7 +51,8 @@ final class BenchCommand implements Callable<Integer> {
         @Option(
                 names = "--synthetic",
                 paramLabel = "SHAPE:TYPE",
-                description = "random weights in memory: tiny, llama-1b, llama-8b; f32, bf16, f16, q8_0")
+                description =
+                        "random weights in memory: tiny, tiny-256, llama-1b, llama-8b; f32, bf16, f16, q8_0, q4_0, q4_k, ...")
         private @Nullable String synthetic;
 
         String location() {

@@ -8,8 +8,6 @@ import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.RopeTable;
 import dev.troupe.kernel.SumTree;
 import dev.troupe.kernel.TokenBatch;
-import dev.troupe.kernel.quantised.StoredBlocks;
-import dev.troupe.kernel.quantised.WeightBlock;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.tensor.Tensor;
@@ -60,32 +58,8 @@ public final class ReferenceKernels implements Kernels {
     @Override
     public void embed(Tensor table, TokenBatch batch, Tensor y) {
         KernelShapes.requireEmbed(table, batch, y);
-        long rowBytes = table.type().rowBytes(table.columns());
         for (int t = 0; t < batch.tokens(); t++) {
-            MemorySegment row = table.memory().asSlice(batch.id(t) * rowBytes, rowBytes);
-            if (table.type().quantised()) {
-                embedBlocks(table, row, y, t);
-                continue;
-            }
-            for (int k = 0; k < table.columns(); k++) {
-                float value = switch (table.type()) {
-                    case F32 -> row.get(FLOAT, 4L * k);
-                    case BF16 -> ReferenceProduct.bfloat(row.get(SHORT, 2L * k));
-                    case F16 -> Float.float16ToFloat(row.get(SHORT, 2L * k));
-                    default -> throw new IllegalArgumentException("%s has blocks".formatted(table));
-                };
-                y.set(t, k, value);
-            }
-        }
-    }
-
-    private static void embedBlocks(Tensor table, MemorySegment row, Tensor y, int token) {
-        WeightBlock block = new WeightBlock(table.type());
-        for (int k = 0; k < table.columns(); k += 32) {
-            StoredBlocks.read(row, k / 32, block);
-            for (int i = 0; i < 32; i++) {
-                y.set(token, k + i, block.value(i));
-            }
+            ReferenceEmbedding.row(table, batch.id(t), y, t);
         }
     }
 

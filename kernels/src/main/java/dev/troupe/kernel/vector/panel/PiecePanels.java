@@ -94,7 +94,7 @@ public final class PiecePanels {
     }
 
     /** 32 f16, two in an int, to f32. */
-    private static void halves(long from, long to) {
+    public static void halves(long from, long to) {
         for (int unit = 0; unit < 16; unit += L) {
             IntVector v = IntVector.fromMemorySegment(I, ALL, from + 4L * unit, LE);
             v.lanewise(LSHL, 16)

@@ -4,15 +4,14 @@ import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
 import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
 import static dev.troupe.kernel.vector.lanes.Lanes.L;
 import static dev.troupe.kernel.vector.lanes.Lanes.LE;
-import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.B2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import dev.troupe.kernel.ColumnPieces;
 import dev.troupe.kernel.quantised.PackedFormat;
-import dev.troupe.kernel.vector.lanes.HalfFloats;
 import dev.troupe.kernel.vector.lanes.Lanes;
+import dev.troupe.kernel.vector.panel.PiecePanels;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -36,20 +35,17 @@ final class Q4KMatVec {
      * @param group address of the group
      * @param x rounded activations {@code [pieces][32]}, integers as f32
      * @param factors of the activations, f32 {@code [pieces][5]}
-     * @param y f32 {@code [32]}
+     * @param y f32 {@code [32]}: gets the chains; +0 before
+     * @param scratch address of 256 bytes
      */
-    static void tile(long group, ColumnPieces pieces, long x, long factors, long y) {
+    static void tile(long group, ColumnPieces pieces, long x, long factors, long y, long scratch) {
         int runs = pieces.runs();
-        IntVector halfMask = IntVector.broadcast(I, HalfFloats.MASK);
-        FloatVector halfScale = FloatVector.broadcast(F, HalfFloats.SCALE);
         IntVector evenBits = IntVector.broadcast(I, 0xf000);
         IntVector oddBits = IntVector.broadcast(I, 0xf0000);
         IntVector even2048 = IntVector.broadcast(I, 0x45000000);
         IntVector odd128 = IntVector.broadcast(I, 0x43000000);
         for (int unit = 0; unit < 16; unit += L) {
             long to = y + 4L * unit;
-            FloatVector.zero(F).intoMemorySegment(ALL, to, LE);
-            FloatVector.zero(F).intoMemorySegment(ALL, to + 64, LE);
             FloatVector e;
             FloatVector f;
             FloatVector r;
@@ -59,22 +55,8 @@ final class Q4KMatVec {
             long factor = factors;
             for (int run = 0; run < runs; run++) {
                 int count = pieces.runStart(run + 1) - pieces.runStart(run);
-                z = IntVector.fromMemorySegment(I, ALL, at + 4L * unit, LE);
-                FloatVector d0 = z.lanewise(LSHL, 16)
-                        .lanewise(ASHR, 3)
-                        .and(halfMask)
-                        .reinterpretAsFloats()
-                        .mul(halfScale);
-                FloatVector d1 =
-                        z.lanewise(ASHR, 3).and(halfMask).reinterpretAsFloats().mul(halfScale);
-                z = IntVector.fromMemorySegment(I, ALL, at + 64 + 4L * unit, LE);
-                FloatVector b0 = z.lanewise(LSHL, 16)
-                        .lanewise(ASHR, 3)
-                        .and(halfMask)
-                        .reinterpretAsFloats()
-                        .mul(halfScale);
-                FloatVector b1 =
-                        z.lanewise(ASHR, 3).and(halfMask).reinterpretAsFloats().mul(halfScale);
+                PiecePanels.halves(at, scratch);
+                PiecePanels.halves(at + 64, scratch + 128);
                 at += RUN_BYTES;
                 for (int i = 0; i < count; i++) {
                     float odd = ALL.get(FLOAT, factor + 12) + ALL.get(FLOAT, factor + 16);
@@ -131,19 +113,38 @@ final class Q4KMatVec {
                     f = FloatVector.broadcast(F, sum);
                     e = (FloatVector)
                             ByteVector.fromMemorySegment(B, ALL, at + unit, LE).convertShape(B2F, F, 0);
-                    r = a0.add(c0).add(p0.add(q0)).mul(e).fma(d0.mul(s), FloatVector.fromMemorySegment(F, ALL, to, LE));
+                    r = a0.add(c0)
+                            .add(p0.add(q0))
+                            .mul(e)
+                            .fma(
+                                    FloatVector.fromMemorySegment(F, ALL, scratch + 4L * unit, LE)
+                                            .mul(s),
+                                    FloatVector.fromMemorySegment(F, ALL, to, LE));
                     e = (FloatVector) ByteVector.fromMemorySegment(B, ALL, at + 32 + unit, LE)
                             .convertShape(B2F, F, 0);
-                    e.mul(f).fma(b0.mul(s), r).intoMemorySegment(ALL, to, LE);
+                    e.mul(f)
+                            .fma(
+                                    FloatVector.fromMemorySegment(F, ALL, scratch + 128 + 4L * unit, LE)
+                                            .mul(s),
+                                    r)
+                            .intoMemorySegment(ALL, to, LE);
                     e = (FloatVector) ByteVector.fromMemorySegment(B, ALL, at + 16 + unit, LE)
                             .convertShape(B2F, F, 0);
                     r = a1.add(c1)
                             .add(p1.add(q1))
                             .mul(e)
-                            .fma(d1.mul(s), FloatVector.fromMemorySegment(F, ALL, to + 64, LE));
+                            .fma(
+                                    FloatVector.fromMemorySegment(F, ALL, scratch + 64 + 4L * unit, LE)
+                                            .mul(s),
+                                    FloatVector.fromMemorySegment(F, ALL, to + 64, LE));
                     e = (FloatVector) ByteVector.fromMemorySegment(B, ALL, at + 48 + unit, LE)
                             .convertShape(B2F, F, 0);
-                    e.mul(f).fma(b1.mul(s), r).intoMemorySegment(ALL, to + 64, LE);
+                    e.mul(f)
+                            .fma(
+                                    FloatVector.fromMemorySegment(F, ALL, scratch + 192 + 4L * unit, LE)
+                                            .mul(s),
+                                    r)
+                            .intoMemorySegment(ALL, to + 64, LE);
                     at += PIECE_BYTES;
                     factor += 20;
                 }

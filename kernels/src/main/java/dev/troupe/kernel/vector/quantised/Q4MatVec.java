@@ -20,9 +20,10 @@ import jdk.incubator.vector.VectorSpecies;
  * converted: or-ed into the fraction of a float it becomes 2048 + n (even columns) or 128 + n (odd ones), two codes a shift,
  * and what that adds to the sum is taken away at its start. Every step is an integer below 2^24, so the sum is exact.
  *
- * <p>In this kernel and its relatives the rows' chains lie in memory: a vector that an outer loop carries is boxed where the
- * compiler meets it before it knows its class, and a load and a store a piece cost nothing. Constants are vectors in locals,
- * because each broadcast inside the loop counts against the compiler's limit on inlining.
+ * <p>This kernel and its relatives are as small as they can be. A method that is too large for a compiler stays interpreted; a
+ * vector that an outer loop carries is boxed where the compiler meets it before it knows its class, so the chains lie in
+ * memory, where a load and a store a piece cost nothing; constants are vectors in locals, because a broadcast is a call to
+ * inline.
  */
 final class Q4MatVec {
     private static final VectorSpecies<Float> F = Lanes.F;
@@ -36,7 +37,7 @@ final class Q4MatVec {
      * @param group address of the group
      * @param x rounded activations {@code [pieces][32]}, integers as f32
      * @param factors of the activations, f32 {@code [pieces][5]}
-     * @param y f32 {@code [32]}
+     * @param y f32 {@code [32]}: gets the chains; +0 before
      */
     static void tile(long group, int pieces, long x, long factors, long y) {
         IntVector halfMask = IntVector.broadcast(I, HalfFloats.MASK);
@@ -47,8 +48,6 @@ final class Q4MatVec {
         IntVector odd128 = IntVector.broadcast(I, 0x43000000);
         for (int unit = 0; unit < 16; unit += L) {
             long to = y + 4L * unit;
-            FloatVector.zero(F).intoMemorySegment(ALL, to, LE);
-            FloatVector.zero(F).intoMemorySegment(ALL, to + 64, LE);
             FloatVector e;
             FloatVector f;
             FloatVector r;

@@ -31,7 +31,7 @@ final class Q4OffsetMatVec {
      * @param group address of the group
      * @param x rounded activations {@code [pieces][32]}, integers as f32
      * @param factors of the activations, f32 {@code [pieces][5]}
-     * @param y f32 {@code [32]}
+     * @param y f32 {@code [32]}: gets the chains; +0 before
      */
     static void tile(long group, int pieces, long x, long factors, long y) {
         IntVector halfMask = IntVector.broadcast(I, HalfFloats.MASK);
@@ -42,8 +42,6 @@ final class Q4OffsetMatVec {
         IntVector odd128 = IntVector.broadcast(I, 0x43000000);
         for (int unit = 0; unit < 16; unit += L) {
             long to = y + 4L * unit;
-            FloatVector.zero(F).intoMemorySegment(ALL, to, LE);
-            FloatVector.zero(F).intoMemorySegment(ALL, to + 64, LE);
             FloatVector e;
             FloatVector f;
             FloatVector r;

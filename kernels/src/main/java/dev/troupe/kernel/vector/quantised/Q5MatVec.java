@@ -32,7 +32,7 @@ final class Q5MatVec {
      * @param group address of the group
      * @param x rounded activations {@code [pieces][32]}, integers as f32
      * @param factors of the activations, f32 {@code [pieces][5]}
-     * @param y f32 {@code [32]}
+     * @param y f32 {@code [32]}: gets the chains; +0 before
      */
     static void tile(long group, int pieces, long x, long factors, long y) {
         IntVector halfMask = IntVector.broadcast(I, HalfFloats.MASK);
@@ -45,8 +45,6 @@ final class Q5MatVec {
         IntVector oddHigh = IntVector.broadcast(I, 0x100000);
         for (int unit = 0; unit < 16; unit += L) {
             long to = y + 4L * unit;
-            FloatVector.zero(F).intoMemorySegment(ALL, to, LE);
-            FloatVector.zero(F).intoMemorySegment(ALL, to + 64, LE);
             FloatVector e;
             FloatVector f;
             FloatVector r;

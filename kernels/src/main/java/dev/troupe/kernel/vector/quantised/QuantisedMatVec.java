@@ -44,13 +44,14 @@ public final class QuantisedMatVec {
         for (int g = group; g < end; g++) {
             long address = w.address() + g * w.groupBytes();
             long to = y + 4L * ROWS * (g - group);
+            ALL.asSlice(to, 4L * ROWS).fill((byte) 0);
             switch (w.type()) {
                 case Q4_0 -> Q4MatVec.tile(address, pieces, x, factors, to);
                 case Q4_1 -> Q4OffsetMatVec.tile(address, pieces, x, factors, to);
                 case Q5_0 -> Q5MatVec.tile(address, pieces, x, factors, to);
                 case Q5_1 -> Q5OffsetMatVec.tile(address, pieces, x, factors, to);
-                case Q4_K -> Q4KMatVec.tile(address, w.pieces(), x, factors, to);
-                case Q5_K -> Q5KMatVec.tile(address, w.pieces(), x, factors, to);
+                case Q4_K -> Q4KMatVec.tile(address, w.pieces(), x, factors, to, scratch);
+                case Q5_K -> Q5KMatVec.tile(address, w.pieces(), x, factors, to, scratch);
                 case Q6_K -> Q6KMatVec.tile(address, w.pieces(), x, factors, to, scratch);
                 default -> unpacked(w, g, x, factors, scratch, to);
             }
@@ -70,7 +71,6 @@ public final class QuantisedMatVec {
 
     private static void unpacked(PackedMatrix w, int group, long x, long factors, long scratch, long y) {
         long panelFactors = scratch + (long) PIECES * PiecePanels.PANEL_BYTES;
-        ALL.asSlice(y, 4L * ROWS).fill((byte) 0);
         int count = w.pieces().count();
         for (int p = 0; p < count; p += PIECES) {
             int to = Math.min(count, p + PIECES);
