@@ -27,6 +27,7 @@ public final class PackedMatrix {
     private final int firstColumn;
     private final ColumnPieces pieces;
     private final MemorySegment memory;
+    private final long groupBytes;
 
     /**
      * @param firstColumn column of the activations where this matrix starts: chunks of a row-parallel matrix share one x
@@ -39,7 +40,8 @@ public final class PackedMatrix {
         this.firstColumn = firstColumn;
         this.pieces = pieces;
         this.memory = memory;
-        long expected = Math.multiplyExact(groupBytes(type, pieces), (long) Math.ceilDiv(rows, GROUP_ROWS)) + 64;
+        this.groupBytes = groupBytes(type, pieces);
+        long expected = Math.multiplyExact(groupBytes, (long) Math.ceilDiv(rows, GROUP_ROWS)) + 64;
         if (memory.byteSize() < expected) {
             throw new IllegalArgumentException("a packed %s matrix [%d, %d] takes %d bytes, the memory has %d"
                     .formatted(type.label(), rows, pieces.columns(), expected, memory.byteSize()));
@@ -80,18 +82,18 @@ public final class PackedMatrix {
     }
 
     public long groupBytes() {
-        return groupBytes(type, pieces);
+        return groupBytes;
     }
 
     /** Offset of a piece of a group in the memory; block-quantised types only. */
     public long pieceOffset(int group, int piece) {
-        return group * groupBytes() + PackedFormat.of(type).pieceOffset(piece, pieces.run(piece));
+        return group * groupBytes + PackedFormat.of(type).pieceOffset(piece, pieces.run(piece));
     }
 
     /** Offset of a piece's float scales in the memory; block-quantised types only. */
     public long scaleOffset(int group, int piece) {
         int run = pieces.run(piece);
-        return group * groupBytes() + PackedFormat.of(type).scaleOffset(piece, run, pieces.runStart(run));
+        return group * groupBytes + PackedFormat.of(type).scaleOffset(piece, run, pieces.runStart(run));
     }
 
     public MemorySegment memory() {

@@ -82,7 +82,7 @@ public record StoredElements(float d, int scale, int q, float b, int min) {
         }
 
         int bit(int from, int k) {
-            return at(from + k / 8) >> k % 8 & 1;
+            return (at(from + k / 8) >> (k % 8)) & 1;
         }
 
         /** Bit k / 32 of byte k mod 32. */

@@ -81,7 +81,7 @@ class QuantisedProductTest {
                 for (; k < next; k++) {
                     StoredElements element = StoredElements.at(source, row, fromColumn + k);
                     long q = Math.clamp((long) Math.rint(x.get(0, firstX + k) / s), -127, 127);
-                    weighted += (long) element.scale() * element.q() * q;
+                    weighted += q * element.scale() * element.q();
                     offset += element.min() * q;
                 }
                 assertThat(Math.abs(weighted)).isLessThan(1 << 24);
