@@ -7,9 +7,12 @@ import dev.troupe.kernel.MatrixPacker;
 import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.ReductionChunks;
 import dev.troupe.kernel.Samples;
+import dev.troupe.kernel.quantised.PackedFormat;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
@@ -164,6 +167,54 @@ class ProductBitsTest {
             tensors[n] = Backends.output(arena, tokens, rows);
         }
         return tensors;
+    }
+
+    /** Codes and integer scales at both ends with the largest activations: sums near 2^24 in the formats that reach it. */
+    @Test
+    void staysExactAtTheLargestSums() {
+        for (PackedFormat format : PackedFormat.values()) {
+            for (int pattern : new int[] {0, 0x7f, 0x80, 0xff}) {
+                Tensor source = Samples.weights(arena, format.type(), 33, 256, random);
+                long blockBytes = format.type().blockBytes();
+                source.memory().fill((byte) pattern);
+                for (long block = 0; block < source.memory().byteSize(); block += blockBytes) {
+                    extreme(source.memory().asSlice(block, blockBytes), format);
+                }
+                Tensor x = Tensor.floats(arena, 6, 256);
+                for (int k = 0; k < 256; k++) {
+                    x.set(0, k, 1f);
+                    x.set(5, k, -1f);
+                }
+                PackedMatrix w = MatrixPacker.pack(arena, source);
+                Tensor expected = Tensor.floats(arena, 6, 33);
+                BACKENDS.reference.matmul(w, null, x, 6, expected);
+                compare(w, null, x, 1, expected);
+                compare(w, null, x, 6, expected);
+            }
+        }
+    }
+
+    /** Scales of 1 over whatever pattern the block has; q6_k's integer scales −128, so that code 0 gives the largest sum. */
+    private static void extreme(MemorySegment block, PackedFormat format) {
+        short one = Float.floatToFloat16(1f);
+        switch (format) {
+            case MXFP4 -> block.set(ValueLayout.JAVA_BYTE, 0, (byte) 128);
+            case Q3_K -> block.set(ValueLayout.JAVA_SHORT_UNALIGNED, 108, one);
+            case Q6_K -> {
+                block.asSlice(192, 16).fill((byte) -128);
+                block.set(ValueLayout.JAVA_SHORT_UNALIGNED, 208, one);
+            }
+            case Q2_K -> {
+                block.set(ValueLayout.JAVA_SHORT_UNALIGNED, 80, one);
+                block.set(ValueLayout.JAVA_SHORT_UNALIGNED, 82, one);
+            }
+            default -> {
+                block.set(ValueLayout.JAVA_SHORT_UNALIGNED, 0, one);
+                if (format.offset()) {
+                    block.set(ValueLayout.JAVA_SHORT_UNALIGNED, 2, one);
+                }
+            }
+        }
     }
 
     @Test
