@@ -10,148 +10,50 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * {@link PiecePanelProduct} for types with an offset: after the multiply-add of a piece's weights its row's chain takes one of
- * the offset, {@code fma((float) M, b · s, acc)}.
+ * {@link PiecePanelProduct} for types with an offset: after the multiply-add of a piece's weights a row's chain takes one of the
+ * offset, {@code fma((float) M, b · s, acc)}. A step of its own between two pieces, because one method for both is too large for
+ * the compilers.
  */
 public final class OffsetPanelProduct {
     private static final VectorSpecies<Float> F = Lanes.F;
 
+    /** Bytes of a piece's rounded activations in a tile. */
+    private static final long PIECE_BYTES = 4L * 32 * PiecePanelProduct.TOKENS;
+
+    /** Bytes of a piece's activation factors in a tile. */
+    private static final long FACTOR_BYTES = 4L * 5 * PiecePanelProduct.TOKENS;
+
     private OffsetPanelProduct() {}
 
-    /**
-     * @param panel integers as f32 {@code [pieces][32][32]}: columns of a piece by rows
-     * @param panelFactors of the weights, f32 {@code [pieces][6][32]} as {@link PiecePanels} makes them
-     * @param activations rounded activations as f32 {@code [pieces][32][6]}
-     * @param factors of the activations, f32 {@code [pieces][5][6]}
-     * @param acc f32 {@code [6][32]}: the chains so far, +0 before the first column
-     */
+    /** As {@link PiecePanelProduct#tile}. */
     public static void tile(long panel, long panelFactors, int pieces, long activations, long factors, long acc) {
-        for (int row = 0; row < 32; row += 2 * L) {
-            FloatVector r0 = FloatVector.fromMemorySegment(F, ALL, acc + 4L * row, LE);
-            FloatVector s0 = FloatVector.fromMemorySegment(F, ALL, acc + 4L * row + 4L * L, LE);
-            FloatVector r1 = FloatVector.fromMemorySegment(F, ALL, acc + 4L * row + 128, LE);
-            FloatVector s1 = FloatVector.fromMemorySegment(F, ALL, acc + 4L * row + 128 + 4L * L, LE);
-            FloatVector r2 = FloatVector.fromMemorySegment(F, ALL, acc + 4L * row + 256, LE);
-            FloatVector s2 = FloatVector.fromMemorySegment(F, ALL, acc + 4L * row + 256 + 4L * L, LE);
-            FloatVector r3 = FloatVector.fromMemorySegment(F, ALL, acc + 4L * row + 384, LE);
-            FloatVector s3 = FloatVector.fromMemorySegment(F, ALL, acc + 4L * row + 384 + 4L * L, LE);
-            FloatVector r4 = FloatVector.fromMemorySegment(F, ALL, acc + 4L * row + 512, LE);
-            FloatVector s4 = FloatVector.fromMemorySegment(F, ALL, acc + 4L * row + 512 + 4L * L, LE);
-            FloatVector r5 = FloatVector.fromMemorySegment(F, ALL, acc + 4L * row + 640, LE);
-            FloatVector s5 = FloatVector.fromMemorySegment(F, ALL, acc + 4L * row + 640 + 4L * L, LE);
-            FloatVector v;
-            FloatVector w;
-            FloatVector e;
-            long x = activations;
-            long block = panel + 4L * row;
-            long d0 = panelFactors + 4L * row;
-            long scale = factors;
-            for (int p = 0; p < pieces; p++) {
-                FloatVector a0 = FloatVector.zero(F);
-                FloatVector b0 = FloatVector.zero(F);
-                FloatVector a1 = FloatVector.zero(F);
-                FloatVector b1 = FloatVector.zero(F);
-                FloatVector a2 = FloatVector.zero(F);
-                FloatVector b2 = FloatVector.zero(F);
-                FloatVector a3 = FloatVector.zero(F);
-                FloatVector b3 = FloatVector.zero(F);
-                FloatVector a4 = FloatVector.zero(F);
-                FloatVector b4 = FloatVector.zero(F);
-                FloatVector a5 = FloatVector.zero(F);
-                FloatVector b5 = FloatVector.zero(F);
-                long q = block;
-                for (int k = 0; k < 32; k++) {
-                    v = FloatVector.fromMemorySegment(F, ALL, q, LE);
-                    w = FloatVector.fromMemorySegment(F, ALL, q + 4L * L, LE);
-                    e = FloatVector.broadcast(F, ALL.get(FLOAT, x));
-                    a0 = v.fma(e, a0);
-                    b0 = w.fma(e, b0);
-                    e = FloatVector.broadcast(F, ALL.get(FLOAT, x + 4));
-                    a1 = v.fma(e, a1);
-                    b1 = w.fma(e, b1);
-                    e = FloatVector.broadcast(F, ALL.get(FLOAT, x + 8));
-                    a2 = v.fma(e, a2);
-                    b2 = w.fma(e, b2);
-                    e = FloatVector.broadcast(F, ALL.get(FLOAT, x + 12));
-                    a3 = v.fma(e, a3);
-                    b3 = w.fma(e, b3);
-                    e = FloatVector.broadcast(F, ALL.get(FLOAT, x + 16));
-                    a4 = v.fma(e, a4);
-                    b4 = w.fma(e, b4);
-                    e = FloatVector.broadcast(F, ALL.get(FLOAT, x + 20));
-                    a5 = v.fma(e, a5);
-                    b5 = w.fma(e, b5);
-                    q += 128;
-                    x += 24;
-                }
-                FloatVector d = FloatVector.fromMemorySegment(F, ALL, d0, LE);
-                FloatVector f = FloatVector.fromMemorySegment(F, ALL, d0 + 4L * L, LE);
-                FloatVector m = FloatVector.fromMemorySegment(F, ALL, d0 + 128, LE);
-                FloatVector n = FloatVector.fromMemorySegment(F, ALL, d0 + 128 + 4L * L, LE);
-                FloatVector i = FloatVector.fromMemorySegment(F, ALL, d0 + 256, LE);
-                FloatVector j = FloatVector.fromMemorySegment(F, ALL, d0 + 256 + 4L * L, LE);
-                v = FloatVector.fromMemorySegment(F, ALL, d0 + 384, LE);
-                w = FloatVector.fromMemorySegment(F, ALL, d0 + 384 + 4L * L, LE);
-                FloatVector low;
-                FloatVector high;
-                e = FloatVector.broadcast(F, ALL.get(FLOAT, scale));
-                low = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 24));
-                high = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 48));
-                r0 = a0.fma(d.mul(e), r0);
-                s0 = b0.fma(f.mul(e), s0);
-                r0 = v.fma(high, i.mul(low)).fma(m.mul(e), r0);
-                s0 = w.fma(high, j.mul(low)).fma(n.mul(e), s0);
-                e = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 4));
-                low = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 28));
-                high = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 52));
-                r1 = a1.fma(d.mul(e), r1);
-                s1 = b1.fma(f.mul(e), s1);
-                r1 = v.fma(high, i.mul(low)).fma(m.mul(e), r1);
-                s1 = w.fma(high, j.mul(low)).fma(n.mul(e), s1);
-                e = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 8));
-                low = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 32));
-                high = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 56));
-                r2 = a2.fma(d.mul(e), r2);
-                s2 = b2.fma(f.mul(e), s2);
-                r2 = v.fma(high, i.mul(low)).fma(m.mul(e), r2);
-                s2 = w.fma(high, j.mul(low)).fma(n.mul(e), s2);
-                e = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 12));
-                low = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 36));
-                high = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 60));
-                r3 = a3.fma(d.mul(e), r3);
-                s3 = b3.fma(f.mul(e), s3);
-                r3 = v.fma(high, i.mul(low)).fma(m.mul(e), r3);
-                s3 = w.fma(high, j.mul(low)).fma(n.mul(e), s3);
-                e = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 16));
-                low = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 40));
-                high = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 64));
-                r4 = a4.fma(d.mul(e), r4);
-                s4 = b4.fma(f.mul(e), s4);
-                r4 = v.fma(high, i.mul(low)).fma(m.mul(e), r4);
-                s4 = w.fma(high, j.mul(low)).fma(n.mul(e), s4);
-                e = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 20));
-                low = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 44));
-                high = FloatVector.broadcast(F, ALL.get(FLOAT, scale + 68));
-                r5 = a5.fma(d.mul(e), r5);
-                s5 = b5.fma(f.mul(e), s5);
-                r5 = v.fma(high, i.mul(low)).fma(m.mul(e), r5);
-                s5 = w.fma(high, j.mul(low)).fma(n.mul(e), s5);
-                block += 4096;
-                d0 += PiecePanels.FACTOR_BYTES;
-                scale += 120;
+        for (int p = 0; p < pieces; p++) {
+            long pieceFactors = panelFactors + (long) PiecePanels.FACTOR_BYTES * p;
+            PiecePanelProduct.tile(
+                    panel + (long) PiecePanels.PANEL_BYTES * p,
+                    pieceFactors,
+                    1,
+                    activations + PIECE_BYTES * p,
+                    factors + FACTOR_BYTES * p,
+                    acc);
+            offset(pieceFactors, factors + FACTOR_BYTES * p, acc);
+        }
+    }
+
+    private static void offset(long panelFactors, long factors, long acc) {
+        for (int row = 0; row < 32; row += L) {
+            FloatVector b = FloatVector.fromMemorySegment(F, ALL, panelFactors + 128 + 4L * row, LE);
+            FloatVector low = FloatVector.fromMemorySegment(F, ALL, panelFactors + 256 + 4L * row, LE);
+            FloatVector high = FloatVector.fromMemorySegment(F, ALL, panelFactors + 384 + 4L * row, LE);
+            for (int t = 0; t < PiecePanelProduct.TOKENS; t++) {
+                FloatVector s = FloatVector.broadcast(F, ALL.get(FLOAT, factors + 4L * t));
+                FloatVector sumLow = FloatVector.broadcast(F, ALL.get(FLOAT, factors + 24 + 4L * t));
+                FloatVector sumHigh = FloatVector.broadcast(F, ALL.get(FLOAT, factors + 48 + 4L * t));
+                FloatVector r = FloatVector.fromMemorySegment(F, ALL, acc + 128L * t + 4L * row, LE);
+                high.fma(sumHigh, low.mul(sumLow))
+                        .fma(b.mul(s), r)
+                        .intoMemorySegment(ALL, acc + 128L * t + 4L * row, LE);
             }
-            r0.intoMemorySegment(ALL, acc + 4L * row, LE);
-            s0.intoMemorySegment(ALL, acc + 4L * row + 4L * L, LE);
-            r1.intoMemorySegment(ALL, acc + 4L * row + 128, LE);
-            s1.intoMemorySegment(ALL, acc + 4L * row + 128 + 4L * L, LE);
-            r2.intoMemorySegment(ALL, acc + 4L * row + 256, LE);
-            s2.intoMemorySegment(ALL, acc + 4L * row + 256 + 4L * L, LE);
-            r3.intoMemorySegment(ALL, acc + 4L * row + 384, LE);
-            s3.intoMemorySegment(ALL, acc + 4L * row + 384 + 4L * L, LE);
-            r4.intoMemorySegment(ALL, acc + 4L * row + 512, LE);
-            s4.intoMemorySegment(ALL, acc + 4L * row + 512 + 4L * L, LE);
-            r5.intoMemorySegment(ALL, acc + 4L * row + 640, LE);
-            s5.intoMemorySegment(ALL, acc + 4L * row + 640 + 4L * L, LE);
         }
     }
 }

@@ -17,10 +17,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorSpecies;
 
-/**
- * Matrix-vector tile of q5_k weights: {@link Q5MatVec}'s sums of 32 codes under the scales of {@link Q4KMatVec}. One vector of rows
- * at a time: with two the method comes near the size that the compilers refuse.
- */
+/** Matrix-vector tile of q5_k weights: {@link Q5MatVec}'s sums of 32 codes under the scales of {@link Q4KMatVec}. */
 final class Q5KMatVec {
     private static final VectorSpecies<Float> F = Lanes.F;
     private static final VectorSpecies<Integer> I = Lanes.I;

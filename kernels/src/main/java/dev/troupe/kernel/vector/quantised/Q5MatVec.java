@@ -4,20 +4,20 @@ import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
 import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
 import static dev.troupe.kernel.vector.lanes.Lanes.L;
 import static dev.troupe.kernel.vector.lanes.Lanes.LE;
-import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import dev.troupe.kernel.quantised.PackedFormat;
-import dev.troupe.kernel.vector.lanes.HalfFloats;
 import dev.troupe.kernel.vector.lanes.Lanes;
+import dev.troupe.kernel.vector.panel.PiecePanels;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Matrix-vector tile of q5_0 weights: as {@link Q4MatVec}, with the fifth bit or-ed in from its plane, which has it four bits
- * below where it belongs. Loops of two, which the compiler unrolls whole: one of four it cuts up, at half the speed.
+ * below where it belongs. One vector of rows at a time: with two the method comes near the size that the compilers refuse. Loops
+ * of two, which the compiler unrolls whole: one of four it cuts up, at half the speed.
  */
 final class Q5MatVec {
     private static final VectorSpecies<Float> F = Lanes.F;
@@ -33,181 +33,104 @@ final class Q5MatVec {
      * @param x rounded activations {@code [pieces][32]}, integers as f32
      * @param factors of the activations, f32 {@code [pieces][5]}
      * @param y f32 {@code [32]}: gets the chains; +0 before
+     * @param scratch address of 128 bytes
      */
-    static void tile(long group, int pieces, long x, long factors, long y) {
-        IntVector halfMask = IntVector.broadcast(I, HalfFloats.MASK);
-        FloatVector halfScale = FloatVector.broadcast(F, HalfFloats.SCALE);
+    static void tile(long group, int pieces, long x, long factors, long y, long scratch) {
         IntVector evenBits = IntVector.broadcast(I, 0xf000);
         IntVector oddBits = IntVector.broadcast(I, 0xf0000);
         IntVector even2048 = IntVector.broadcast(I, 0x45000000);
         IntVector odd128 = IntVector.broadcast(I, 0x43000000);
         IntVector evenHigh = IntVector.broadcast(I, 0x10000);
         IntVector oddHigh = IntVector.broadcast(I, 0x100000);
-        for (int unit = 0; unit < 16; unit += L) {
-            long to = y + 4L * unit;
-            FloatVector e;
-            FloatVector f;
-            FloatVector r;
-            IntVector z;
-            IntVector t;
-            long piece = group + 4L * unit;
-            long k = x;
-            long factor = factors;
-            for (int i = 0; i < pieces; i++) {
-                float odd = ALL.get(FLOAT, factor + 12) + ALL.get(FLOAT, factor + 16);
-                float sum = ALL.get(FLOAT, factor + 4) + ALL.get(FLOAT, factor + 8);
-                float start = -(2064f * (sum - odd) + 144f * odd);
-                FloatVector a0 = FloatVector.broadcast(F, start);
-                FloatVector a1 = a0;
-                FloatVector c0 = FloatVector.zero(F);
-                FloatVector c1 = FloatVector.zero(F);
-                FloatVector p0 = FloatVector.zero(F);
-                FloatVector p1 = FloatVector.zero(F);
-                FloatVector q0 = FloatVector.zero(F);
-                FloatVector q1 = FloatVector.zero(F);
-                long codes = piece + LOW;
+        FloatVector e;
+        IntVector z;
+        IntVector t;
+        long at = group;
+        for (int i = 0; i < pieces; i++) {
+            PiecePanels.halves(at, scratch);
+            float odd = ALL.get(FLOAT, factors + 12) + ALL.get(FLOAT, factors + 16);
+            float sum = ALL.get(FLOAT, factors + 4) + ALL.get(FLOAT, factors + 8);
+            float start = -(2064f * (sum - odd) + 144f * odd);
+            for (int row = 0; row < 32; row += L) {
+                FloatVector a = FloatVector.broadcast(F, start);
+                FloatVector b = FloatVector.zero(F);
+                FloatVector c = FloatVector.zero(F);
+                FloatVector d = FloatVector.zero(F);
+                long k = x;
+                long codes = at + LOW + 4L * row;
                 for (int half = 0; half < 2; half++) {
                     for (int g = 0; g < 2; g++) {
                         IntVector v = IntVector.fromMemorySegment(I, ALL, codes, LE);
-                        IntVector w = IntVector.fromMemorySegment(I, ALL, codes + 64, LE);
-                        IntVector h0 = IntVector.fromMemorySegment(I, ALL, piece + HIGH, LE)
+                        IntVector h = IntVector.fromMemorySegment(I, ALL, at + HIGH + 4L * row, LE)
                                 .lanewise(LSHR, 2 * half + g);
-                        IntVector h1 = IntVector.fromMemorySegment(I, ALL, piece + HIGH + 64, LE)
-                                .lanewise(LSHR, 2 * half + g);
-                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k));
-                        f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 4));
                         z = v.lanewise(LSHL, 12);
-                        t = h0.lanewise(LSHL, 16);
-                        a0 = z.and(evenBits)
+                        t = h.lanewise(LSHL, 16);
+                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k));
+                        a = z.and(evenBits)
                                 .or(even2048)
                                 .or(t.and(evenHigh))
                                 .reinterpretAsFloats()
-                                .fma(e, a0);
-                        c0 = z.and(oddBits)
+                                .fma(e, a);
+                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 4));
+                        b = z.and(oddBits)
                                 .or(odd128)
                                 .or(t.and(oddHigh))
                                 .reinterpretAsFloats()
-                                .fma(f, c0);
-                        z = w.lanewise(LSHL, 12);
-                        t = h1.lanewise(LSHL, 16);
-                        a1 = z.and(evenBits)
-                                .or(even2048)
-                                .or(t.and(evenHigh))
-                                .reinterpretAsFloats()
-                                .fma(e, a1);
-                        c1 = z.and(oddBits)
-                                .or(odd128)
-                                .or(t.and(oddHigh))
-                                .reinterpretAsFloats()
-                                .fma(f, c1);
-                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 8));
-                        f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 12));
+                                .fma(e, b);
                         z = v.lanewise(LSHL, 4);
-                        t = h0.lanewise(LSHL, 8);
-                        p0 = z.and(evenBits)
+                        t = h.lanewise(LSHL, 8);
+                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 8));
+                        c = z.and(evenBits)
                                 .or(even2048)
                                 .or(t.and(evenHigh))
                                 .reinterpretAsFloats()
-                                .fma(e, p0);
-                        q0 = z.and(oddBits)
+                                .fma(e, c);
+                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 12));
+                        d = z.and(oddBits)
                                 .or(odd128)
                                 .or(t.and(oddHigh))
                                 .reinterpretAsFloats()
-                                .fma(f, q0);
-                        z = w.lanewise(LSHL, 4);
-                        t = h1.lanewise(LSHL, 8);
-                        p1 = z.and(evenBits)
-                                .or(even2048)
-                                .or(t.and(evenHigh))
-                                .reinterpretAsFloats()
-                                .fma(e, p1);
-                        q1 = z.and(oddBits)
-                                .or(odd128)
-                                .or(t.and(oddHigh))
-                                .reinterpretAsFloats()
-                                .fma(f, q1);
-                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 16));
-                        f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 20));
+                                .fma(e, d);
                         z = v.lanewise(LSHR, 4);
-                        a0 = z.and(evenBits)
+                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 16));
+                        a = z.and(evenBits)
                                 .or(even2048)
-                                .or(h0.and(evenHigh))
+                                .or(h.and(evenHigh))
                                 .reinterpretAsFloats()
-                                .fma(e, a0);
-                        c0 = z.and(oddBits)
+                                .fma(e, a);
+                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 20));
+                        b = z.and(oddBits)
                                 .or(odd128)
-                                .or(h0.and(oddHigh))
+                                .or(h.and(oddHigh))
                                 .reinterpretAsFloats()
-                                .fma(f, c0);
-                        z = w.lanewise(LSHR, 4);
-                        a1 = z.and(evenBits)
-                                .or(even2048)
-                                .or(h1.and(evenHigh))
-                                .reinterpretAsFloats()
-                                .fma(e, a1);
-                        c1 = z.and(oddBits)
-                                .or(odd128)
-                                .or(h1.and(oddHigh))
-                                .reinterpretAsFloats()
-                                .fma(f, c1);
-                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 24));
-                        f = FloatVector.broadcast(F, ALL.get(FLOAT, k + 28));
+                                .fma(e, b);
                         z = v.lanewise(LSHR, 12);
-                        t = h0.lanewise(LSHR, 8);
-                        p0 = z.and(evenBits)
+                        t = h.lanewise(LSHR, 8);
+                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 24));
+                        c = z.and(evenBits)
                                 .or(even2048)
                                 .or(t.and(evenHigh))
                                 .reinterpretAsFloats()
-                                .fma(e, p0);
-                        q0 = z.and(oddBits)
+                                .fma(e, c);
+                        e = FloatVector.broadcast(F, ALL.get(FLOAT, k + 28));
+                        d = z.and(oddBits)
                                 .or(odd128)
                                 .or(t.and(oddHigh))
                                 .reinterpretAsFloats()
-                                .fma(f, q0);
-                        z = w.lanewise(LSHR, 12);
-                        t = h1.lanewise(LSHR, 8);
-                        p1 = z.and(evenBits)
-                                .or(even2048)
-                                .or(t.and(evenHigh))
-                                .reinterpretAsFloats()
-                                .fma(e, p1);
-                        q1 = z.and(oddBits)
-                                .or(odd128)
-                                .or(t.and(oddHigh))
-                                .reinterpretAsFloats()
-                                .fma(f, q1);
+                                .fma(e, d);
                         codes += 128;
                         k += 32;
                     }
                 }
-                FloatVector s = FloatVector.broadcast(F, ALL.get(FLOAT, factor));
-                z = IntVector.fromMemorySegment(I, ALL, piece, LE);
-                r = FloatVector.fromMemorySegment(F, ALL, to, LE);
-                a0.add(c0)
-                        .add(p0.add(q0))
-                        .fma(
-                                z.lanewise(LSHL, 16)
-                                        .lanewise(ASHR, 3)
-                                        .and(halfMask)
-                                        .reinterpretAsFloats()
-                                        .mul(halfScale)
-                                        .mul(s),
-                                r)
-                        .intoMemorySegment(ALL, to, LE);
-                r = FloatVector.fromMemorySegment(F, ALL, to + 64, LE);
-                a1.add(c1)
-                        .add(p1.add(q1))
-                        .fma(
-                                z.lanewise(ASHR, 3)
-                                        .and(halfMask)
-                                        .reinterpretAsFloats()
-                                        .mul(halfScale)
-                                        .mul(s),
-                                r)
-                        .intoMemorySegment(ALL, to + 64, LE);
-                piece += PIECE_BYTES;
-                factor += 20;
+                FloatVector s = FloatVector.broadcast(F, ALL.get(FLOAT, factors));
+                FloatVector r = FloatVector.fromMemorySegment(F, ALL, y + 4L * row, LE);
+                e = FloatVector.fromMemorySegment(F, ALL, scratch + 4L * row, LE);
+                r = a.add(b).add(c.add(d)).fma(e.mul(s), r);
+                r.intoMemorySegment(ALL, y + 4L * row, LE);
             }
+            at += PIECE_BYTES;
+            x += 128;
+            factors += 20;
         }
     }
 }

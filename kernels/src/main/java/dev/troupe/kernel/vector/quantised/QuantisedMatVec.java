@@ -48,8 +48,8 @@ public final class QuantisedMatVec {
             switch (w.type()) {
                 case Q4_0 -> Q4MatVec.tile(address, pieces, x, factors, to);
                 case Q4_1 -> Q4OffsetMatVec.tile(address, pieces, x, factors, to);
-                case Q5_0 -> Q5MatVec.tile(address, pieces, x, factors, to);
-                case Q5_1 -> Q5OffsetMatVec.tile(address, pieces, x, factors, to);
+                case Q5_0 -> Q5MatVec.tile(address, pieces, x, factors, to, scratch);
+                case Q5_1 -> Q5OffsetMatVec.tile(address, pieces, x, factors, to, scratch);
                 case Q4_K -> Q4KMatVec.tile(address, w.pieces(), x, factors, to, scratch);
                 case Q5_K -> Q5KMatVec.tile(address, w.pieces(), x, factors, to, scratch);
                 case Q6_K -> Q6KMatVec.tile(address, w.pieces(), x, factors, to, scratch);
