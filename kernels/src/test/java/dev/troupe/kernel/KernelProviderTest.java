@@ -93,7 +93,7 @@ class KernelProviderTest {
             try (Kernels kernels = KernelProvider.choose(choice, 1).create()) {
                 for (DType type : DType.values()) {
                     long start = System.nanoTime();
-                    WarmUp.run(kernels, type, KvType.F16, Duration.ofMillis(300));
+                    WarmUp.run(kernels, type, KvType.F16, Duration.ofMillis(100));
                     assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(20));
                 }
             }

@@ -25,7 +25,7 @@ public final class Checkpoints {
                         "qwen2",
                         "qwen3",
                         "qwen3-yarn"),
-                Stream.of(DType.F32, DType.BF16, DType.F16, DType.Q8_0, DType.Q4_0, DType.Q5_1, DType.Q4_K)
+                Stream.of(DType.F32, DType.BF16, DType.F16, DType.Q8_0, DType.Q4_0, DType.Q5_1)
                         .map(Checkpoints::tiny));
     }
 

@@ -21,6 +21,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -43,6 +44,15 @@ class DecoderAccuracyTest {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource(
+            value = DType.class,
+            names = {"F32", "BF16", "F16", "Q8_0", "Q4_0", "Q4_K"})
+    void computesASyntheticModel(DType type) throws IOException {
+        computesASyntheticModelOfEachType(type);
+    }
+
+    @Tag("scenarios")
     @ParameterizedTest
     @EnumSource(DType.class)
     void computesASyntheticModelOfEachType(DType type) throws IOException {

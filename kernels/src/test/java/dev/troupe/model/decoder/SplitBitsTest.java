@@ -18,6 +18,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -41,6 +42,14 @@ class SplitBitsTest {
                         .isEqualTo(whole);
             }
         }
+    }
+
+    /** Their blocks of 256 are cut by the chunks of rule 3. */
+    @Tag("scenarios")
+    @ParameterizedTest
+    @ValueSource(strings = {"tiny-256:q4_k", "tiny-256:q6_k"})
+    void sameForEveryPartitionOfSuperBlocks(String name) throws IOException {
+        sameForEveryPartition(name);
     }
 
     /** Stages × ranks: 1×2, 1×3, 1×4, 2×1, 2×2, 4×2 and two uneven ones, as far as the model has layers and KV heads. */

@@ -36,9 +36,7 @@ class VectorModelTest {
                 "tiny:q8_0",
                 "tiny:q4_0",
                 "tiny:q5_1",
-                "tiny:mxfp4",
-                "tiny-256:q4_k",
-                "tiny-256:q6_k"
+                "tiny-256:q4_k"
             })
     void equalsTheReferenceKernels(String name) throws IOException {
         try (Checkpoint checkpoint = Checkpoints.open(name)) {
