@@ -10,10 +10,12 @@ import dev.troupe.model.checkpoint.FingerprintStore;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Nodes of one cluster that have, or have not, the same checkpoint. */
+@Tag("scenarios")
 class FingerprintsTest {
     private static final String TENSOR = "model.layers.3.mlp.up_proj.weight";
     private static final TextRequest REQUEST = TextRequest.greedy("Once upon a time", 4);
