@@ -461,20 +461,25 @@ class SchedulerTest {
     }
 
     @Test
-    void takesNoReplicaOverForAMessageThatComesTooLate() {
+    void takesNoReplicaOverForALateMessage() {
         FakeReplica replica = new FakeReplica(kit, 1, 1, 20, 4);
         ActorRef<Scheduler.Command> scheduler = scheduler(replica, 1, 1);
-        GenerationId id = submission("a", 5, 1).id();
-        scheduler.tell(new Scheduler.Cancel(id));
-        scheduler.tell(new Scheduler.EndChoice(id, 0));
+        GenerationId gone = new GenerationId("gone", "test");
+        scheduler.tell(new Scheduler.Cancel(gone));
+        scheduler.tell(new Scheduler.EndChoice(gone, 0));
         scheduler.tell(new Scheduler.Gone(generation.getRef()));
-        scheduler.tell(new Scheduler.Probe(id, generation.getRef()));
-        generation.expectMessageClass(Scheduler.Released.class);
+        scheduler.tell(new Scheduler.Probe(gone, generation.getRef()));
+        assertThat(generation.expectMessageClass(Scheduler.Released.class).id()).isEqualTo(gone);
+        // What the scheduler has asked for stands before this question.
+        TestProbe<Placement.Findings> asked = kit.createTestProbe();
+        replica.placement()
+                .tell(new Placement.Inquiry("counting", 1, 1, Set.of(), Duration.ofSeconds(1), asked.getRef()));
+        asked.receiveMessage();
 
         assertThat(replica.requests()).isEmpty();
 
-        serveOne(scheduler, "a");
-        assertThat(replica.requests()).hasSize(1);
+        stats(scheduler);
+        await("a request", () -> !replica.requests().isEmpty());
     }
 
     @ParameterizedTest(name = "which get no rank then: {0}")
@@ -782,21 +787,5 @@ class SchedulerTest {
         Scheduler.Advanced first = probe.expectMessageClass(Scheduler.Advanced.class);
         Scheduler.Advanced second = probe.expectMessageClass(Scheduler.Advanced.class);
         assertThat(tokens(List.of(first, second), 0)).isEqualTo(CountingReplica.completion(submission, 0));
-    }
-
-    @Test
-    void takesNoReplicaOverForALateMessage() {
-        TestProbe<Placement.Command> placement = kit.createTestProbe();
-        ActorRef<Scheduler.Command> scheduler =
-                kit.spawn(Scheduler.create(settings(1, 1), placement.getRef(), () -> 0));
-        GenerationId gone = new GenerationId("gone", "test");
-
-        scheduler.tell(new Scheduler.Cancel(gone));
-        scheduler.tell(new Scheduler.Probe(gone, generation.getRef()));
-
-        assertThat(generation.expectMessageClass(Scheduler.Released.class).id()).isEqualTo(gone);
-        placement.expectNoMessage(Duration.ZERO);
-        stats(scheduler);
-        placement.expectMessageClass(Placement.Request.class);
     }
 }
