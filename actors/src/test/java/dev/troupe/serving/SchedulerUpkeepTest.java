@@ -2,88 +2,47 @@ package dev.troupe.serving;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.typesafe.config.Config;
-import com.typesafe.config.ConfigFactory;
-import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.stage.Epoch;
 import dev.troupe.stage.ShardId;
 import dev.troupe.stage.ShardWork;
 import dev.troupe.stage.StepBatch;
-import dev.troupe.tensor.Ints;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.BooleanSupplier;
-import java.util.stream.IntStream;
-import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
-import org.apache.pekko.actor.testkit.typed.javadsl.ManualTime;
-import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** What a scheduler does about an epoch that serves: late steps, slow devices, growing back, canaries. */
-class SchedulerUpkeepTest {
+class SchedulerUpkeepTest extends SchedulerFixture {
     private static final Duration SECOND = Duration.ofSeconds(1);
-    private static final Duration STEP = Duration.ofSeconds(5);
-    private static final SchedulerSettings.Waits WAITS = new SchedulerSettings.Waits(
-            Duration.ofHours(1), SECOND, Duration.ofSeconds(60), Duration.ofSeconds(30), STEP, Duration.ZERO);
     private static final SchedulerSettings.Slow SLOW =
             new SchedulerSettings.Slow(3, Duration.ofSeconds(3), Duration.ofSeconds(30));
 
-    /** Busy build machines need more than the kit's three seconds. */
-    private static final Config PATIENT =
-            ConfigFactory.parseString("pekko.actor.testkit.typed.single-expect-default = 30s");
-
-    private final ActorTestKit kit = ActorTestKit.create(ManualTime.config().withFallback(PATIENT));
-    private final ManualTime time = ManualTime.get(kit.system());
     private final AtomicLong now = new AtomicLong();
     private final Queue<Scheduler.Update> updates = new ConcurrentLinkedQueue<>();
-    private final ActorRef<Scheduler.Update> generation =
-            kit.spawn(Behaviors.<Scheduler.Update>receiveMessage(update -> {
-                updates.add(update);
-                return Behaviors.same();
-            }));
+    private final ActorRef<Scheduler.Update> recorder = kit.spawn(Behaviors.<Scheduler.Update>receiveMessage(update -> {
+        updates.add(update);
+        return Behaviors.same();
+    }));
     private final List<Integer> tokens = new ArrayList<>();
-
-    @AfterEach
-    void shutDown() {
-        kit.shutdownTestKit();
-    }
-
-    private static SchedulerSettings settings(int stages, int ranks) {
-        StepLimits limits = new StepLimits(32, 16, 8, 8, stages, 8);
-        return new SchedulerSettings("counting", 0, stages, ranks, limits, 200, 6, 1 << 20, WAITS);
-    }
 
     private ActorRef<Scheduler.Command> scheduler(FakeReplica replica, SchedulerSettings settings) {
         return kit.spawn(Scheduler.create(settings, replica.placement(), now::get));
     }
 
-    private static Submission submission(String id, int promptLength, int maxTokens) {
-        return new Submission(
-                new GenerationId(id, "test"),
-                "trace-" + id,
-                Ints.of(IntStream.range(0, promptLength).map(i -> i % 50).toArray()),
-                List.of(new Submission.Choice(0, Ints.of())),
-                SamplingParameters.greedy(),
-                new FinishRule(maxTokens, Ints.of()),
-                Returns.TOKENS_ONLY);
-    }
-
     private Submission submit(ActorRef<Scheduler.Command> scheduler, String id, int promptLength, int maxTokens) {
         Submission submission = submission(id, promptLength, maxTokens);
-        scheduler.tell(new Scheduler.Submit(submission, generation));
+        scheduler.tell(new Scheduler.Submit(submission, recorder));
         await("an update", () -> !updates.isEmpty());
         assertThat(updates.remove()).isInstanceOf(Scheduler.Accepted.class);
         return submission;
     }
 
-    private void receive(int advances) {
+    private void receiveTokens(int advances) {
         for (int i = 0; i < advances; i++) {
             await("an update", () -> !updates.isEmpty());
             Scheduler.Update update = updates.remove();
@@ -96,28 +55,13 @@ class SchedulerUpkeepTest {
 
     private void serveOne(ActorRef<Scheduler.Command> scheduler) {
         submit(scheduler, "warm", 3, 2);
-        receive(2);
+        receiveTokens(2);
         tokens.clear();
-    }
-
-    private SchedulerStats stats(ActorRef<Scheduler.Command> scheduler) {
-        TestProbe<SchedulerStats> probe = kit.createTestProbe();
-        scheduler.tell(new Scheduler.GetStats(probe.getRef()));
-        return probe.receiveMessage();
     }
 
     private void pass(Duration duration) {
         now.addAndGet(duration.toNanos());
         time.timePasses(duration);
-    }
-
-    /** Waits in real time: the test kit's own clock stands still. */
-    private static void await(String what, BooleanSupplier condition) {
-        long end = System.nanoTime() + Duration.ofSeconds(20).toNanos();
-        while (!condition.getAsBoolean()) {
-            assertThat(System.nanoTime()).as("waited too long for " + what).isLessThan(end);
-            Thread.onSpinWait();
-        }
     }
 
     /** A second passes, a step gives a token, and a look has been judged. */
@@ -132,7 +76,7 @@ class SchedulerUpkeepTest {
             replica.releaseOneIfAny();
             // The look may be judged only now: what the step gives is of no use in the next epoch.
             await("a token or the next epoch", () -> !updates.isEmpty() || !replica.isForming(1));
-            receive(updates.size());
+            receiveTokens(updates.size());
         }
     }
 
@@ -184,7 +128,7 @@ class SchedulerUpkeepTest {
         }
         await("the next epoch", () -> replica.isForming(2));
         replica.release();
-        receive(20 - tokens.size());
+        receiveTokens(20 - tokens.size());
 
         assertThat(tokens).isEqualTo(CountingReplica.completion(submission, 0));
         assertThat(replica.requests().getFirst().avoid()).isEmpty();
@@ -322,7 +266,7 @@ class SchedulerUpkeepTest {
         }
 
         replica.release();
-        receive(20);
+        receiveTokens(20);
 
         assertThat(tokens).isEqualTo(CountingReplica.completion(submission, 0));
         assertThat(stats(scheduler).epochsLost()).isZero();
@@ -349,7 +293,7 @@ class SchedulerUpkeepTest {
 
         await("the step in a new epoch", () -> replica.isForming(2) && replica.stepsHeld() == 1);
         replica.release();
-        receive(20);
+        receiveTokens(20);
         assertThat(tokens).isEqualTo(CountingReplica.completion(submission, 0));
         assertThat(stats(scheduler).epochsLost()).isEqualTo(1);
     }
@@ -390,7 +334,7 @@ class SchedulerUpkeepTest {
             stats(scheduler);
             pass(STEP.minusMillis(1));
             replica.releaseOne();
-            receive(1);
+            receiveTokens(1);
         }
 
         assertThat(replica.batches()).hasSize(2 + 5);
@@ -434,7 +378,7 @@ class SchedulerUpkeepTest {
         await("both in flight", () -> replica.stepsHeld() == 2);
         assertThat(replica.batches().getLast().entries()).hasSize(1);
         replica.release();
-        receive(20);
+        receiveTokens(20);
         assertThat(tokens).isEqualTo(CountingReplica.completion(submission, 0));
         assertThat(stats(scheduler).freeBlocks()).isEqualTo(20);
         assertThat(replica.batches().stream().mapToInt(StepBatch::tokens).sum()).isEqualTo(4 + 1 + 28);

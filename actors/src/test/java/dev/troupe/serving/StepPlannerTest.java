@@ -1,11 +1,9 @@
 package dev.troupe.serving;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.troupe.kvcache.KvBlockPool;
 import dev.troupe.sampling.SamplingParameters;
-import dev.troupe.stage.Epoch;
 import dev.troupe.stage.StepBatch;
 import dev.troupe.stage.StepEntry;
 import dev.troupe.stage.StepResult;
@@ -16,84 +14,13 @@ import dev.troupe.wire.kryo.FakeRefs;
 import dev.troupe.wire.kryo.WireCodec;
 import dev.troupe.wire.kryo.WireTypes;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
-class StepPlannerTest {
-    private static final Epoch EPOCH = new Epoch(3, 9);
-    private static final StepLimits ONE_IN_FLIGHT = new StepLimits(32, 16, 8, 8, 1, 8);
-
-    private final Map<Long, List<Integer>> drawn = new HashMap<>();
-    private long ids;
-
-    private StepPlanner planner(StepLimits limits, int blocks) {
-        return new StepPlanner(EPOCH, limits, new KvBlockPool(blocks, 4));
-    }
-
-    private Sequence sequence(int promptLength, int maxTokens) {
-        return sequence(promptLength, maxTokens, Returns.TOKENS_ONLY);
-    }
-
-    private Sequence sequence(int promptLength, int maxTokens, Returns returns) {
-        long id = ++ids;
-        return new Sequence(id, submission(id, promptLength, new FinishRule(maxTokens, Ints.of()), returns), choice());
-    }
-
-    private static Submission.Choice choice() {
-        return new Submission.Choice(0, Ints.of());
-    }
-
-    private static Submission submission(long id, int promptLength, FinishRule finish, Returns returns) {
-        Ints prompt = Ints.of(IntStream.range(0, promptLength)
-                .map(i -> (int) (i * 7L + id) % CountingReplica.VOCABULARY)
-                .toArray());
-        return new Submission(
-                new GenerationId("g" + id, "test"),
-                "trace",
-                prompt,
-                List.of(choice()),
-                SamplingParameters.greedy(),
-                finish,
-                returns);
-    }
-
-    private List<StepPlanner.Progress> retire(StepPlanner planner, CountingReplica replica) {
-        List<StepPlanner.Progress> progress = progress(planner, replica.next());
-        for (StepPlanner.Progress part : progress) {
-            for (StepResult.Answer answer : part.answers()) {
-                if (answer instanceof StepResult.Token token) {
-                    drawn.computeIfAbsent(token.sequence(), id -> new ArrayList<>())
-                            .add(token.token());
-                }
-            }
-        }
-        planner.checkIntegrity();
-        return progress;
-    }
-
-    private static List<StepPlanner.Progress> progress(StepPlanner planner, StepResult result) {
-        return planner.retire(result).stream()
-                .flatMap(step -> step.progress().stream())
-                .toList();
-    }
-
-    private void runToTheEnd(StepPlanner planner, CountingReplica replica) {
-        for (int i = 0; !planner.sequences().isEmpty(); i++) {
-            assertThat(i).as("steps").isLessThan(10_000);
-            planner.plan().ifPresent(replica::execute);
-            retire(planner, replica);
-        }
-    }
-
-    private static List<Integer> tokensOf(StepBatch batch) {
-        return batch.entries().stream().map(entry -> entry.tokens().size()).toList();
-    }
-
+/** What the next step computes. */
+class StepPlannerTest extends StepPlannerFixture {
     @Test
     void describesANewSequenceWholeAndAKnownOneAsADifference() {
         StepPlanner planner = planner(ONE_IN_FLIGHT, 8);
@@ -346,128 +273,5 @@ class StepPlannerTest {
         assertThat(progress).extracting(StepPlanner.Progress::sequence).containsExactly(other);
         assertThat(planner.pool().free()).isEqualTo(7);
         assertThat(planner.plan().orElseThrow().released()).containsExactly(sequence.id());
-    }
-
-    @Test
-    void wantsRowsOfEveryPromptPositionWithinTheRowsOfAStep() {
-        Returns rows = new Returns(Set.of(Want.Kind.ROW), Set.of());
-        StepPlanner planner = planner(new StepLimits(32, 16, 8, 8, 2, 3), 8);
-        CountingReplica replica = new CountingReplica(8, 4);
-        planner.add(sequence(7, 2, rows));
-        List<Integer> positions = new ArrayList<>();
-        List<Integer> chunks = new ArrayList<>();
-        while (!planner.sequences().isEmpty()) {
-            planner.plan().ifPresent(batch -> {
-                chunks.addAll(tokensOf(batch));
-                replica.execute(batch);
-            });
-            retire(planner, replica)
-                    .forEach(progress -> progress.answers().stream()
-                            .filter(answer -> answer instanceof StepResult.Row)
-                            .forEach(answer -> positions.add(answer.position())));
-        }
-
-        assertThat(chunks).containsExactly(3, 3, 1, 1);
-        assertThat(positions).containsExactly(0, 1, 2, 3, 4, 5, 6);
-    }
-
-    @Test
-    void endsASequenceThatDrawsNothingWhenItsLastPromptTokenIsAnswered() {
-        Returns hidden = new Returns(Set.of(), Set.of(Want.Kind.HIDDEN));
-        StepPlanner planner = planner(new StepLimits(4, 4, 8, 8, 1, 3), 8);
-        CountingReplica replica = new CountingReplica(8, 4);
-        planner.add(sequence(7, 0, hidden));
-        List<StepResult.Answer> answers = new ArrayList<>();
-
-        while (!planner.sequences().isEmpty()) {
-            replica.execute(planner.plan().orElseThrow());
-            retire(planner, replica).forEach(progress -> answers.addAll(progress.answers()));
-        }
-
-        assertThat(answers)
-                .singleElement()
-                .isInstanceOfSatisfying(
-                        StepResult.Hidden.class,
-                        answer -> assertThat(answer.position()).isEqualTo(6));
-        assertThat(planner.pool().free()).isEqualTo(8);
-    }
-
-    @Test
-    void endsAFailedSequenceAloneAndSaysWhy() {
-        StepPlanner planner = planner(ONE_IN_FLIGHT, 8);
-        CountingReplica replica = new CountingReplica(8, 4);
-        Sequence failing = sequence(3, 8);
-        Sequence healthy = sequence(3, 8);
-        planner.add(failing);
-        planner.add(healthy);
-        replica.poison(failing.id());
-
-        replica.execute(planner.plan().orElseThrow());
-        List<StepPlanner.Progress> progress = retire(planner, replica);
-
-        assertThat(progress)
-                .filteredOn(part -> part.failure() != null)
-                .singleElement()
-                .satisfies(part -> {
-                    assertThat(part.sequence()).isEqualTo(failing);
-                    assertThat(part.failure())
-                            .isEqualTo(
-                                    new GenerationFailure(GenerationFailure.Kind.NOT_FINITE, "a logit is not finite"));
-                });
-        assertThat(planner.sequences()).containsExactly(healthy);
-        assertThat(planner.pool().held()).isEqualTo(1);
-    }
-
-    @Test
-    void failsASequenceWhoseWantsAreNotAnsweredInsteadOfWaitingForEver() {
-        StepPlanner planner = planner(ONE_IN_FLIGHT, 8);
-        planner.add(sequence(3, 8));
-        assertThat(planner.plan()).isPresent();
-
-        List<StepPlanner.Progress> progress =
-                progress(planner, new StepResult(EPOCH, 1, List.of(), List.of(), List.of()));
-
-        assertThat(progress.getFirst().failure())
-                .isEqualTo(new GenerationFailure(
-                        GenerationFailure.Kind.DEFECT,
-                        "step 1 of epoch e3.9 answered [], expected [Want[offset=2, kind=TOKEN]] from position 0"));
-        assertThat(planner.pool().free()).isEqualTo(8);
-    }
-
-    @Test
-    void retiresStepsInOrderWhenAResultComesEarly() {
-        StepPlanner planner = planner(new StepLimits(32, 4, 8, 8, 2, 8), 8);
-        CountingReplica replica = new CountingReplica(8, 4);
-        Sequence sequence = sequence(8, 1);
-        planner.add(sequence);
-        replica.execute(planner.plan().orElseThrow());
-        replica.execute(planner.plan().orElseThrow());
-        StepResult first = replica.next();
-        StepResult second = replica.next();
-
-        assertThat(planner.retire(second)).isEmpty();
-        assertThat(planner.sequences()).containsExactly(sequence);
-        List<StepPlanner.Progress> progress = progress(planner, first);
-
-        assertThat(progress).hasSize(2);
-        assertThat(planner.sequences()).isEmpty();
-        assertThat(planner.pool().free()).isEqualTo(8);
-    }
-
-    @Test
-    void doesNotExpectARepeatedOrAForeignResult() {
-        StepPlanner planner = planner(ONE_IN_FLIGHT, 8);
-        CountingReplica replica = new CountingReplica(8, 4);
-        planner.add(sequence(3, 8));
-        replica.execute(planner.plan().orElseThrow());
-        StepResult result = replica.next();
-        StepResult foreign = new StepResult(EPOCH.next(1), result.step(), result.answers(), List.of(), List.of());
-
-        assertThat(planner.expects(foreign)).isFalse();
-        assertThat(planner.expects(result)).isTrue();
-        planner.retire(result);
-        assertThat(planner.expects(result)).isFalse();
-        assertThatThrownBy(() -> planner.retire(result))
-                .hasMessage("result of epoch=e3.9 step=1, expected epoch=e3.9 steps=[]");
     }
 }

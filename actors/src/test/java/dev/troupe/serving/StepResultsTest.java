@@ -1,0 +1,137 @@
+package dev.troupe.serving;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.troupe.stage.StepResult;
+import dev.troupe.stage.Want;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+/** What a planner makes of the results of steps. */
+class StepResultsTest extends StepPlannerFixture {
+    @Test
+    void wantsRowsOfEveryPromptPositionWithinTheRowsOfAStep() {
+        Returns rows = new Returns(Set.of(Want.Kind.ROW), Set.of());
+        StepPlanner planner = planner(new StepLimits(32, 16, 8, 8, 2, 3), 8);
+        CountingReplica replica = new CountingReplica(8, 4);
+        planner.add(sequence(7, 2, rows));
+        List<Integer> positions = new ArrayList<>();
+        List<Integer> chunks = new ArrayList<>();
+        while (!planner.sequences().isEmpty()) {
+            planner.plan().ifPresent(batch -> {
+                chunks.addAll(tokensOf(batch));
+                replica.execute(batch);
+            });
+            retire(planner, replica)
+                    .forEach(progress -> progress.answers().stream()
+                            .filter(answer -> answer instanceof StepResult.Row)
+                            .forEach(answer -> positions.add(answer.position())));
+        }
+
+        assertThat(chunks).containsExactly(3, 3, 1, 1);
+        assertThat(positions).containsExactly(0, 1, 2, 3, 4, 5, 6);
+    }
+
+    @Test
+    void endsASequenceThatDrawsNothingWhenItsLastPromptTokenIsAnswered() {
+        Returns hidden = new Returns(Set.of(), Set.of(Want.Kind.HIDDEN));
+        StepPlanner planner = planner(new StepLimits(4, 4, 8, 8, 1, 3), 8);
+        CountingReplica replica = new CountingReplica(8, 4);
+        planner.add(sequence(7, 0, hidden));
+        List<StepResult.Answer> answers = new ArrayList<>();
+
+        while (!planner.sequences().isEmpty()) {
+            replica.execute(planner.plan().orElseThrow());
+            retire(planner, replica).forEach(progress -> answers.addAll(progress.answers()));
+        }
+
+        assertThat(answers)
+                .singleElement()
+                .isInstanceOfSatisfying(
+                        StepResult.Hidden.class,
+                        answer -> assertThat(answer.position()).isEqualTo(6));
+        assertThat(planner.pool().free()).isEqualTo(8);
+    }
+
+    @Test
+    void endsAFailedSequenceAloneAndSaysWhy() {
+        StepPlanner planner = planner(ONE_IN_FLIGHT, 8);
+        CountingReplica replica = new CountingReplica(8, 4);
+        Sequence failing = sequence(3, 8);
+        Sequence healthy = sequence(3, 8);
+        planner.add(failing);
+        planner.add(healthy);
+        replica.poison(failing.id());
+
+        replica.execute(planner.plan().orElseThrow());
+        List<StepPlanner.Progress> progress = retire(planner, replica);
+
+        assertThat(progress)
+                .filteredOn(part -> part.failure() != null)
+                .singleElement()
+                .satisfies(part -> {
+                    assertThat(part.sequence()).isEqualTo(failing);
+                    assertThat(part.failure())
+                            .isEqualTo(
+                                    new GenerationFailure(GenerationFailure.Kind.NOT_FINITE, "a logit is not finite"));
+                });
+        assertThat(planner.sequences()).containsExactly(healthy);
+        assertThat(planner.pool().held()).isEqualTo(1);
+    }
+
+    @Test
+    void failsASequenceWhoseWantsAreNotAnsweredInsteadOfWaitingForEver() {
+        StepPlanner planner = planner(ONE_IN_FLIGHT, 8);
+        planner.add(sequence(3, 8));
+        assertThat(planner.plan()).isPresent();
+
+        List<StepPlanner.Progress> progress =
+                progress(planner, new StepResult(EPOCH, 1, List.of(), List.of(), List.of()));
+
+        assertThat(progress.getFirst().failure())
+                .isEqualTo(new GenerationFailure(
+                        GenerationFailure.Kind.DEFECT,
+                        "step 1 of epoch e3.9 answered [], expected [Want[offset=2, kind=TOKEN]] from position 0"));
+        assertThat(planner.pool().free()).isEqualTo(8);
+    }
+
+    @Test
+    void retiresStepsInOrderWhenAResultComesEarly() {
+        StepPlanner planner = planner(new StepLimits(32, 4, 8, 8, 2, 8), 8);
+        CountingReplica replica = new CountingReplica(8, 4);
+        Sequence sequence = sequence(8, 1);
+        planner.add(sequence);
+        replica.execute(planner.plan().orElseThrow());
+        replica.execute(planner.plan().orElseThrow());
+        StepResult first = replica.next();
+        StepResult second = replica.next();
+
+        assertThat(planner.retire(second)).isEmpty();
+        assertThat(planner.sequences()).containsExactly(sequence);
+        List<StepPlanner.Progress> progress = progress(planner, first);
+
+        assertThat(progress).hasSize(2);
+        assertThat(planner.sequences()).isEmpty();
+        assertThat(planner.pool().free()).isEqualTo(8);
+    }
+
+    @Test
+    void doesNotExpectARepeatedOrAForeignResult() {
+        StepPlanner planner = planner(ONE_IN_FLIGHT, 8);
+        CountingReplica replica = new CountingReplica(8, 4);
+        planner.add(sequence(3, 8));
+        replica.execute(planner.plan().orElseThrow());
+        StepResult result = replica.next();
+        StepResult foreign = new StepResult(EPOCH.next(1), result.step(), result.answers(), List.of(), List.of());
+
+        assertThat(planner.expects(foreign)).isFalse();
+        assertThat(planner.expects(result)).isTrue();
+        planner.retire(result);
+        assertThat(planner.expects(result)).isFalse();
+        assertThatThrownBy(() -> planner.retire(result))
+                .hasMessage("result of epoch=e3.9 step=1, expected epoch=e3.9 steps=[]");
+    }
+}
