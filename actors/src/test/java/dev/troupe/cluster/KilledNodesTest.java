@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -119,6 +120,7 @@ class KilledNodesTest {
     }
 
     @Test
+    @Tag("scenarios")
     void usesSlotsOfANodeItHasNeverUsedWhenTheCoordinatorIsDeadAndTellsWhatThatNodeHostedWhenItDiesToo() {
         Node one = start("127.0.0.1", "control,compute");
         Node two = start("127.0.0.2", "control,compute");

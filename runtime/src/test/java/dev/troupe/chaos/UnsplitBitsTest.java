@@ -15,11 +15,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.pekko.stream.javadsl.Sink;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** What processes give together, with and without losses, is what one process gives that has the whole model. */
 @ExtendWith(SharedCluster.class)
+@Tag("scenarios")
 @Order(SharedCluster.LAST)
 class UnsplitBitsTest {
     private static <T> T get(CompletableFuture<T> future) throws Exception {
