@@ -289,9 +289,11 @@ public final class Scheduler {
             case StageReported(StageEvent.Lost lost)
             when lost.epoch().equals(current.epoch()) -> {
                 stalls = 0;
-                boolean link = lost.onlyLink() && lost.rank() >= 0;
-                doubted = link ? new Doubt(current.node(lost.stage(), lost.rank()), lost.reason()) : null;
-                yield loseEpoch(lost.reason(), link ? Loss.LINK : Loss.NAMED);
+                Loss loss = Loss.of(lost);
+                doubted = loss == Loss.LINK
+                        ? new Doubt(current.node(lost.stage(), lost.rank()), lost.reason())
+                        : null;
+                yield loseEpoch(lost.reason(), loss);
             }
             case Watched watched -> follow(lookout.on(watched, current, running, pace.isCalm()));
             case StageReported _, FormingOverdue _, PlacementAnswered _, PlacementDue _ -> Behaviors.same();

@@ -223,7 +223,7 @@ final class Sequence {
      */
     void lose(Loss loss) {
         if (stepsInFlight > 0) {
-            count(loss == Loss.NAMED ? 1 : 0, loss == Loss.STALL ? 1 : 0, 0);
+            count(loss == Loss.NAMED ? 1 : 0, loss == Loss.STALL ? 1 : 0, loss == Loss.SUPERSEDED ? 1 : 0);
             unexplained = loss == Loss.LINK;
         }
         pause();

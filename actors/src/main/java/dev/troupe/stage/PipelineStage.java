@@ -80,10 +80,9 @@ public final class PipelineStage {
     /**
      * A rank cannot go on: it says so itself, or whoever watches its node does.
      *
-     * @param onlyLink whether all that is known to be lost is a connection to it
      * @param reason for people: who, what it hosted, what happened
      */
-    public record RankLost(ShardId id, boolean onlyLink, String reason) implements Command {}
+    public record RankLost(ShardId id, LossCause cause, String reason) implements Command {}
 
     /** End all ranks and stop. Also the stop message of its cluster shard. */
     public enum Stop implements Command {
@@ -166,7 +165,7 @@ public final class PipelineStage {
                                 .formatted(describe(formation, refused.id()), refused.reason()));
             case Connect connect -> connect(formation, connect);
             case Joined joined -> joined(formation, joined.id());
-            case RankLost lost -> lose(formation, lost.id(), lost.onlyLink(), lost::reason);
+            case RankLost lost -> lose(formation, lost.id(), lost.cause(), lost::reason);
             case RankEnded ended ->
                 lose(
                         formation,
@@ -237,17 +236,17 @@ public final class PipelineStage {
     }
 
     private Behavior<Command> lose(StageFormation formation, ShardId id, Supplier<String> reason) {
-        return lose(formation, id, false, reason);
+        return lose(formation, id, LossCause.RANK, reason);
     }
 
-    private Behavior<Command> lose(StageFormation formation, ShardId id, boolean onlyLink, Supplier<String> reason) {
+    private Behavior<Command> lose(StageFormation formation, ShardId id, LossCause cause, Supplier<String> reason) {
         if (!formation.has(id)) {
             return Behaviors.same();
         }
         Form form = formation.form();
         context.getLog()
                 .warn("epoch {} of {} is over: {}", form.epoch(), form.plan().model(), reason.get());
-        form.replyTo().tell(new StageEvent.Lost(form.epoch(), form.stage(), id.rank(), onlyLink, reason.get()));
+        form.replyTo().tell(new StageEvent.Lost(form.epoch(), form.stage(), id.rank(), cause, reason.get()));
         timers.cancelAll();
         stopRanks(formation);
         return lost(formation);

@@ -29,8 +29,7 @@ public sealed interface StageEvent {
      * The stage cannot go on in this epoch.
      *
      * @param rank who was lost, or −1 when the stage could not be formed
-     * @param onlyLink whether all that is known to be lost is a connection to it: its node may be well
      * @param reason for people: which node, what it hosted, what happened
      */
-    record Lost(Epoch epoch, int stage, int rank, boolean onlyLink, String reason) implements StageEvent {}
+    record Lost(Epoch epoch, int stage, int rank, LossCause cause, String reason) implements StageEvent {}
 }

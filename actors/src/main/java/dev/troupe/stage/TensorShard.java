@@ -1,6 +1,7 @@
 package dev.troupe.stage;
 
 import dev.troupe.model.ShardCompute;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
@@ -21,6 +22,9 @@ import org.jspecify.annotations.Nullable;
 public final class TensorShard {
     private static final String DISPATCHER = "troupe.shard-dispatcher";
 
+    /** How long one that was superseded stays for its stage. */
+    private static final Duration UNHEARD = Duration.ofSeconds(2);
+
     private final ActorContext<Command> context;
     private final ShardHost host;
     private final PendingLoad load = new PendingLoad();
@@ -40,7 +44,7 @@ public final class TensorShard {
 
     /** What a shard understands; private ones never leave it. */
     public sealed interface Command
-            permits TensorMessage, Prepare, Join, Execute, Stop, Loaded, NotLoaded, Advance, StageEnded {}
+            permits TensorMessage, Prepare, Join, Execute, Superseded, Stop, Loaded, NotLoaded, Advance, StageEnded {}
 
     /**
      * Load your share. Answered by {@link PipelineStage.Preparing} at once and later by {@link PipelineStage.Prepared},
@@ -75,6 +79,9 @@ public final class TensorShard {
     /** Run a step; sent by the scheduler to every rank of stage 0. */
     public record Execute(StepBatch batch) implements Command {}
 
+    /** The node has promised itself to {@code by}, a higher epoch: free everything, and stop when the stage knows why. */
+    public record Superseded(Epoch by) implements Command {}
+
     /** End: free everything and stop. Also the stop message of its cluster shard. */
     public enum Stop implements Command {
         INSTANCE
@@ -107,7 +114,7 @@ public final class TensorShard {
     private Behavior<Command> unprepared() {
         return receive(command -> switch (command) {
             case Prepare prepare -> prepare(prepare);
-            case Stop _, StageEnded _ -> Behaviors.stopped();
+            case Superseded _, Stop _, StageEnded _ -> Behaviors.stopped();
             case TensorMessage _, Join _, Execute _, Loaded _, NotLoaded _, Advance _ -> drop(command);
         });
     }
@@ -116,6 +123,7 @@ public final class TensorShard {
         return receive(command -> switch (command) {
             case Loaded _ -> start();
             case NotLoaded failed -> refuse(failed.reason());
+            case Superseded superseded -> yieldTo(superseded.by());
             case Stop _, StageEnded _ -> Behaviors.stopped();
             case Prepare again ->
                 answer(again, new PipelineStage.Preparing(peer(prepared().id())));
@@ -132,6 +140,7 @@ public final class TensorShard {
                 advancePending = false;
                 yield work(steps -> {});
             }
+            case Superseded superseded -> yieldTo(superseded.by());
             case Stop _, StageEnded _ -> Behaviors.stopped();
             case Prepare again ->
                 answer(again, new PipelineStage.Prepared(peer(prepared().id())));
@@ -284,8 +293,23 @@ public final class TensorShard {
 
     private Behavior<Command> lose(String reason) {
         Prepare prepare = prepared();
-        prepare.replyTo().tell(new PipelineStage.RankLost(prepare.id(), false, "%s: %s".formatted(this, reason)));
+        prepare.replyTo().tell(new PipelineStage.RankLost(prepare.id(), LossCause.RANK, "%s: %s".formatted(this, reason)));
         return Behaviors.stopped();
+    }
+
+    /** Stays, empty, until the stage has heard: a remote stage may see the end of an actor before its last message. */
+    private Behavior<Command> yieldTo(Epoch by) {
+        Prepare prepare = prepared();
+        prepare.replyTo()
+                .tell(new PipelineStage.RankLost(
+                        prepare.id(), LossCause.SUPERSEDED, "%s works for epoch %s now".formatted(this, by)));
+        free();
+        context.scheduleOnce(UNHEARD, context.getSelf(), Stop.INSTANCE);
+        return receive(command -> switch (command) {
+            case Stop _, StageEnded _ -> Behaviors.stopped();
+            case TensorMessage _, Prepare _, Join _, Execute _, Superseded _ -> drop(command);
+            case Loaded _, NotLoaded _, Advance _ -> drop(command);
+        });
     }
 
     private static String reason(Throwable failure) {
@@ -308,9 +332,11 @@ public final class TensorShard {
             here.progress()
                     .publish(
                             ShardProgress.Activity.ENDED, here.progress().last().step(), 0);
+            resident = null;
         }
         if (runner != null) {
             runner.close();
+            runner = null;
         }
     }
 

@@ -8,6 +8,7 @@ import dev.troupe.stage.PipelineStage;
 import dev.troupe.stage.ReplicaPlan;
 import dev.troupe.stage.ShardId;
 import dev.troupe.stage.StageEvent;
+import dev.troupe.stage.LossCause;
 import dev.troupe.stage.StepBatch;
 import dev.troupe.stage.StepResult;
 import dev.troupe.stage.TensorShard;
@@ -123,12 +124,12 @@ public final class FakeReplica {
 
     /** A stage reports a loss. */
     public synchronized void lose(Epoch lost, int stage, int rank, String reason) {
-        lose(new StageEvent.Lost(lost, stage, rank, false, reason));
+        lose(new StageEvent.Lost(lost, stage, rank, LossCause.RANK, reason));
     }
 
-    /** A stage reports that a connection to a rank is lost in the current epoch. */
-    public synchronized void loseLink(int stage, int rank, String reason) {
-        lose(new StageEvent.Lost(epoch, stage, rank, true, reason));
+    /** A stage reports a loss of this kind in the current epoch. */
+    public synchronized void lose(LossCause cause, String reason) {
+        lose(new StageEvent.Lost(epoch, 0, 0, cause, reason));
     }
 
     private void lose(StageEvent.Lost lost) {

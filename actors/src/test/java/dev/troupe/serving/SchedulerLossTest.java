@@ -3,6 +3,7 @@ package dev.troupe.serving;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.troupe.stage.Epoch;
+import dev.troupe.stage.LossCause;
 import dev.troupe.stage.PipelineStage;
 import dev.troupe.stage.StepBatch;
 import java.time.Duration;
@@ -130,7 +131,27 @@ class SchedulerLossTest extends SchedulerFixture {
             if (moves) {
                 replica.moveToOtherNodes();
             }
-            replica.loseLink(0, 0, "the connection was reset");
+            replica.lose(LossCause.CONNECTION, "the connection was reset");
+        }
+        await("an epoch", () -> isInEpoch(replica, 4) && replica.stepsHeld() == 1);
+        replica.release();
+
+        assertThat(tokens(receive(1), 0)).isEqualTo(CountingReplica.completion(submission, 0));
+    }
+
+    @Test
+    void blamesNoRequestWhenNodesGoOverToAnotherScheduler() {
+        FakeReplica replica = new FakeReplica(kit, 1, 1, 20, 4);
+        ActorRef<Scheduler.Command> scheduler = scheduler(replica, 1, 1);
+        serveOne(scheduler, "warm");
+        replica.hold();
+        Submission submission = submission("a", 5, 1);
+        scheduler.tell(new Scheduler.Submit(submission, generation.getRef()));
+        generation.expectMessageClass(Scheduler.Accepted.class);
+        for (int loss = 1; loss <= 3; loss++) {
+            int round = loss;
+            await("a step in flight", () -> isInEpoch(replica, round) && replica.stepsHeld() == 1);
+            replica.lose(LossCause.SUPERSEDED, "stage 0 rank 0 works for another epoch now");
         }
         await("an epoch", () -> isInEpoch(replica, 4) && replica.stepsHeld() == 1);
         replica.release();
@@ -150,7 +171,7 @@ class SchedulerLossTest extends SchedulerFixture {
             int round = loss;
             await("a step in flight", () -> isInEpoch(replica, round) && replica.stepsHeld() == 1);
             replica.renewNodes();
-            replica.loseLink(0, 0, "closed by the other side");
+            replica.lose(LossCause.CONNECTION, "closed by the other side");
         }
 
         assertThat(expectFailure().kind()).isEqualTo(GenerationFailure.Kind.POISON);

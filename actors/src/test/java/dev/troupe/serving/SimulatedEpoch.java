@@ -9,6 +9,7 @@ import dev.troupe.stage.ReplicaPlan;
 import dev.troupe.stage.ShardId;
 import dev.troupe.stage.ShardWork;
 import dev.troupe.stage.StageEvent;
+import dev.troupe.stage.LossCause;
 import dev.troupe.stage.StepBatch;
 import dev.troupe.stage.StepResult;
 import dev.troupe.stage.TensorShard;
@@ -163,7 +164,7 @@ final class SimulatedEpoch {
 
     /** The scheduler's node has heard that a rank is lost. */
     void lose(String reason) {
-        tell(new StageEvent.Lost(epoch, 0, 0, false, reason));
+        tell(new StageEvent.Lost(epoch, 0, 0, LossCause.RANK, reason));
     }
 
     private void arrived(StepBatch batch) {

@@ -86,7 +86,7 @@ class PipelineStageTest {
 
     private void expectLost(int rank, String reason) {
         StageEvent.Lost lost = scheduler.expectMessageClass(StageEvent.Lost.class);
-        assertThat(lost).isEqualTo(new StageEvent.Lost(EPOCH, 1, rank, false, reason));
+        assertThat(lost).isEqualTo(new StageEvent.Lost(EPOCH, 1, rank, LossCause.RANK, reason));
     }
 
     @Test
@@ -192,9 +192,9 @@ class PipelineStageTest {
         connect();
 
         stage.tell(
-                new PipelineStage.RankLost(peers.get(0).id(), false, "node a was removed; it hosted stage 1 rank 0"));
+                new PipelineStage.RankLost(peers.get(0).id(), LossCause.RANK, "node a was removed; it hosted stage 1 rank 0"));
         stage.tell(
-                new PipelineStage.RankLost(peers.get(1).id(), false, "node b was removed; it hosted stage 1 rank 1"));
+                new PipelineStage.RankLost(peers.get(1).id(), LossCause.RANK, "node b was removed; it hosted stage 1 rank 1"));
 
         expectLost(0, "node a was removed; it hosted stage 1 rank 0");
         ranks.forEach(PipelineStageTest::expectStop);
@@ -218,8 +218,8 @@ class PipelineStageTest {
         Epoch other = new Epoch(2, 7);
         load();
 
-        stage.tell(new PipelineStage.RankLost(new ShardId(other, 1, 0), false, "old news"));
-        stage.tell(new PipelineStage.RankLost(new ShardId(EPOCH, 0, 0), false, "another stage's"));
+        stage.tell(new PipelineStage.RankLost(new ShardId(other, 1, 0), LossCause.RANK, "old news"));
+        stage.tell(new PipelineStage.RankLost(new ShardId(EPOCH, 0, 0), LossCause.RANK, "another stage's"));
         stage.tell(new PipelineStage.Connect(other, List.of(), results.getRef()));
 
         scheduler.expectNoMessage();
@@ -255,7 +255,7 @@ class PipelineStageTest {
         ActorRef<PipelineStage.Command> late = kit().spawn(
                         PipelineStage.create((id, of) -> ranks.get(id.rank()).getRef()));
 
-        late.tell(new PipelineStage.RankLost(new ShardId(EPOCH, 1, 0), false, "node a was removed"));
+        late.tell(new PipelineStage.RankLost(new ShardId(EPOCH, 1, 0), LossCause.RANK, "node a was removed"));
 
         scheduler.expectTerminated(late);
     }

@@ -243,6 +243,22 @@ class TensorShardTest {
         assertThat(compute.openSteps()).isZero();
     }
 
+    @Test
+    void freesItsShareWhenItsEpochIsSupersededAndStaysUntilItsStageHasHeard() {
+        ActorRef<TensorShard.Command> shard = spawn((id, of) -> compute);
+        join(shard);
+
+        shard.tell(new TensorShard.Superseded(new Epoch(9, 5)));
+
+        assertThat(stage.expectMessageClass(PipelineStage.RankLost.class))
+                .isEqualTo(new PipelineStage.RankLost(
+                        ID, LossCause.SUPERSEDED, "stage 0 rank 0 on %s (layers 0 to 5, KV groups 0 to 7) works for epoch %s now".formatted(SLOT, new Epoch(9, 5))));
+        assertThat(compute.closed()).isTrue();
+        shard.tell(new TensorShard.Execute(TestPlans.prefill(1, 5, TestPlans.greedy(40), 0)));
+        shard.tell(TensorShard.Stop.INSTANCE);
+        expectEnd(shard);
+    }
+
     private static void awaitQuietly(CountDownLatch latch) {
         try {
             latch.await();
@@ -263,7 +279,7 @@ class TensorShardTest {
         assertThat(stage.expectMessageClass(PipelineStage.RankLost.class))
                 .isEqualTo(new PipelineStage.RankLost(
                         ID,
-                        false,
+                        LossCause.RANK,
                         "stage 0 rank 0 on %s (layers 0 to 5, KV groups 0 to 7): its computation failed: the device is on fire"
                                 .formatted(SLOT)));
         expectEnd(shard);

@@ -162,14 +162,15 @@ public final class NodeGuardian {
 
     private void endSuperseded(String replica) {
         List<ShardRoster.Resident> residents = setup.roster().residents();
+        Epoch highest = setup.promises().highest(replica);
         for (ShardRoster.Resident resident : residents) {
             if (setup.promises().isSuperseded(replica, resident.id().epoch())) {
                 LOG.info(
                         "ending {} of {}: superseded by {}",
                         resident.id(),
                         replica,
-                        setup.promises().highest(replica));
-                resident.ref().tell(TensorShard.Stop.INSTANCE);
+                        highest);
+                resident.ref().tell(new TensorShard.Superseded(highest));
             }
         }
         setup.promises()

@@ -4,6 +4,7 @@ import dev.troupe.cluster.guardian.NodeGuardian;
 import dev.troupe.cluster.identity.Incarnation;
 import dev.troupe.cluster.slot.SlotHomes;
 import dev.troupe.stage.Epoch;
+import dev.troupe.stage.LossCause;
 import dev.troupe.stage.PipelineStage;
 import java.time.Duration;
 import java.util.HashMap;
@@ -218,7 +219,7 @@ public final class NodeWatch {
             Incarnation node = loss.tenants().getFirst().slot().node();
             tell(
                     loss,
-                    true,
+                    LossCause.CONNECTION,
                     "the tensor lane from %s to node %s was lost (%s); that node hosted %s"
                             .formatted(reporter.hostPort(), node.hostPort(), reason, loss.hosted()));
             ask(node, "lost its lane");
@@ -251,17 +252,17 @@ public final class NodeWatch {
 
     private void lost(Incarnation node, String what) {
         for (Tenancy.Loss loss : tenancy.lose(node)) {
-            tell(loss, false, "node %s %s; it hosted %s".formatted(node.hostPort(), what, loss.hosted()));
+            tell(loss, LossCause.RANK, "node %s %s; it hosted %s".formatted(node.hostPort(), what, loss.hosted()));
         }
         NodeLost event = new NodeLost(node, "node %s %s".formatted(node.hostPort(), what));
         LOG.info("{}", event.reason());
         listeners.forEach(listener -> listener.tell(event));
     }
 
-    private static void tell(Tenancy.Loss loss, boolean onlyLink, String reason) {
+    private static void tell(Tenancy.Loss loss, LossCause cause, String reason) {
         LOG.warn("{}", reason);
         for (Tenant tenant : loss.tenants()) {
-            tenant.stage().tell(new PipelineStage.RankLost(tenant.id(), onlyLink, reason));
+            tenant.stage().tell(new PipelineStage.RankLost(tenant.id(), cause, reason));
         }
     }
 }

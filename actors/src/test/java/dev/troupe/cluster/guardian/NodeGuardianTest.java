@@ -96,7 +96,7 @@ class NodeGuardianTest {
 
         vote(guardian, 2, 7, TERMS);
 
-        assertThat(old.getAllReceived()).containsExactly(TensorShard.Stop.INSTANCE);
+        assertThat(old.getAllReceived()).containsExactly(new TensorShard.Superseded(new Epoch(2, 7)));
         assertThat(current.hasMessages()).isFalse();
         assertThat(stranger.hasMessages()).isFalse();
     }

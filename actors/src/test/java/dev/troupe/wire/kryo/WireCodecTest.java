@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.management.ThreadMXBean;
 import dev.troupe.stage.Epoch;
+import dev.troupe.stage.LossCause;
 import dev.troupe.stage.PipelineStage;
 import dev.troupe.stage.StageEvent;
 import dev.troupe.stage.TensorShard;
@@ -57,7 +58,7 @@ class WireCodecTest {
 
     @Test
     void saysWhenTheTargetIsTooSmall() {
-        Object message = new StageEvent.Lost(new Epoch(7, -1), 3, 1, true, "x".repeat(100));
+        Object message = new StageEvent.Lost(new Epoch(7, -1), 3, 1, LossCause.SUPERSEDED, "x".repeat(100));
 
         assertThatThrownBy(() -> codec.encode(message, ByteBuffer.allocate(50)))
                 .isInstanceOf(BufferOverflowException.class);
