@@ -14,17 +14,26 @@ public final class KernelShapes {
     private KernelShapes() {}
 
     /** @throws IllegalArgumentException if a shape or type does not fit {@link Kernels#matmul} */
-    public static void requireMatmul(PackedMatrix w, @Nullable Tensor bias, Tensor x, int tokens, Tensor y) {
+    public static void requireMatmul(StackedMatrix w, @Nullable Tensor bias, Tensor x, int tokens, Tensor y) {
+        PackedMatrix first = w.parts().getFirst();
         boolean fits = floats(x, tokens)
                 && floats(y, tokens)
-                && w.firstColumn() >= 0
-                && w.firstColumn() + w.columns() <= x.columns()
+                && first.firstColumn() >= 0
+                && first.firstColumn() + first.columns() <= x.columns()
                 && w.rows() == y.columns()
                 && (bias == null || (floats(bias, 1) && bias.columns() == w.rows()));
         if (!fits) {
             throw new IllegalArgumentException(
                     "matmul: w=%s[%d, %d] from column %d, bias=%s, x=%s, tokens=%d, y=%s do not fit together"
-                            .formatted(w.type().label(), w.rows(), w.columns(), w.firstColumn(), bias, x, tokens, y));
+                            .formatted(
+                                    first.type().label(),
+                                    w.rows(),
+                                    first.columns(),
+                                    first.firstColumn(),
+                                    bias,
+                                    x,
+                                    tokens,
+                                    y));
         }
     }
 

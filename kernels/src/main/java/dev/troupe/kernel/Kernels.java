@@ -24,7 +24,12 @@ public interface Kernels extends AutoCloseable {
      * @param x {@code [tokens, columns]}
      * @param y {@code [tokens, rows]}
      */
-    void matmul(PackedMatrix w, @Nullable Tensor bias, Tensor x, int tokens, Tensor y);
+    void matmul(StackedMatrix w, @Nullable Tensor bias, Tensor x, int tokens, Tensor y);
+
+    /** The same with a matrix of one part. */
+    default void matmul(PackedMatrix w, @Nullable Tensor bias, Tensor x, int tokens, Tensor y) {
+        matmul(StackedMatrix.of(w), bias, x, tokens, y);
+    }
 
     /**
      * A row-parallel product in the canonical chunks and fixed tree of NUMERICS rule 3: one result for every maximal

@@ -6,6 +6,7 @@ import dev.troupe.kernel.WarmUp;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.tensor.DType;
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
@@ -32,17 +33,21 @@ final class KernelWarmUp {
     /**
      * Starts the warm-up on a thread of its own; nobody needs to wait for its end.
      *
-     * @return false if it was started before
+     * @param weights types of the model's matrices, the most important first
+     * @return false if it was started before for all of them
      */
-    static boolean start(KernelProvider provider, DType weights, KvType cache) {
-        if (!STARTED.add(new Types(provider.reason(), weights, cache))) {
+    static boolean start(KernelProvider provider, List<DType> weights, KvType cache) {
+        List<DType> cold = weights.stream()
+                .filter(type -> STARTED.add(new Types(provider.reason(), type, cache)))
+                .toList();
+        if (cold.isEmpty()) {
             return false;
         }
         Thread.ofPlatform().daemon().name("kernel-warm-up").start(() -> {
             try (Kernels kernels = provider.create()) {
-                WarmUp.run(kernels, weights, cache, BUDGET);
+                cold.forEach(type -> WarmUp.run(kernels, type, cache, BUDGET));
             } catch (RuntimeException | OutOfMemoryError e) {
-                LOG.warn("kernels start cold: the warm-up for {} weights has failed", weights, e);
+                LOG.warn("kernels start cold: the warm-up for {} weights has failed", cold, e);
             }
         });
         return true;

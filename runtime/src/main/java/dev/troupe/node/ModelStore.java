@@ -155,7 +155,7 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
     @Override
     public ShardCompute load(ShardId id, ReplicaPlan plan) throws Exception {
         Checkpoint checkpoint = checkpoint(plan.model());
-        warmUp(checkpoint, plan);
+        KernelWarmUp.start(kernels, checkpoint.matrixTypes(), plan.kvType());
         ShardSlice slice = ShardSlice.of(checkpoint.config(), plan.partition(), id.stage(), id.rank());
         ShardWeights weights = cache.get(
                 new WeightCache.Key(plan.model(), plan.fingerprint(), slice),
@@ -171,14 +171,6 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
             weights.close();
             throw e;
         }
-    }
-
-    /** By the type of the first matrix: a model has one type for nearly all. */
-    private void warmUp(Checkpoint checkpoint, ReplicaPlan plan) {
-        checkpoint.weights().tensors().stream()
-                .filter(tensor -> tensor.shape().size() > 1 && tensor.type() != null)
-                .findFirst()
-                .ifPresent(matrix -> KernelWarmUp.start(kernels, Objects.requireNonNull(matrix.type()), plan.kvType()));
     }
 
     private Checkpoint checkpoint(String model) {

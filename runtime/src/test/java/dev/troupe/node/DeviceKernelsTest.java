@@ -102,9 +102,9 @@ class DeviceKernelsTest {
     void areWarmedUpOnceForEveryTypeOfWeights() {
         KernelProvider kernels = KernelProvider.choose(KernelProvider.Choice.AUTO, 1);
 
-        assertThat(KernelWarmUp.start(kernels, DType.F16, KvType.F32)).isTrue();
+        assertThat(KernelWarmUp.start(kernels, List.of(DType.F16), KvType.F32)).isTrue();
 
-        assertThat(KernelWarmUp.start(kernels, DType.F16, KvType.F32)).isFalse();
-        assertThat(KernelWarmUp.start(kernels, DType.BF16, KvType.F32)).isTrue();
+        assertThat(KernelWarmUp.start(kernels, List.of(DType.F16), KvType.F32)).isFalse();
+        assertThat(KernelWarmUp.start(kernels, List.of(DType.F16, DType.BF16), KvType.F32)).isTrue();
     }
 }

@@ -6,6 +6,7 @@ import dev.troupe.kernel.KernelShapes;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.RopeTable;
+import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.SumTree;
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kvstore.KvStore;
@@ -31,12 +32,15 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
-    public void matmul(PackedMatrix w, @Nullable Tensor bias, Tensor x, int tokens, Tensor y) {
+    public void matmul(StackedMatrix w, @Nullable Tensor bias, Tensor x, int tokens, Tensor y) {
         KernelShapes.requireMatmul(w, bias, x, tokens, y);
         for (int t = 0; t < tokens; t++) {
-            float[] products = ReferenceProduct.product(w, x, t);
-            for (int r = 0; r < products.length; r++) {
-                y.set(t, r, bias == null ? products[r] : products[r] + bias.get(0, r));
+            int row = 0;
+            for (PackedMatrix part : w.parts()) {
+                for (float product : ReferenceProduct.product(part, x, t)) {
+                    y.set(t, row, bias == null ? product : product + bias.get(0, row));
+                    row++;
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ import static dev.troupe.kernel.vector.lanes.Lanes.L;
 import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.KernelShapes;
 import dev.troupe.kernel.PackedMatrix;
+import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.quantised.PackedFormat;
 import dev.troupe.kernel.vector.lanes.Lanes;
 import dev.troupe.kernel.vector.panel.OffsetPanelProduct;
@@ -14,6 +15,7 @@ import dev.troupe.kernel.vector.panel.PiecePanelProduct;
 import dev.troupe.kernel.vector.panel.PiecePanels;
 import dev.troupe.kernel.vector.quantised.QuantisedMatVec;
 import dev.troupe.tensor.Tensor;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,6 +54,9 @@ final class MatrixProduct implements AutoCloseable {
 
     private Tensor[] sums = single;
     private @Nullable Tensor bias;
+    /** Row of the outputs that belongs to the operand's first. */
+    private int firstRow;
+
     private int firstToken;
     private int tokens;
     private int tile;
@@ -65,13 +70,19 @@ final class MatrixProduct implements AutoCloseable {
     }
 
     /** As {@code Kernels.matmul}. */
-    void multiply(PackedMatrix w, @Nullable Tensor bias, Tensor x, int tokens, Tensor y) {
+    void multiply(StackedMatrix w, @Nullable Tensor bias, Tensor x, int tokens, Tensor y) {
         KernelShapes.requireMatmul(w, bias, x, tokens, y);
-        operand.set(w);
         this.bias = bias;
         single[0] = y;
         sums = single;
-        run(x, tokens);
+        firstRow = 0;
+        List<PackedMatrix> parts = w.parts();
+        for (int i = 0; i < parts.size(); i++) {
+            operand.set(parts.get(i));
+            run(x, tokens);
+            firstRow += parts.get(i).rows();
+        }
+        this.bias = null;
     }
 
     /** As {@code Kernels.matmulChunks}. */
@@ -80,6 +91,7 @@ final class MatrixProduct implements AutoCloseable {
         operand.set(w);
         this.bias = null;
         this.sums = sums;
+        firstRow = 0;
         run(x, tokens);
     }
 
@@ -101,7 +113,6 @@ final class MatrixProduct implements AutoCloseable {
             }
         }
         operand.clear();
-        bias = null;
     }
 
     private void share(int items, WorkerPool.Work work) {
@@ -240,18 +251,18 @@ final class MatrixProduct implements AutoCloseable {
         return operand.nodeEndingAt(c) >= 0 ? 0 : entry + 1;
     }
 
-    /** Copies up to {@code count} outputs of a token from row {@code row}, never past the last row. */
+    /** Copies up to {@code count} outputs of a token from the operand's row {@code row}, never past its last. */
     private void write(int c, int token, long from, int row, int count) {
         Tensor y = sums[operand.nodeEndingAt(c)];
-        long to = y.address() + 4L * ((long) (firstToken + token) * y.columns() + row);
-        int end = Math.min(count, y.columns() - row);
+        long to = y.address() + 4L * ((long) (firstToken + token) * y.columns() + firstRow + row);
+        int end = Math.min(count, operand.rows() - row);
         if (bias == null) {
             for (int i = 0; i < end; i++) {
                 ALL.set(FLOAT, to + 4L * i, ALL.get(FLOAT, from + 4L * i));
             }
             return;
         }
-        long b = bias.address() + 4L * row;
+        long b = bias.address() + 4L * (firstRow + row);
         for (int i = 0; i < end; i++) {
             ALL.set(FLOAT, to + 4L * i, ALL.get(FLOAT, from + 4L * i) + ALL.get(FLOAT, b + 4L * i));
         }

@@ -2,8 +2,8 @@ package dev.troupe.kernel.vector;
 
 import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.Kernels;
-import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.RopeTable;
+import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kernel.vector.lanes.Lanes;
 import dev.troupe.kvstore.KvStore;
@@ -58,7 +58,7 @@ public final class VectorKernels implements Kernels {
     }
 
     @Override
-    public void matmul(PackedMatrix w, @Nullable Tensor bias, Tensor x, int tokens, Tensor y) {
+    public void matmul(StackedMatrix w, @Nullable Tensor bias, Tensor x, int tokens, Tensor y) {
         product.multiply(w, bias, x, tokens, y);
     }
 

@@ -13,7 +13,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -87,6 +90,19 @@ public record Checkpoint(
     /** The directory that its files lie in, or null for a synthetic one. */
     public @Nullable Path folder() {
         return metadata == null || path == null ? path : path.toAbsolutePath().getParent();
+    }
+
+    /** Types of its matrices, the one with the most bytes first. */
+    public List<DType> matrixTypes() {
+        Map<DType, Long> bytes = new EnumMap<>(DType.class);
+        for (WeightTensor tensor : weights.tensors()) {
+            if (tensor.type() != null && tensor.shape().size() > 1) {
+                bytes.merge(tensor.type(), tensor.byteSize(), Long::sum);
+            }
+        }
+        return bytes.keySet().stream()
+                .sorted(Comparator.comparing(bytes::get).reversed())
+                .toList();
     }
 
     /** Checks that every tensor of the model is there, has the shape that the configuration wants and a type that works. */

@@ -12,11 +12,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /** Named model shapes filled with random weights, so that speed can be measured without a download. */
 public final class SyntheticModel {
     private static final Map<String, ModelConfig> SHAPES = shapes();
+
+    /** The mixture of files that are called so: half of the value and down matrices and the vocabulary are q6_k, others q4_k. */
+    private static final String Q4_K_M = "q4_k_m";
 
     private SyntheticModel() {}
 
@@ -82,6 +86,9 @@ public final class SyntheticModel {
     public static Checkpoint named(String name) {
         String[] parts = name.toLowerCase(Locale.ROOT).split(":", -1);
         ModelConfig config = SHAPES.get(parts[0]);
+        if (config != null && parts.length == 2 && parts[1].equals(Q4_K_M)) {
+            return random(config, SyntheticModel::q4km, "synthetic " + name, 1);
+        }
         for (DType type : DType.values()) {
             if (config != null && parts.length == 2 && parts[1].equals(type.label())) {
                 return random(config, type, "synthetic " + name, 1);
@@ -91,7 +98,14 @@ public final class SyntheticModel {
                 .formatted(
                         name,
                         String.join(", ", SHAPES.keySet()),
-                        Arrays.stream(DType.values()).map(DType::label).collect(Collectors.joining(", "))));
+                        Arrays.stream(DType.values()).map(DType::label).collect(Collectors.joining(", "))
+                                + ", "
+                                + Q4_K_M));
+    }
+
+    private static DType q4km(String tensor) {
+        boolean fine = tensor.matches("model\\.layers\\.\\d*[13579]\\..*(v_proj|down_proj)\\.weight");
+        return fine || !tensor.contains(".layers.") ? DType.Q6_K : DType.Q4_K;
     }
 
     /**
@@ -101,9 +115,13 @@ public final class SyntheticModel {
      * @param type of the matrices
      */
     public static Checkpoint random(ModelConfig config, DType type, String name, long seed) {
+        return random(config, _ -> type, name, seed);
+    }
+
+    private static Checkpoint random(ModelConfig config, Function<String, DType> types, String name, long seed) {
         List<SyntheticWeights.Recipe> recipes = new ArrayList<>();
         for (DecoderTensors.Expected expected : DecoderTensors.all(config)) {
-            recipes.add(recipe(expected, type, config.layers()));
+            recipes.add(recipe(expected, types.apply(expected.name()), config.layers()));
         }
         return new Checkpoint(name, null, config, new SyntheticWeights(name, seed, recipes));
     }

@@ -2,6 +2,7 @@ package dev.troupe.model.decoder;
 
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.PackedMatrix;
+import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.SumTree;
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.model.ModelConfig;
@@ -147,7 +148,7 @@ final class DecoderStep implements ShardStep {
     public Floats logits(int[] rows) {
         require(segment == shard.segments() && shard.slice().last(), "logits");
         int width = shard.vocabularyRows();
-        PackedMatrix head = shard.weights().head();
+        StackedMatrix head = shard.weights().head();
         float[] values = new float[Math.multiplyExact(rows.length, width)];
         for (int from = 0; head != null && from < rows.length; from += Workspace.LOGIT_ROWS) {
             int count = Math.min(Workspace.LOGIT_ROWS, rows.length - from);

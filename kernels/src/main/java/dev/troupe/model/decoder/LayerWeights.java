@@ -1,7 +1,7 @@
 package dev.troupe.model.decoder;
 
 import dev.troupe.kernel.ChunkedMatrix;
-import dev.troupe.kernel.PackedMatrix;
+import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -24,14 +24,14 @@ import org.jspecify.annotations.Nullable;
  */
 record LayerWeights(
         Tensor inputNorm,
-        PackedMatrix qkv,
+        StackedMatrix qkv,
         @Nullable Tensor qkvBias,
         @Nullable Tensor queryNorm,
         @Nullable Tensor keyNorm,
         ChunkedMatrix attentionOut,
         @Nullable Tensor attentionOutBias,
         Tensor postNorm,
-        PackedMatrix gateUp,
+        StackedMatrix gateUp,
         @Nullable Tensor gateUpBias,
         ChunkedMatrix down,
         @Nullable Tensor downBias) {

@@ -1,7 +1,7 @@
 package dev.troupe.model.decoder;
 
-import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.RopeTable;
+import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -19,7 +19,7 @@ public final class ShardWeights implements AutoCloseable {
     private final @Nullable Tensor embedding;
     private final List<LayerWeights> layers;
     private final @Nullable Tensor finalNorm;
-    private final @Nullable PackedMatrix head;
+    private final @Nullable StackedMatrix head;
     private @Nullable RopeTable rope;
     private int holders = 1;
 
@@ -36,7 +36,7 @@ public final class ShardWeights implements AutoCloseable {
             @Nullable Tensor embedding,
             List<LayerWeights> layers,
             @Nullable Tensor finalNorm,
-            @Nullable PackedMatrix head) {
+            @Nullable StackedMatrix head) {
         this.config = config;
         this.slice = slice;
         this.arena = arena;
@@ -70,7 +70,7 @@ public final class ShardWeights implements AutoCloseable {
     }
 
     @Nullable
-    PackedMatrix head() {
+    StackedMatrix head() {
         return head;
     }
 

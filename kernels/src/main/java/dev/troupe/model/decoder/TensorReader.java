@@ -2,8 +2,8 @@ package dev.troupe.model.decoder;
 
 import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.MatrixPacker;
-import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.ReductionChunks;
+import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
 import dev.troupe.weights.LoadProgress;
@@ -45,17 +45,22 @@ final class TensorReader {
     /** Rows {@code [from, to)} of a matrix, or elements of a vector. */
     record Part(String name, int from, int to) {}
 
-    /** The parts below each other, all their columns, packed. */
-    PackedMatrix packRows(List<Part> parts) throws WeightFormatException {
+    /** The parts below each other, all their columns, packed: neighbours of one type as one matrix. */
+    StackedMatrix packRows(List<Part> parts) throws WeightFormatException {
         try (Arena scratch = Arena.ofShared()) {
-            List<MatrixPacker.Rows> rows = new ArrayList<>();
+            List<List<MatrixPacker.Rows>> alike = new ArrayList<>();
+            long bytes = 0;
             for (Part part : parts) {
-                rows.add(MatrixPacker.Rows.of(read(part, scratch)));
+                Tensor tensor = read(part, scratch);
+                bytes += tensor.memory().byteSize();
+                if (alike.isEmpty() || alike.getLast().getFirst().source().type() != tensor.type()) {
+                    alike.add(new ArrayList<>());
+                }
+                alike.getLast().add(MatrixPacker.Rows.of(tensor));
             }
-            PackedMatrix packed = MatrixPacker.pack(arena, rows);
-            advance(rows.stream()
-                    .mapToLong(part -> part.source().memory().byteSize())
-                    .sum());
+            StackedMatrix packed = new StackedMatrix(
+                    alike.stream().map(rows -> MatrixPacker.pack(arena, rows)).toList());
+            advance(bytes);
             return packed;
         } catch (IllegalArgumentException e) {
             throw unusable(parts.stream().map(Part::name).collect(Collectors.joining("', '")), e);

@@ -3,8 +3,8 @@ package dev.troupe.model.decoder;
 import static dev.troupe.model.DecoderTensors.layer;
 
 import dev.troupe.kernel.ChunkedMatrix;
-import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.ReductionChunks;
+import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.model.DecoderTensors;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.model.checkpoint.Checkpoint;
@@ -101,7 +101,7 @@ public final class WeightLoader {
             layers.add(loadLayer(l));
         }
         Tensor finalNorm = slice.last() ? norm(DecoderTensors.FINAL_NORM, config.hiddenSize()) : null;
-        PackedMatrix head = slice.vocabularyRows() == 0
+        StackedMatrix head = slice.vocabularyRows() == 0
                 ? null
                 : reader.packRows(List.of(new Part(headName(config), slice.fromRow(), slice.toRow())));
         return new ShardWeights(config, slice, arena, embedding, layers, finalNorm, head);

@@ -6,6 +6,7 @@ import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.MatrixPacker;
 import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.ReductionChunks;
+import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.Samples;
 import dev.troupe.kernel.quantised.PackedFormat;
 import dev.troupe.tensor.DType;
@@ -13,6 +14,7 @@ import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
@@ -98,6 +100,43 @@ class ProductBitsTest {
             String what = "%s[%d, %d], %d tokens, %s"
                     .formatted(w.type().label(), w.rows(), w.columns(), tokens, kernels.description());
             Backends.assertRows(what, expected, y, tokens);
+        }
+    }
+
+    /** Parts end within a group of rows. */
+    @Test
+    void multipliesPartsOfOtherTypesBelowEachOther() {
+        Tensor x = Samples.floats(arena, 6, 256, random);
+        for (DType[] types : new DType[][] {{DType.Q4_K, DType.Q6_K}, {DType.F16, DType.Q8_0, DType.F32}}) {
+            List<PackedMatrix> parts = new ArrayList<>();
+            for (DType type : types) {
+                parts.add(MatrixPacker.pack(arena, Samples.weights(arena, type, 40 + 7 * parts.size(), 256, random)));
+            }
+            StackedMatrix stacked = new StackedMatrix(parts);
+            Tensor bias = Samples.floats(arena, 1, stacked.rows(), random);
+            for (int tokens : new int[] {1, 6}) {
+                Tensor y = Backends.output(arena, tokens + 1, stacked.rows());
+                BACKENDS.reference.matmul(stacked, bias, x, tokens, y);
+                for (int part = 0, row = 0; part < types.length; row += parts.get(part++).rows()) {
+                    assertPart(parts.get(part), bias, x, tokens, y, row);
+                }
+                for (VectorKernels kernels : BACKENDS.vector) {
+                    Tensor actual = Backends.output(arena, tokens + 1, stacked.rows());
+                    kernels.matmul(stacked, bias, x, tokens, actual);
+                    Backends.assertRows(List.of(types) + ", " + kernels.description(), y, actual, tokens);
+                }
+            }
+        }
+    }
+
+    /** Rows from {@code row} of {@code y} are those of {@code part} alone. */
+    private void assertPart(PackedMatrix part, Tensor bias, Tensor x, int tokens, Tensor y, int row) {
+        Tensor alone = Tensor.floats(arena, tokens, part.rows());
+        BACKENDS.reference.matmul(part, null, x, tokens, alone);
+        for (int t = 0; t < tokens; t++) {
+            for (int r = 0; r < part.rows(); r++) {
+                assertThat(y.get(t, row + r)).isEqualTo(alone.get(t, r) + bias.get(0, row + r));
+            }
         }
     }
 

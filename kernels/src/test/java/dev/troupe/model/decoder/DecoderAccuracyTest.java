@@ -65,6 +65,15 @@ class DecoderAccuracyTest {
         }
     }
 
+    @Tag("scenarios")
+    @Test
+    void computesAModelWhoseLayersMixTypes() throws IOException {
+        try (Checkpoint checkpoint = SyntheticModel.named("tiny-256:q4_k_m")) {
+            assertThat(checkpoint.matrixTypes()).containsExactly(DType.Q4_K, DType.Q6_K);
+            assertAccurateWhereNothingLiesOnATie(checkpoint);
+        }
+    }
+
     static Stream<Arguments> unusualModels() {
         RopeConfig plain = new RopeConfig(10_000, new RopeConfig.None());
         List<Boolean> windows = List.of(true, false, true);

@@ -47,7 +47,7 @@ class SplitBitsTest {
     /** Their blocks of 256 are cut by the chunks of rule 3. */
     @Tag("scenarios")
     @ParameterizedTest
-    @ValueSource(strings = {"tiny-256:q4_k", "tiny-256:q6_k"})
+    @ValueSource(strings = {"tiny-256:q4_k", "tiny-256:q6_k", "tiny-256:q4_k_m"})
     void sameForEveryPartitionOfSuperBlocks(String name) throws IOException {
         sameForEveryPartition(name);
     }

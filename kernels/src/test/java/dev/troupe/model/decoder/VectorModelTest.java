@@ -36,7 +36,7 @@ class VectorModelTest {
                 "tiny:q8_0",
                 "tiny:q4_0",
                 "tiny:q5_1",
-                "tiny-256:q4_k"
+                "tiny-256:q4_k_m"
             })
     void equalsTheReferenceKernels(String name) throws IOException {
         try (Checkpoint checkpoint = Checkpoints.open(name)) {

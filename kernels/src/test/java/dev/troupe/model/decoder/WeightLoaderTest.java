@@ -79,7 +79,7 @@ class WeightLoaderTest {
         try (Checkpoint checkpoint = SyntheticModel.named("tiny:f16")) {
             ShardWeights weights =
                     WeightLoader.load(checkpoint, slice(checkpoint, 1, 1, 0, 0), RowCheck.NONE, LoadProgress.NONE);
-            var memory = weights.layers().getFirst().qkv().memory();
+            var memory = weights.layers().getFirst().qkv().parts().getFirst().memory();
 
             weights.share().close();
             assertThat(memory.scope().isAlive()).isTrue();
