@@ -290,9 +290,7 @@ public final class Scheduler {
             when lost.epoch().equals(current.epoch()) -> {
                 stalls = 0;
                 Loss loss = Loss.of(lost);
-                doubted = loss == Loss.LINK
-                        ? new Doubt(current.node(lost.stage(), lost.rank()), lost.reason())
-                        : null;
+                doubted = loss == Loss.LINK ? new Doubt(current.node(lost.stage(), lost.rank()), lost.reason()) : null;
                 yield loseEpoch(lost.reason(), loss);
             }
             case Watched watched -> follow(lookout.on(watched, current, running, pace.isCalm()));

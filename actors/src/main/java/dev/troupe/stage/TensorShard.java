@@ -293,7 +293,8 @@ public final class TensorShard {
 
     private Behavior<Command> lose(String reason) {
         Prepare prepare = prepared();
-        prepare.replyTo().tell(new PipelineStage.RankLost(prepare.id(), LossCause.RANK, "%s: %s".formatted(this, reason)));
+        prepare.replyTo()
+                .tell(new PipelineStage.RankLost(prepare.id(), LossCause.RANK, "%s: %s".formatted(this, reason)));
         return Behaviors.stopped();
     }
 

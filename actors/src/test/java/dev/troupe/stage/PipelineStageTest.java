@@ -191,10 +191,10 @@ class PipelineStageTest {
         load();
         connect();
 
-        stage.tell(
-                new PipelineStage.RankLost(peers.get(0).id(), LossCause.RANK, "node a was removed; it hosted stage 1 rank 0"));
-        stage.tell(
-                new PipelineStage.RankLost(peers.get(1).id(), LossCause.RANK, "node b was removed; it hosted stage 1 rank 1"));
+        stage.tell(new PipelineStage.RankLost(
+                peers.get(0).id(), LossCause.RANK, "node a was removed; it hosted stage 1 rank 0"));
+        stage.tell(new PipelineStage.RankLost(
+                peers.get(1).id(), LossCause.RANK, "node b was removed; it hosted stage 1 rank 1"));
 
         expectLost(0, "node a was removed; it hosted stage 1 rank 0");
         ranks.forEach(PipelineStageTest::expectStop);

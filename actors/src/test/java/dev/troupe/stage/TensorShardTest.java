@@ -252,7 +252,10 @@ class TensorShardTest {
 
         assertThat(stage.expectMessageClass(PipelineStage.RankLost.class))
                 .isEqualTo(new PipelineStage.RankLost(
-                        ID, LossCause.SUPERSEDED, "stage 0 rank 0 on %s (layers 0 to 5, KV groups 0 to 7) works for epoch %s now".formatted(SLOT, new Epoch(9, 5))));
+                        ID,
+                        LossCause.SUPERSEDED,
+                        "stage 0 rank 0 on %s (layers 0 to 5, KV groups 0 to 7) works for epoch %s now"
+                                .formatted(SLOT, new Epoch(9, 5))));
         assertThat(compute.closed()).isTrue();
         shard.tell(new TensorShard.Execute(TestPlans.prefill(1, 5, TestPlans.greedy(40), 0)));
         shard.tell(TensorShard.Stop.INSTANCE);

@@ -73,12 +73,16 @@ public final class Troupe implements AutoCloseable {
     private static Troupe connect(ActorSystem<?> system, String hostPorts, Runnable onClose) {
         String protocol = system.address().protocol();
         ActorRefResolver resolver = ActorRefResolver.get(system);
+        Runnable end = ReturnedNodes.start(system, "troupe-returned-nodes-" + UUID.randomUUID());
         return new Troupe(
                 system,
                 FrontEnds.parse(hostPorts),
                 hostPort -> resolver.resolveActorRef(
                         "%s://%s@%s/system/%s".formatted(protocol, FrontEnd.SYSTEM, hostPort, FrontEnd.NAME)),
-                onClose);
+                () -> {
+                    end.run();
+                    onClose.run();
+                });
     }
 
     /**

@@ -105,6 +105,7 @@ class DeviceKernelsTest {
         assertThat(KernelWarmUp.start(kernels, List.of(DType.F16), KvType.F32)).isTrue();
 
         assertThat(KernelWarmUp.start(kernels, List.of(DType.F16), KvType.F32)).isFalse();
-        assertThat(KernelWarmUp.start(kernels, List.of(DType.F16, DType.BF16), KvType.F32)).isTrue();
+        assertThat(KernelWarmUp.start(kernels, List.of(DType.F16, DType.BF16), KvType.F32))
+                .isTrue();
     }
 }

@@ -165,11 +165,7 @@ public final class NodeGuardian {
         Epoch highest = setup.promises().highest(replica);
         for (ShardRoster.Resident resident : residents) {
             if (setup.promises().isSuperseded(replica, resident.id().epoch())) {
-                LOG.info(
-                        "ending {} of {}: superseded by {}",
-                        resident.id(),
-                        replica,
-                        highest);
+                LOG.info("ending {} of {}: superseded by {}", resident.id(), replica, highest);
                 resident.ref().tell(new TensorShard.Superseded(highest));
             }
         }

@@ -6,9 +6,9 @@ import com.sun.management.ThreadMXBean;
 import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.MatrixPacker;
 import dev.troupe.kernel.ReductionChunks;
-import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.RopeTable;
 import dev.troupe.kernel.Samples;
+import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.kvstore.KvType;
@@ -39,8 +39,8 @@ class AllocationTest {
     @Test
     void productsAllocateNothing() {
         for (DType type : DType.values()) {
-            StackedMatrix whole = StackedMatrix.of(
-                    MatrixPacker.pack(arena, Samples.weights(arena, type, 256, 256, random)));
+            StackedMatrix whole =
+                    StackedMatrix.of(MatrixPacker.pack(arena, Samples.weights(arena, type, 256, 256, random)));
             ChunkedMatrix chunks = MatrixPacker.packChunks(
                     arena, Samples.weights(arena, type, 256, 256, random), ReductionChunks.attention(8, 4, 32), 0, 4);
             Tensor x = Samples.floats(arena, 9, 256, random);

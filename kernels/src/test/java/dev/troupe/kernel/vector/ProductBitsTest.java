@@ -6,8 +6,8 @@ import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.MatrixPacker;
 import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.ReductionChunks;
-import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.Samples;
+import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.quantised.PackedFormat;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
@@ -117,7 +117,9 @@ class ProductBitsTest {
             for (int tokens : new int[] {1, 6}) {
                 Tensor y = Backends.output(arena, tokens + 1, stacked.rows());
                 BACKENDS.reference.matmul(stacked, bias, x, tokens, y);
-                for (int part = 0, row = 0; part < types.length; row += parts.get(part++).rows()) {
+                for (int part = 0, row = 0;
+                        part < types.length;
+                        row += parts.get(part++).rows()) {
                     assertPart(parts.get(part), bias, x, tokens, y, row);
                 }
                 for (VectorKernels kernels : BACKENDS.vector) {
