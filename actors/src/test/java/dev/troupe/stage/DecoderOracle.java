@@ -45,7 +45,7 @@ final class DecoderOracle implements Oracle, AutoCloseable {
             throws WeightFormatException {
         ShardSlice slice = ShardSlice.of(checkpoint.config(), partition, stage, rank);
         return new DecoderShard(
-                WeightLoader.load(checkpoint, slice, RowCheck.NONE, LoadProgress.NONE),
+                WeightLoader.load(checkpoint, slice, 1, RowCheck.NONE, LoadProgress.NONE),
                 new ReferenceKernels(),
                 new KvSettings(KvType.F16, blockSize, blocks));
     }

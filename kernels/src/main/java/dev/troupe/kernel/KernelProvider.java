@@ -130,6 +130,11 @@ public final class KernelProvider {
         return reason;
     }
 
+    /** Threads of one shard, its own included. */
+    public int threads() {
+        return threads;
+    }
+
     /** Bits of a vector; 0 where plain loops run. */
     public int vectorBits() {
         return vector ? VectorKernels.vectorBits() : 0;

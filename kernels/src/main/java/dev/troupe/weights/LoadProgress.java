@@ -7,7 +7,7 @@ public interface LoadProgress {
     LoadProgress NONE = (bytesDone, bytesTotal) -> {};
 
     /**
-     * Called by the reading thread every now and then, and when it is done.
+     * Called every now and then, by one thread at a time, and when all is read.
      *
      * @param bytesDone bytes of the checkpoint read so far
      * @param bytesTotal bytes to read in all

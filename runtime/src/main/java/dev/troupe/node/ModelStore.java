@@ -161,7 +161,11 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
                 new WeightCache.Key(plan.model(), plan.fingerprint(), slice),
                 () -> new WeightCache.Loaded<>(
                         WeightLoader.load(
-                                checkpoint, slice, identity(plan.model()).check(), progress),
+                                checkpoint,
+                                slice,
+                                kernels.threads(),
+                                identity(plan.model()).check(),
+                                progress),
                         WeightLoader.bytes(checkpoint, slice)));
         Kernels own = kernels.create();
         try {

@@ -56,7 +56,7 @@ public final class LocalModel implements AutoCloseable {
                 stages.add(new ArrayList<>());
                 for (int r = 0; r < partition.stages().get(s).ranks().size(); r++) {
                     ShardSlice slice = ShardSlice.of(checkpoint.config(), partition, s, r);
-                    ShardWeights weights = WeightLoader.load(checkpoint, slice, RowCheck.NONE, progress);
+                    ShardWeights weights = WeightLoader.load(checkpoint, slice, 1, RowCheck.NONE, progress);
                     stages.getLast().add(new DecoderShard(weights, kernels.get(), kv));
                 }
             }

@@ -19,7 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** Reads tensors of a checkpoint, checks them, and lays them out for the kernels. */
+/** Reads tensors of a checkpoint, checks them, and lays them out for the kernels. Safe for use by several threads. */
 final class TensorReader {
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -145,7 +145,7 @@ final class TensorReader {
                 "%s: tensor '%s': %s".formatted(source.description(), names, cause.getMessage()), cause);
     }
 
-    private void advance(long bytes) {
+    private synchronized void advance(long bytes) {
         bytesDone += bytes;
         progress.at(bytesDone, bytesTotal);
     }

@@ -18,6 +18,11 @@ import dev.troupe.weights.WeightTensor;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.ThreadFactory;
 import org.jspecify.annotations.Nullable;
 
 /** Reads one rank's slice of a checkpoint, and nothing more of the file, and packs it for the kernels. */
@@ -40,19 +45,21 @@ public final class WeightLoader {
     /**
      * Loads the slice.
      *
-     * @param check looks at every piece before it is packed
+     * @param threads that read and pack; each needs memory for one more matrix as it lies in the file
+     * @param check looks at every piece before it is packed, from all threads
      * @param progress told after every matrix
      * @throws WeightFormatException if a tensor is missing, has another shape or type than the model needs, or does not
      *     pass the check
      */
-    public static ShardWeights load(Checkpoint checkpoint, ShardSlice slice, RowCheck check, LoadProgress progress)
+    public static ShardWeights load(
+            Checkpoint checkpoint, ShardSlice slice, int threads, RowCheck check, LoadProgress progress)
             throws WeightFormatException {
         Arena arena = Arena.ofShared();
         boolean loaded = false;
         try {
             TensorReader reader =
                     new TensorReader(checkpoint.weights(), check, arena, progress, bytes(checkpoint, slice));
-            ShardWeights weights = new WeightLoader(checkpoint.config(), slice, reader).load(arena);
+            ShardWeights weights = new WeightLoader(checkpoint.config(), slice, reader).load(arena, threads);
             loaded = true;
             return weights;
         } finally {
@@ -94,17 +101,49 @@ public final class WeightLoader {
         return config.tiedEmbeddings() ? DecoderTensors.EMBEDDING : DecoderTensors.HEAD;
     }
 
-    private ShardWeights load(Arena arena) throws WeightFormatException {
+    private ShardWeights load(Arena arena, int threads) throws WeightFormatException {
         Tensor embedding = slice.first() ? reader.whole(DecoderTensors.EMBEDDING) : null;
-        List<LayerWeights> layers = new ArrayList<>();
-        for (int l = slice.fromLayer(); l < slice.toLayer(); l++) {
-            layers.add(loadLayer(l));
-        }
         Tensor finalNorm = slice.last() ? norm(DecoderTensors.FINAL_NORM, config.hiddenSize()) : null;
-        StackedMatrix head = slice.vocabularyRows() == 0
+        ThreadFactory factory =
+                Thread.ofPlatform().daemon().name("troupe-weights-", 1).factory();
+        // Closing it waits: nobody may write to an arena that is closed after a failure.
+        try (ExecutorService readers = Executors.newFixedThreadPool(threads, factory)) {
+            try {
+                Future<@Nullable StackedMatrix> head = readers.submit(this::loadHead);
+                List<Future<LayerWeights>> layers = new ArrayList<>();
+                for (int l = slice.fromLayer(); l < slice.toLayer(); l++) {
+                    int layer = l;
+                    layers.add(readers.submit(() -> loadLayer(layer)));
+                }
+                List<LayerWeights> loaded = new ArrayList<>();
+                for (Future<LayerWeights> layer : layers) {
+                    loaded.add(layer.get());
+                }
+                return new ShardWeights(config, slice, arena, embedding, loaded, finalNorm, head.get());
+            } catch (ExecutionException e) {
+                readers.shutdownNow();
+                throw failure(e);
+            } catch (InterruptedException e) {
+                readers.shutdownNow();
+                Thread.currentThread().interrupt();
+                throw new IllegalStateException("interrupted while weights were loaded", e);
+            }
+        }
+    }
+
+    private static WeightFormatException failure(ExecutionException e) {
+        return switch (e.getCause()) {
+            case WeightFormatException format -> format;
+            case RuntimeException other -> throw other;
+            case Error error -> throw error;
+            case null, default -> throw new IllegalStateException(e);
+        };
+    }
+
+    private @Nullable StackedMatrix loadHead() throws WeightFormatException {
+        return slice.vocabularyRows() == 0
                 ? null
                 : reader.packRows(List.of(new Part(headName(config), slice.fromRow(), slice.toRow())));
-        return new ShardWeights(config, slice, arena, embedding, layers, finalNorm, head);
     }
 
     private LayerWeights loadLayer(int l) throws WeightFormatException {

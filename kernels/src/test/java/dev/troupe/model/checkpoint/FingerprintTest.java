@@ -90,7 +90,7 @@ class FingerprintTest {
     }
 
     private static void load(Checkpoint checkpoint, Fingerprint fingerprint, ShardSlice slice) throws IOException {
-        WeightLoader.load(checkpoint, slice, fingerprint.check(checkpoint.weights()), LoadProgress.NONE)
+        WeightLoader.load(checkpoint, slice, 1, fingerprint.check(checkpoint.weights()), LoadProgress.NONE)
                 .close();
     }
 

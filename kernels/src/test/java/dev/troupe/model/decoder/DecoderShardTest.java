@@ -244,7 +244,7 @@ class DecoderShardTest {
         ShardSlice slice =
                 ShardSlice.of(checkpoint.config(), Partition.even(checkpoint.config(), stages, ranks), stage, rank);
         DecoderShard shard = new DecoderShard(
-                WeightLoader.load(checkpoint, slice, RowCheck.NONE, LoadProgress.NONE), new ReferenceKernels(), kv);
+                WeightLoader.load(checkpoint, slice, 1, RowCheck.NONE, LoadProgress.NONE), new ReferenceKernels(), kv);
         opened.add(shard);
         return shard;
     }

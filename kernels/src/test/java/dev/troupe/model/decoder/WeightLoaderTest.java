@@ -13,6 +13,7 @@ import dev.troupe.model.Partition;
 import dev.troupe.model.ShardStep;
 import dev.troupe.model.checkpoint.Checkpoint;
 import dev.troupe.model.checkpoint.SyntheticModel;
+import dev.troupe.tensor.Floats;
 import dev.troupe.weights.LoadProgress;
 import dev.troupe.weights.RowCheck;
 import dev.troupe.weights.WeightFormatException;
@@ -31,7 +32,7 @@ class WeightLoaderTest {
             RowCheck recording =
                     (tensor, from, to) -> touched.put(tensor.name(), from + " to " + to + " of " + tensor.rows());
 
-            WeightLoader.load(checkpoint, slice(checkpoint, 2, 2, 1, 1), recording, LoadProgress.NONE)
+            WeightLoader.load(checkpoint, slice(checkpoint, 2, 2, 1, 1), 1, recording, LoadProgress.NONE)
                     .close();
 
             assertThat(touched.keySet())
@@ -57,7 +58,7 @@ class WeightLoaderTest {
                     ShardSlice slice = slice(checkpoint, 2, 3, stage, rank);
                     long expected = WeightLoader.bytes(checkpoint, slice);
 
-                    WeightLoader.load(checkpoint, slice, RowCheck.NONE, (bytes, total) -> {
+                    WeightLoader.load(checkpoint, slice, 3, RowCheck.NONE, (bytes, total) -> {
                                 assertThat(total).isEqualTo(expected);
                                 done.add(bytes);
                             })
@@ -75,10 +76,34 @@ class WeightLoaderTest {
     }
 
     @Test
+    void givesTheSameWeightsWithAnyNumberOfThreads() throws IOException {
+        int[] ids = {5, 77, 3};
+        TokenBatch batch = new TokenBatch(ids, new int[] {0, 1, 2}, new int[3], new int[][] {{0}});
+        List<Floats> logits = new ArrayList<>();
+        try (Checkpoint checkpoint = SyntheticModel.named("tiny:q8_0")) {
+            for (int threads : new int[] {1, 2, 7}) {
+                ShardWeights weights = WeightLoader.load(
+                        checkpoint, slice(checkpoint, 1, 1, 0, 0), threads, RowCheck.NONE, LoadProgress.NONE);
+                try (DecoderShard shard =
+                                new DecoderShard(weights, new ReferenceKernels(), new KvSettings(KvType.F16, 16, 1));
+                        ShardStep step = shard.begin(batch, null)) {
+                    for (int segment = 0; segment < shard.segments(); segment++) {
+                        step.compute();
+                        step.finish(List.of());
+                    }
+                    logits.add(step.logits(new int[] {2}));
+                }
+            }
+        }
+
+        assertThat(logits).containsOnly(logits.getFirst());
+    }
+
+    @Test
     void freesWeightsWhenTheLastHolderClosesThem() throws IOException {
         try (Checkpoint checkpoint = SyntheticModel.named("tiny:f16")) {
             ShardWeights weights =
-                    WeightLoader.load(checkpoint, slice(checkpoint, 1, 1, 0, 0), RowCheck.NONE, LoadProgress.NONE);
+                    WeightLoader.load(checkpoint, slice(checkpoint, 1, 1, 0, 0), 1, RowCheck.NONE, LoadProgress.NONE);
             var memory = weights.layers().getFirst().qkv().parts().getFirst().memory();
 
             weights.share().close();
@@ -96,7 +121,7 @@ class WeightLoaderTest {
         DecoderShard shard;
         try (Checkpoint checkpoint = SyntheticModel.named("tiny:f16")) {
             shard = new DecoderShard(
-                    WeightLoader.load(checkpoint, slice(checkpoint, 1, 1, 0, 0), RowCheck.NONE, LoadProgress.NONE),
+                    WeightLoader.load(checkpoint, slice(checkpoint, 1, 1, 0, 0), 1, RowCheck.NONE, LoadProgress.NONE),
                     new ReferenceKernels(),
                     new KvSettings(KvType.F16, 16, 1));
         }
@@ -119,7 +144,7 @@ class WeightLoaderTest {
 
             assertThatExceptionOfType(WeightFormatException.class)
                     .isThrownBy(() ->
-                            WeightLoader.load(checkpoint, slice(checkpoint, 1, 1, 0, 0), suspicious, LoadProgress.NONE))
+                            WeightLoader.load(checkpoint, slice(checkpoint, 1, 1, 0, 0), 3, suspicious, LoadProgress.NONE))
                     .withMessage("seen model.layers.0.mlp.down_proj.weight");
         }
     }
