@@ -6,8 +6,11 @@ import dev.troupe.kernel.vector.WorkerPool;
 import dev.troupe.kernel.vector.lanes.VectorWidth;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,11 +51,29 @@ public final class KernelProvider {
     private final boolean vector;
     private final int threads;
     private final String reason;
+    private final List<Integer> cores;
+    private final AtomicInteger made = new AtomicInteger();
 
     private KernelProvider(boolean vector, int threads, String reason) {
+        this(vector, threads, reason, List.of());
+    }
+
+    private KernelProvider(boolean vector, int threads, String reason, List<Integer> cores) {
         this.vector = vector;
         this.threads = threads;
         this.reason = reason;
+        this.cores = List.copyOf(cores);
+    }
+
+    /**
+     * The same whose threads stay on these cores: every shard takes the next ones, round and round.
+     *
+     * @param cores as the operating system counts them, from 0; empty to leave the choice to it
+     */
+    public KernelProvider on(List<Integer> cores) {
+        return cores.isEmpty()
+                ? this
+                : new KernelProvider(vector, threads, "%s, on cores %s".formatted(reason, cores), cores);
     }
 
     /**
@@ -142,6 +163,16 @@ public final class KernelProvider {
 
     /** New kernels with threads of their own; the caller closes them. */
     public Kernels create() {
-        return vector ? new VectorKernels(WorkerPool.ofAtMost(threads)) : new ReferenceKernels();
+        return vector ? new VectorKernels(new WorkerPool(threads, nextCores())) : new ReferenceKernels();
+    }
+
+    private List<Integer> nextCores() {
+        if (cores.isEmpty()) {
+            return cores;
+        }
+        int first = made.getAndIncrement() * threads;
+        return IntStream.range(first, first + threads)
+                .mapToObj(i -> cores.get(Math.floorMod(i, cores.size())))
+                .toList();
     }
 }

@@ -4,11 +4,6 @@ import dev.troupe.tensor.LargePages;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
-import java.util.concurrent.BrokenBarrierException;
-import java.util.concurrent.CyclicBarrier;
 import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -41,39 +36,13 @@ public final class MemoryCeiling {
             throw new IllegalArgumentException("threads=%d, bytes=%d, passes=%d".formatted(threads, bytes, passes));
         }
         long share = bytes / threads / STEP * STEP;
-        long[] nanos = new long[passes + 2];
         try (Arena arena = Arena.ofShared()) {
             MemorySegment memory = LargePages.allocate(arena, share * threads, 64);
             memory.fill((byte) 1);
-            CyclicBarrier barrier = new CyclicBarrier(threads + 1);
-            List<Thread> readers = new ArrayList<>();
-            for (int t = 0; t < threads; t++) {
-                long from = memory.address() + t * share;
-                readers.add(Thread.ofPlatform()
-                        .daemon()
-                        .name("ceiling-" + t)
-                        .start(() -> readAll(from, share, nanos.length, barrier)));
-            }
-            for (int pass = 0; pass < nanos.length; pass++) {
-                await(barrier);
-                long start = System.nanoTime();
-                await(barrier);
-                nanos[pass] = System.nanoTime() - start;
-            }
-            for (Thread reader : readers) {
-                join(reader);
-            }
-        }
-        long[] timed = Arrays.copyOfRange(nanos, 2, nanos.length);
-        Arrays.sort(timed);
-        return share * threads * 1e9 / timed[timed.length / 2];
-    }
-
-    private static void readAll(long from, long bytes, int passes, CyclicBarrier barrier) {
-        for (int pass = 0; pass < passes; pass++) {
-            await(barrier);
-            sink = sum(from, bytes);
-            await(barrier);
+            long from = memory.address();
+            double seconds =
+                    CeilingRun.medianSeconds(threads, passes, thread -> sink = sum(from + thread * share, share));
+            return share * threads / seconds;
         }
     }
 
@@ -99,21 +68,5 @@ public final class MemoryCeiling {
             d = d.add(LongVector.fromMemorySegment(LANES, ALL, from + i + 3L * width, ByteOrder.nativeOrder()));
         }
         return a.add(b).add(c.add(d)).lane(0);
-    }
-
-    private static void await(CyclicBarrier barrier) {
-        try {
-            barrier.await();
-        } catch (InterruptedException | BrokenBarrierException e) {
-            throw new IllegalStateException("measuring the read bandwidth was interrupted", e);
-        }
-    }
-
-    private static void join(Thread thread) {
-        try {
-            thread.join();
-        } catch (InterruptedException e) {
-            throw new IllegalStateException("measuring the read bandwidth was interrupted", e);
-        }
     }
 }

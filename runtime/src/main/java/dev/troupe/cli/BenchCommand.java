@@ -3,13 +3,13 @@ package dev.troupe.cli;
 import dev.troupe.client.TextEvent;
 import dev.troupe.client.TextRequest;
 import dev.troupe.client.Troupe;
-import dev.troupe.kernel.MemoryCeiling;
 import dev.troupe.node.ModelLocation;
 import dev.troupe.tensor.Ints;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.apache.pekko.stream.javadsl.Sink;
 import org.jspecify.annotations.Nullable;
@@ -24,7 +24,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "bench",
         description = {
-            "Measures prefill and decode of one sequence, and in the same run the read bandwidth of the memory.",
+            "Measures prefill and decode, and in the same run the ceilings of the machine: the read bandwidth of the memory"
+                    + " and the f32 arithmetic of the cores.",
             "Medians over the runs, after at least one run that warms up and does not count."
         },
         mixinStandardHelpOptions = true,
@@ -33,6 +34,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "  troupe bench --model tales",
             "  troupe bench --synthetic llama-1b:q8_0 --threads 2 --prompt 512 --generate 128 --json",
+            "  troupe bench --synthetic llama-1b:q4_k_m --sequences 8 --threads 2 --cores 0,1",
             "  troupe bench --synthetic llama-1b:q8_0 --tensor-parallel 2 --nodes 2"
         })
 final class BenchCommand implements Callable<Integer> {
@@ -71,6 +73,13 @@ final class BenchCommand implements Callable<Integer> {
     private int generate;
 
     @Option(
+            names = "--sequences",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "requests at the same time (default: 1); decode counts while all of them decode")
+    private int sequences;
+
+    @Option(
             names = "--runs",
             paramLabel = "N",
             defaultValue = "3",
@@ -99,14 +108,15 @@ final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        if (prompt < 1 || generate < 2 || runs < 3 || warmUp < 0) {
-            throw new CommandFailure("--prompt %d --generate %d --runs %d --warm-up %d; expected at least 1, 2, 3 and 0"
-                    .formatted(prompt, generate, runs, warmUp));
+        if (prompt < 1 || generate < 2 || sequences < 1 || runs < 3 || warmUp < 0) {
+            throw new CommandFailure(
+                    "--prompt %d --generate %d --sequences %d --runs %d --warm-up %d; expected at least 1, 2, 1, 3 and 0"
+                            .formatted(prompt, generate, sequences, runs, warmUp));
         }
         ModelLocation location = ModelLocation.of(which.location());
         int threads = engine.threads() * Math.max(1, split.tensorParallel() * split.pipelineParallel());
-        int readers = Math.min(threads, Runtime.getRuntime().availableProcessors());
-        double ceiling = MemoryCeiling.bytesPerSecond(readers, 1L << 30, 7);
+        BenchReport.Ceilings ceilings = BenchReport.Ceilings.measure(
+                Math.min(threads, Runtime.getRuntime().availableProcessors()));
         List<BenchReport.Run> counted = new ArrayList<>();
         BenchReport report;
         try (Troupe troupe = Engines.open(location, split, engine)) {
@@ -118,7 +128,7 @@ final class BenchCommand implements Callable<Integer> {
             for (int run = 0; run < runs; run++) {
                 counted.add(run(troupe, weights.vocabularySize()));
             }
-            report = new BenchReport(which.location(), threads, readers, ceiling, weights, counted);
+            report = new BenchReport(which.location(), threads, sequences, ceilings, weights, counted);
         }
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
@@ -131,30 +141,53 @@ final class BenchCommand implements Callable<Integer> {
     }
 
     private BenchReport.Run run(Troupe troupe, int vocabularySize) throws Exception {
+        long start = System.nanoTime();
+        List<CompletableFuture<List<Long>>> streams = new ArrayList<>();
+        for (int sequence = 0; sequence < sequences; sequence++) {
+            streams.add(arrivals(troupe, ids(sequence, vocabularySize)));
+        }
+        long firsts = Long.MIN_VALUE;
+        long lasts = Long.MAX_VALUE;
+        for (CompletableFuture<List<Long>> stream : streams) {
+            List<Long> arrivals = stream.get();
+            if (arrivals.size() != generate) {
+                throw new CommandFailure("%d tokens came, expected %d".formatted(arrivals.size(), generate));
+            }
+            firsts = Math.max(firsts, arrivals.getFirst());
+            lasts = Math.min(lasts, arrivals.getLast());
+        }
+        if (lasts <= firsts) {
+            throw new CommandFailure("--generate %d is over before all of the %d sequences decode; take more"
+                    .formatted(generate, sequences));
+        }
+        int together = 0;
+        for (CompletableFuture<List<Long>> stream : streams) {
+            for (long arrival : stream.get()) {
+                together += arrival > firsts && arrival <= lasts ? 1 : 0;
+            }
+        }
+        double first = (firsts - start) / 1e9;
+        return new BenchReport.Run(first, (double) sequences * prompt / first, together / ((lasts - firsts) / 1e9));
+    }
+
+    /** Other tokens for every sequence, so that none profits from what another has computed. */
+    private int[] ids(int sequence, int vocabularySize) {
         int[] ids = new int[prompt];
         for (int i = 0; i < prompt; i++) {
-            ids[i] = (int) (7919L * (i + 1) % vocabularySize);
+            ids[i] = (int) ((7919L * (i + 1) + 104_729L * sequence) % vocabularySize);
         }
+        return ids;
+    }
+
+    /** When the tokens of a new stream arrive, by {@link System#nanoTime}. */
+    private CompletableFuture<List<Long>> arrivals(Troupe troupe, int[] ids) {
         TextRequest request = TextRequest.greedy("", generate)
                 .withPrompt(new TextRequest.Tokens(Ints.of(ids)))
                 .withIgnoreEos(true);
-        List<Long> arrivals = new ArrayList<>();
-        long start = System.nanoTime();
-        troupe.generate(request)
-                .runWith(
-                        Sink.foreach(event -> {
-                            if (event instanceof TextEvent.Token) {
-                                arrivals.add(System.nanoTime());
-                            }
-                        }),
-                        troupe.system())
-                .toCompletableFuture()
-                .get();
-        if (arrivals.size() != generate) {
-            throw new CommandFailure("%d tokens came, expected %d".formatted(arrivals.size(), generate));
-        }
-        double first = (arrivals.getFirst() - start) / 1e9;
-        double rest = (arrivals.getLast() - arrivals.getFirst()) / 1e9;
-        return new BenchReport.Run(first, prompt / first, (generate - 1) / rest);
+        return troupe.generate(request)
+                .filter(event -> event instanceof TextEvent.Token)
+                .map(_ -> System.nanoTime())
+                .runWith(Sink.seq(), troupe.system())
+                .toCompletableFuture();
     }
 }

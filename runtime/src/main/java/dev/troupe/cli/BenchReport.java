@@ -2,6 +2,8 @@ package dev.troupe.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.troupe.kernel.ArithmeticCeiling;
+import dev.troupe.kernel.MemoryCeiling;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.model.checkpoint.Checkpoint;
 import dev.troupe.node.ModelLocation;
@@ -17,12 +19,12 @@ import java.util.function.ToDoubleFunction;
  *
  * @param model what was measured
  * @param threads CPU threads of all ranks together
- * @param readers threads that measured the ceiling
- * @param ceiling read bandwidth of the memory, bytes a second
- * @param weights what a token reads
+ * @param sequences requests at the same time
+ * @param ceilings of the machine
+ * @param weights what a token reads and computes with
  * @param runs the runs that count
  */
-record BenchReport(String model, int threads, int readers, double ceiling, Weights weights, List<Run> runs) {
+record BenchReport(String model, int threads, int sequences, Ceilings ceilings, Weights weights, List<Run> runs) {
     public BenchReport {
         runs = List.copyOf(runs);
     }
@@ -30,18 +32,38 @@ record BenchReport(String model, int threads, int readers, double ceiling, Weigh
     /**
      * One run.
      *
-     * @param firstToken time to the first token, seconds
-     * @param prefill prompt tokens a second until the first token
-     * @param decode tokens a second after it
+     * @param firstToken time until every sequence has its first token, seconds
+     * @param prefill prompt tokens of all sequences a second until then
+     * @param decode tokens of all sequences a second after it, until one has ended
      */
     record Run(double firstToken, double prefill, double decode) {}
 
     /**
+     * What the machine can do, by the same number of threads each.
+     *
+     * @param readBytes bytes a second from memory
+     * @param readBytesAlone the same by one thread
+     * @param flops f32 operations a second, a fused multiply-add counted as two
+     */
+    record Ceilings(int threads, double readBytes, double readBytesAlone, double flops) {
+        private static final long BYTES = 1L << 30;
+        private static final int PASSES = 7;
+
+        static Ceilings measure(int threads) {
+            double all = MemoryCeiling.bytesPerSecond(threads, BYTES, PASSES);
+            double alone = threads == 1 ? all : MemoryCeiling.bytesPerSecond(1, BYTES, PASSES);
+            return new Ceilings(threads, all, alone, ArithmeticCeiling.flopsPerSecond(threads, PASSES));
+        }
+    }
+
+    /**
      * Weights of a model.
      *
-     * @param bytesPerToken bytes of weights that a decode step of one sequence reads
+     * @param bytesPerToken bytes of weights that a decode step reads
+     * @param flopsPerPromptToken operations of the layers' matrices on one token of a prompt, of which none but the last needs
+     *     logits; attention is not counted
      */
-    record Weights(int vocabularySize, long bytesPerToken) {
+    record Weights(int vocabularySize, long bytesPerToken, long flopsPerPromptToken) {
 
         /** Counts what a decode step reads: every matrix once, of an embedding table only the output rows. */
         public static Weights of(ModelLocation location) throws IOException {
@@ -52,7 +74,12 @@ record BenchReport(String model, int threads, int readers, double ceiling, Weigh
                                 config.tiedEmbeddings() || !tensor.name().equals("model.embed_tokens.weight"))
                         .mapToLong(WeightTensor::byteSize)
                         .sum();
-                return new Weights(config.vocabularySize(), bytes);
+                long elements = checkpoint.weights().tensors().stream()
+                        .filter(tensor -> tensor.name().contains(".layers.")
+                                && tensor.shape().size() > 1)
+                        .mapToLong(WeightTensor::elements)
+                        .sum();
+                return new Weights(config.vocabularySize(), bytes, 2 * elements);
             }
         }
     }
@@ -60,17 +87,33 @@ record BenchReport(String model, int threads, int readers, double ceiling, Weigh
     /** The report as lines of text. */
     List<String> lines() {
         double decode = median(Run::decode);
-        double read = decode * weights.bytesPerToken();
+        double read = readBytes();
+        double flops = flops();
         return List.of(
-                "%s, %d threads, medians of %d runs".formatted(model, threads, runs.size()),
+                "%s, %d threads, %d sequences, medians of %d runs".formatted(model, threads, sequences, runs.size()),
                 "  time to first token  %10.3f s".formatted(median(Run::firstToken)),
-                "  prefill              %10.1f tokens/s".formatted(median(Run::prefill)),
+                "  prefill              %10.1f tokens/s, %.1f GFLOP/s".formatted(median(Run::prefill), flops / 1e9),
                 "  decode               %10.1f tokens/s".formatted(decode),
                 "  weights read         %10.2f MB/token, %.1f GB/s"
                         .formatted(weights.bytesPerToken() / 1e6, read / 1e9),
-                "  read ceiling         %10.1f GB/s with %d threads; decode uses %.0f %% of it"
-                        .formatted(ceiling / 1e9, readers, 100 * read / ceiling),
+                "  read ceiling         %10.1f GB/s with %d threads, %.1f with one; decode uses %.0f %% of it"
+                        .formatted(
+                                ceilings.readBytes() / 1e9,
+                                ceilings.threads(),
+                                ceilings.readBytesAlone() / 1e9,
+                                100 * read / ceilings.readBytes()),
+                "  f32 ceiling          %10.1f GFLOP/s with %d threads; prefill uses %.0f %% of it"
+                        .formatted(ceilings.flops() / 1e9, ceilings.threads(), 100 * flops / ceilings.flops()),
                 "  resident memory      %10.0f MB, this process".formatted(residentBytes() / 1e6));
+    }
+
+    /** Bytes of weights a second; every step reads them once for all sequences. */
+    private double readBytes() {
+        return median(Run::decode) / sequences * weights.bytesPerToken();
+    }
+
+    private double flops() {
+        return median(Run::prefill) * weights.flopsPerPromptToken();
     }
 
     /** The report as a JSON object. */
@@ -78,18 +121,22 @@ record BenchReport(String model, int threads, int readers, double ceiling, Weigh
         ObjectMapper mapper = new ObjectMapper();
         ObjectNode root = mapper.createObjectNode();
         double decode = median(Run::decode);
-        double read = decode * weights.bytesPerToken();
         root.put("model", model);
         root.put("threads", threads);
+        root.put("sequences", sequences);
         root.put("runs", runs.size());
         root.put("first_token_seconds", median(Run::firstToken));
         root.put("prefill_tokens_per_second", median(Run::prefill));
         root.put("decode_tokens_per_second", decode);
         root.put("weight_bytes_per_token", weights.bytesPerToken());
-        root.put("read_bytes_per_second", read);
-        root.put("read_ceiling_bytes_per_second", ceiling);
-        root.put("read_ceiling_threads", readers);
-        root.put("read_fraction", read / ceiling);
+        root.put("read_bytes_per_second", readBytes());
+        root.put("read_ceiling_bytes_per_second", ceilings.readBytes());
+        root.put("read_ceiling_bytes_per_second_one_thread", ceilings.readBytesAlone());
+        root.put("ceiling_threads", ceilings.threads());
+        root.put("read_fraction", readBytes() / ceilings.readBytes());
+        root.put("prefill_flops_per_second", flops());
+        root.put("f32_ceiling_flops_per_second", ceilings.flops());
+        root.put("f32_fraction", flops() / ceilings.flops());
         root.put("resident_bytes", residentBytes());
         return mapper.writeValueAsString(root);
     }

@@ -1,6 +1,7 @@
 package dev.troupe.cli;
 
 import dev.troupe.kvstore.KvType;
+import java.util.List;
 import picocli.CommandLine.Option;
 
 /** The options that say how ranks compute. */
@@ -11,6 +12,14 @@ final class EngineChoice {
             defaultValue = "1",
             description = "CPU threads of every rank (default: 1); the result does not depend on it")
     private int threads;
+
+    @Option(
+            names = "--cores",
+            paramLabel = "N",
+            split = ",",
+            description =
+                    "keep the threads on these cores, for example 0,1 (Linux); default: where the system puts them")
+    private List<Integer> cores = List.of();
 
     @Option(
             names = "--prefill-chunk",
@@ -28,6 +37,10 @@ final class EngineChoice {
 
     int threads() {
         return threads;
+    }
+
+    List<Integer> cores() {
+        return cores;
     }
 
     int prefillChunk() {

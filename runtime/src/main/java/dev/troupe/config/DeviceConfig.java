@@ -1,6 +1,7 @@
 package dev.troupe.config;
 
 import dev.troupe.kernel.KernelProvider;
+import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
 
@@ -9,6 +10,7 @@ import java.util.Set;
  *
  * @param kind which device
  * @param threads CPU threads of every rank
+ * @param cores where these threads stay, as the operating system counts; empty to leave the choice to it
  * @param kernels which kernels
  * @param vectorBits width of a vector, or empty for what the machine prefers
  * @param memoryBytes for weights and KV cache of all ranks, in bytes
@@ -17,6 +19,7 @@ import java.util.Set;
 public record DeviceConfig(
         Kind kind,
         int threads,
+        List<Integer> cores,
         KernelProvider.Choice kernels,
         OptionalInt vectorBits,
         long memoryBytes,
@@ -33,6 +36,8 @@ public record DeviceConfig(
 
     public DeviceConfig {
         Check.atLeast("device.threads", threads, 1);
+        cores = List.copyOf(cores);
+        Check.holds(cores.stream().allMatch(core -> core >= 0), "device.cores", cores, "numbers from 0");
         Check.atLeast("device.memory", memoryBytes, 1);
         Check.atLeast("device.weight-cache", weightCacheBytes, 0);
         if (vectorBits.isPresent()) {

@@ -135,6 +135,7 @@ final class NodeConfigReader {
         return new DeviceConfig(
                 section.constant("kind", DeviceConfig.Kind.class),
                 section.integerOrAuto("threads").orElse(Math.max(1, spare)),
+                section.integers("cores"),
                 section.constant("kernels", KernelProvider.Choice.class),
                 section.integerOrAuto("vector-bits"),
                 section.isAuto("memory") ? mostMemory() : section.bytes("memory"),

@@ -57,6 +57,14 @@ final class Section {
         return whole.getStringList(at(key));
     }
 
+    List<Integer> integers(String key) {
+        try {
+            return whole.getIntList(at(key));
+        } catch (ConfigException.WrongType e) {
+            throw Check.refused(key(key), whole.getValue(at(key)).unwrapped(), "a list of whole numbers");
+        }
+    }
+
     boolean flag(String key) {
         return whole.getBoolean(at(key));
     }

@@ -16,7 +16,7 @@ final class DeviceKernels {
      */
     static KernelProvider of(DeviceConfig device) {
         if (device.vectorBits().isEmpty()) {
-            return KernelProvider.choose(device.kernels(), device.threads());
+            return KernelProvider.choose(device.kernels(), device.threads()).on(device.cores());
         }
         int wanted = device.vectorBits().getAsInt();
         int forced = VectorWidth.forced();
@@ -31,7 +31,7 @@ final class DeviceKernels {
             System.clearProperty(VectorWidth.PROPERTY);
             throw conflict(wanted, "this JVM has loaded kernels with %d bits before".formatted(loaded));
         }
-        return kernels;
+        return kernels.on(device.cores());
     }
 
     private static ConfigurationException conflict(int wanted, String why) {

@@ -239,14 +239,27 @@ class CommandLineTest {
 
     @Test
     void benchmarksAModelBesideTheCeiling() throws Exception {
-        Outcome outcome =
-                run("bench", "--model", "tales", "--prompt", "8", "--generate", "4", "--warm-up", "0", "--json");
+        Outcome outcome = run(
+                "bench",
+                "--model",
+                "tales",
+                "--prompt",
+                "8",
+                "--generate",
+                "20",
+                "--sequences",
+                "2",
+                "--warm-up",
+                "0",
+                "--json");
 
         assertThat(outcome.exitCode()).isZero();
         JsonNode report = new ObjectMapper().readTree(outcome.out());
         assertThat(report.get("decode_tokens_per_second").asDouble()).isPositive();
         assertThat(report.get("read_ceiling_bytes_per_second").asDouble()).isGreaterThan(1e8);
+        assertThat(report.get("f32_ceiling_flops_per_second").asDouble()).isGreaterThan(1e8);
         assertThat(report.get("weight_bytes_per_token").asLong()).isGreaterThan(1_000_000);
+        assertThat(report.get("sequences").asInt()).isEqualTo(2);
     }
 
     @Test

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class DeviceKernelsTest {
     private static DeviceConfig device(OptionalInt bits) {
-        return new DeviceConfig(DeviceConfig.Kind.CPU, 1, KernelProvider.Choice.AUTO, bits, 1, 0);
+        return new DeviceConfig(DeviceConfig.Kind.CPU, 1, List.of(), KernelProvider.Choice.AUTO, bits, 1, 0);
     }
 
     @AfterEach

@@ -1,5 +1,6 @@
 package dev.troupe.kernel.vector;
 
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.AtomicLong;
@@ -30,6 +31,7 @@ public final class WorkerPool implements AutoCloseable {
     }
 
     private final Thread[] helpers;
+    private final List<Integer> cores;
     private final AtomicIntegerArray parked;
 
     /** Upper half: the number of this piece of work; lower half: items that nobody has begun. */
@@ -43,17 +45,31 @@ public final class WorkerPool implements AutoCloseable {
     private int items;
     private int round;
 
+    private @Nullable Thread pinnedCaller;
     private volatile @Nullable Thread waiter;
     private volatile boolean closed;
 
     /**
+     * Leaves the choice of cores to the operating system.
+     *
      * @param threads the caller's included
      * @throws IllegalArgumentException if there is not even one
      */
     public WorkerPool(int threads) {
-        if (threads < 1) {
-            throw new IllegalArgumentException("threads=%d, expected at least 1".formatted(threads));
+        this(threads, List.of());
+    }
+
+    /**
+     * @param threads the caller's included
+     * @param cores where they stay, the caller on the first; empty to leave the choice to the operating system
+     * @throws IllegalArgumentException if there is not even one thread, or there are cores for some threads only
+     */
+    public WorkerPool(int threads, List<Integer> cores) {
+        if (threads < 1 || (!cores.isEmpty() && cores.size() != threads)) {
+            throw new IllegalArgumentException(
+                    "threads=%d, cores=%s, expected at least 1, and as many cores or none".formatted(threads, cores));
         }
+        this.cores = List.copyOf(cores);
         helpers = new Thread[threads - 1];
         parked = new AtomicIntegerArray(helpers.length);
         for (int i = 0; i < helpers.length; i++) {
@@ -66,11 +82,6 @@ public final class WorkerPool implements AutoCloseable {
         for (Thread helper : helpers) {
             helper.start();
         }
-    }
-
-    /** A pool of at most as many threads as there are cores. */
-    public static WorkerPool ofAtMost(int threads) {
-        return new WorkerPool(Math.min(threads, Runtime.getRuntime().availableProcessors()));
     }
 
     /** Threads, the caller's included. */
@@ -87,6 +98,10 @@ public final class WorkerPool implements AutoCloseable {
     public void run(int items, Work work) {
         if (closed) {
             throw new IllegalStateException("the worker pool is closed");
+        }
+        if (!cores.isEmpty() && pinnedCaller != Thread.currentThread()) {
+            pinnedCaller = Thread.currentThread();
+            CoreAffinity.pin(cores.getFirst());
         }
         if (items <= 1 || helpers.length == 0) {
             for (int item = 0; item < items; item++) {
@@ -163,6 +178,9 @@ public final class WorkerPool implements AutoCloseable {
     }
 
     private void help(int worker) {
+        if (!cores.isEmpty()) {
+            CoreAffinity.pin(cores.get(worker));
+        }
         int spins = 0;
         while (!closed) {
             if ((int) tickets.get() != 0) {

@@ -29,8 +29,7 @@ import org.openjdk.jmh.annotations.Warmup;
  * one token the weights come from memory. Bytes of weights per time, and twice the weights times tokens per time, say how
  * near it is to the machine's limits.
  *
- * <p>From the repository root: {@code java @runtime/src/main/jvm/java.options -Djdk.serialFilter=* -cp CLASSPATH org.openjdk.jmh.Main
- * MatrixProduct}, where CLASSPATH is that of the kernels' tests. The filter is for JMH, which talks to its forks by Java serialization.
+ * <p>How to run it is in docs/performance.md.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -42,7 +41,7 @@ public class MatrixProductBenchmark {
     private static final int SIZE = 2048;
     private static final int MATRICES = 8;
 
-    @Param({"F32", "BF16", "F16", "Q8_0"})
+    @Param({"F32", "BF16", "F16", "Q8_0", "Q4_0", "Q4_K", "Q6_K"})
     DType type = DType.F32;
 
     @Param({"1", "4", "8", "512"})

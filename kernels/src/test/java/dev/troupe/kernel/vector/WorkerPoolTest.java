@@ -2,13 +2,21 @@ package dev.troupe.kernel.vector;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -136,11 +144,63 @@ class WorkerPoolTest {
     }
 
     @Test
-    void refusesToHaveNoThread() {
-        assertThatThrownBy(() -> new WorkerPool(0)).hasMessage("threads=0, expected at least 1");
-        try (WorkerPool pool = WorkerPool.ofAtMost(1000)) {
-            assertThat(pool.threads())
-                    .isEqualTo(Math.min(1000, Runtime.getRuntime().availableProcessors()));
+    void keepsItsThreadsOnTheirCores() throws Exception {
+        assumeThat(System.getProperty("os.name")).as("Linux").isEqualTo("Linux");
+        int core = allowedCores().getLast();
+        Map<Integer, List<Integer>> seen = new ConcurrentHashMap<>();
+        CountDownLatch both = new CountDownLatch(2);
+        Thread caller = Thread.ofPlatform().start(() -> {
+            try (WorkerPool pool = new WorkerPool(2, List.of(core, core))) {
+                pool.run(2, (item, worker) -> {
+                    both.countDown();
+                    awaitQuietly(both);
+                    seen.put(worker, allowedCores());
+                });
+            }
+        });
+        caller.join();
+
+        assertThat(seen).isEqualTo(Map.of(0, List.of(core), 1, List.of(core)));
+        assertThat(allowedCores().getLast()).as("this thread stays free").isEqualTo(core);
+    }
+
+    @Test
+    void refusesToHaveNoThreadOrCoresForSomeOnly() {
+        assertThatThrownBy(() -> new WorkerPool(0))
+                .hasMessage("threads=0, cores=[], expected at least 1, and as many cores or none");
+        assertThatThrownBy(() -> new WorkerPool(2, List.of(0)))
+                .hasMessage("threads=2, cores=[0], expected at least 1, and as many cores or none");
+    }
+
+    private static void awaitQuietly(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Cores that the calling thread may use. */
+    private static List<Integer> allowedCores() {
+        String list = lines(Path.of("/proc/thread-self/status")).stream()
+                .filter(line -> line.startsWith("Cpus_allowed_list:"))
+                .findFirst()
+                .orElseThrow()
+                .replaceAll(".*:\\s*", "");
+        return Stream.of(list.split(",", -1))
+                .flatMap(range -> {
+                    String[] ends = range.split("-", -1);
+                    return IntStream.rangeClosed(Integer.parseInt(ends[0]), Integer.parseInt(ends[ends.length - 1]))
+                            .boxed();
+                })
+                .toList();
+    }
+
+    private static List<String> lines(Path file) {
+        try {
+            return Files.readAllLines(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 }

@@ -143,8 +143,8 @@ class WeightLoaderTest {
             };
 
             assertThatExceptionOfType(WeightFormatException.class)
-                    .isThrownBy(() ->
-                            WeightLoader.load(checkpoint, slice(checkpoint, 1, 1, 0, 0), 3, suspicious, LoadProgress.NONE))
+                    .isThrownBy(() -> WeightLoader.load(
+                            checkpoint, slice(checkpoint, 1, 1, 0, 0), 3, suspicious, LoadProgress.NONE))
                     .withMessage("seen model.layers.0.mlp.down_proj.weight");
         }
     }
