@@ -18,6 +18,12 @@ record RotationOrder(int headDim) {
         return row - inHead + (inHead < half ? 2 * inHead : 2 * (inHead - half) + 1);
     }
 
+    /** The row of the order of halves that the file has as {@code row}. */
+    long inHalves(long row) {
+        long inHead = row % headDim;
+        return row - inHead + inHead / 2 + inHead % 2 * (headDim / 2);
+    }
+
     /**
      * Rows {@code [from, to)} of the order of halves.
      *

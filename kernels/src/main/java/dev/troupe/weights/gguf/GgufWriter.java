@@ -4,6 +4,7 @@ import dev.troupe.tensor.DType;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
@@ -93,6 +94,19 @@ public final class GgufWriter {
         return this;
     }
 
+    /**
+     * Adds a value as it lies in another file.
+     *
+     * @param value as {@link GgufMetadata#stored} gives it
+     */
+    public GgufWriter stored(String key, MemorySegment value) {
+        requireNew("key " + key);
+        keys++;
+        metadata.writeBytes(encoded(key));
+        metadata.writeBytes(value.toArray(ValueLayout.JAVA_BYTE));
+        return this;
+    }
+
     private void begin(String key, GgufValueType element, int count) {
         begin(key, GgufValueType.ARRAY);
         metadata.writeBytes(ints(element.id()));
@@ -130,15 +144,21 @@ public final class GgufWriter {
     }
 
     /**
-     * Writes the file, beside and renamed at the end, so that nobody sees half of it. Replaces one that is there.
+     * Writes the file, beside and renamed at the end, so that nobody sees half of it. Replaces one that is there. What lies
+     * beside is removed also where the process is interrupted.
      *
      * @throws IllegalStateException if a tensor's data have another size than its shape
      */
     public void write(Path file) throws IOException {
-        Path parent = file.toAbsolutePath().getParent();
-        Path temporary = Files.createTempFile(parent, ".troupe-", ".gguf");
+        Path temporary = file.resolveSibling(
+                ".%s.%d.part".formatted(file.getFileName(), ProcessHandle.current().pid()));
+        temporary.toFile().deleteOnExit();
         try {
-            try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
+            try (FileChannel channel = FileChannel.open(
+                    temporary,
+                    StandardOpenOption.CREATE,
+                    StandardOpenOption.TRUNCATE_EXISTING,
+                    StandardOpenOption.WRITE)) {
                 writeAll(channel, ByteBuffer.wrap(header()));
                 for (Tensor tensor : tensors) {
                     writeTensor(channel, tensor);

@@ -10,12 +10,12 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** Weights of which one tensor's bytes are changed. */
-final class ChangedWeights implements WeightSource {
+public final class ChangedWeights implements WeightSource {
     private final WeightSource base;
     private final String name;
     private final MemorySegment changed;
 
-    ChangedWeights(WeightSource base, String name, Consumer<MemorySegment> change) {
+    public ChangedWeights(WeightSource base, String name, Consumer<MemorySegment> change) {
         this.base = base;
         this.name = name;
         MemorySegment original = base.bytes(Objects.requireNonNull(base.find(name)), Arena.ofAuto());
