@@ -27,6 +27,7 @@ import picocli.CommandLine.Spec;
             NodeCommand.class,
             LogitsCommand.class,
             InspectCommand.class,
+            QuantizeCommand.class,
             BenchCommand.class,
             BenchExchangeCommand.class,
             CertsCommand.class,

@@ -3,10 +3,12 @@ package dev.troupe.text.gguf;
 import dev.troupe.text.TokenizerFormatException;
 import dev.troupe.text.gguf.PreTokenizer.Step;
 import dev.troupe.weights.WeightFormatException;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,6 +26,7 @@ final class PreTokenizers {
     private static final PreTokenizer QWEN2 = PreTokenizer.split(Patterns.QWEN2).ofComposed();
     private static final PreTokenizer STARCODER = PreTokenizer.of(Step.EACH_DIGIT, Step.GPT2_WORDS);
 
+    /** In the order in which they are written below: of those of one way the first is the usual one. */
     private static final Map<String, PreTokenizer> BY_NAME = byName();
 
     /** Architectures that have one vocabulary only: their files of before the key existed. */
@@ -33,7 +36,7 @@ final class PreTokenizers {
     private PreTokenizers() {}
 
     private static Map<String, PreTokenizer> byName() {
-        Map<String, PreTokenizer> names = new TreeMap<>();
+        Map<String, PreTokenizer> names = new LinkedHashMap<>();
         put(names, GPT2, "gpt-2", "phi-2");
         put(names, GPT2.ofComposed(), "mpt", "olmo");
         put(
@@ -86,7 +89,23 @@ final class PreTokenizers {
 
     /** All names that work. */
     static Set<String> names() {
-        return BY_NAME.keySet();
+        return new TreeSet<>(BY_NAME.keySet());
+    }
+
+    /**
+     * The usual name of a way to cut, if it has one; whether a text begins with a token of its own has a key of its own.
+     *
+     * @param composed as in {@link PreTokenizer}
+     * @param wholeWords as in {@link PreTokenizer}
+     * @param steps as in {@link PreTokenizer}
+     */
+    static Optional<String> nameOf(boolean composed, boolean wholeWords, List<Step> steps) {
+        return BY_NAME.entrySet().stream()
+                .filter(entry -> entry.getValue().composed() == composed
+                        && entry.getValue().wholeWords() == wholeWords
+                        && entry.getValue().steps().equals(steps))
+                .map(Map.Entry::getKey)
+                .findFirst();
     }
 
     /**

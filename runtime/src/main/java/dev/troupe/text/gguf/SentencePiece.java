@@ -23,9 +23,10 @@ import java.util.OptionalInt;
  * tokens of the same score; if a file has such, the leftmost is not always first.
  */
 final class SentencePiece {
-    private static final String SPACE = "\u2581";
+    static final String SPACE = "\u2581";
+
     /** SentencePiece's own limit of {@code max_sentencepiece_length}, in characters. */
-    private static final int LONGEST = 512;
+    static final int LONGEST = 512;
 
     private final GgufVocabulary vocabulary;
     private final float[] scores;
@@ -88,7 +89,8 @@ final class SentencePiece {
         return found;
     }
 
-    private static ObjectNode normalizer(boolean prefix) {
+    /** How a text is written before it is cut. */
+    static ObjectNode normalizer(boolean prefix) {
         List<ObjectNode> steps = new ArrayList<>();
         if (prefix) {
             steps.add(TokenizerJson.typed("Prepend").put("prepend", SPACE));
@@ -97,7 +99,8 @@ final class SentencePiece {
         return TokenizerJson.sequence("normalizers", steps);
     }
 
-    private static ObjectNode decoder(boolean prefix) {
+    /** How tokens become text. */
+    static ObjectNode decoder(boolean prefix) {
         List<ObjectNode> steps = new ArrayList<>(
                 List.of(replace(SPACE, " "), TokenizerJson.typed("ByteFallback"), TokenizerJson.typed("Fuse")));
         if (prefix) {
