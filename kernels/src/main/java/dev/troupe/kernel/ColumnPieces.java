@@ -55,6 +55,11 @@ public final class ColumnPieces {
         return columns;
     }
 
+    /** Column of the whole matrix where the chunk starts. */
+    public int gridOffset() {
+        return gridOffset;
+    }
+
     /** Number of pieces. */
     public int count() {
         return starts.length;

@@ -22,7 +22,9 @@ public final class KernelProvider {
     public enum Choice {
         /** The best that runs here. */
         AUTO,
-        /** The Vector API, or an error that says why not. */
+        /** Native products beside the Vector API, or an error that says why not. */
+        NATIVE,
+        /** The Vector API without native products, or an error that says why not. */
         VECTOR,
         /** Plain loops on one thread. */
         REFERENCE;
@@ -49,17 +51,19 @@ public final class KernelProvider {
     }
 
     private final boolean vector;
+    private final boolean natives;
     private final int threads;
     private final String reason;
     private final List<Integer> cores;
     private final AtomicInteger made = new AtomicInteger();
 
-    private KernelProvider(boolean vector, int threads, String reason) {
-        this(vector, threads, reason, List.of());
+    private KernelProvider(boolean vector, boolean natives, int threads, String reason) {
+        this(vector, natives, threads, reason, List.of());
     }
 
-    private KernelProvider(boolean vector, int threads, String reason, List<Integer> cores) {
+    private KernelProvider(boolean vector, boolean natives, int threads, String reason, List<Integer> cores) {
         this.vector = vector;
+        this.natives = natives;
         this.threads = threads;
         this.reason = reason;
         this.cores = List.copyOf(cores);
@@ -73,7 +77,7 @@ public final class KernelProvider {
     public KernelProvider on(List<Integer> cores) {
         return cores.isEmpty()
                 ? this
-                : new KernelProvider(vector, threads, "%s, on cores %s".formatted(reason, cores), cores);
+                : new KernelProvider(vector, natives, threads, "%s, on cores %s".formatted(reason, cores), cores);
     }
 
     /**
@@ -81,36 +85,56 @@ public final class KernelProvider {
      *
      * @param threads of one shard, its own included; more than there are cores are not used
      * @throws IllegalArgumentException if there is not even one thread, or for a forced vector width that does not exist
-     * @throws IllegalStateException if the Vector API was asked for and cannot run here
+     * @throws IllegalStateException if native products or the Vector API were asked for and cannot run here
      */
     public static KernelProvider choose(Choice choice, int threads) {
         boolean module = ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
         int preferred = module ? VectorKernels.preferredBits() : 0;
         boolean compiled = !System.getProperty("java.vm.info", "").contains("interpreted mode");
-        return choose(choice, threads, new Machine(module, preferred, compiled, ByteOrder.nativeOrder()));
+        boolean natives = choice == Choice.AUTO || choice == Choice.NATIVE;
+        String refusal = natives && module && compiled ? TrustedNatives.refusal() : "they were not asked for";
+        return choose(choice, threads, new Machine(module, preferred, compiled, ByteOrder.nativeOrder(), refusal));
     }
 
-    /** What decides about the Vector API. */
-    record Machine(boolean module, int preferredBits, boolean compiled, ByteOrder order) {}
+    /**
+     * What decides about the Vector API and native products.
+     *
+     * @param nativeRefusal why native products cannot run, as the end of a sentence, or null
+     */
+    record Machine(
+            boolean module,
+            int preferredBits,
+            boolean compiled,
+            ByteOrder order,
+            @Nullable String nativeRefusal) {}
 
     static KernelProvider choose(Choice choice, int threads, Machine machine) {
         if (threads < 1) {
             throw new IllegalArgumentException("threads = %d, expected at least 1".formatted(threads));
         }
         if (choice == Choice.REFERENCE) {
-            return new KernelProvider(false, 1, "plain loops on 1 thread, as configured");
+            return new KernelProvider(false, false, 1, "plain loops on 1 thread, as configured");
         }
         String refusal = refusal(machine);
-        if (refusal == null) {
-            int cores = Runtime.getRuntime().availableProcessors();
-            int used = Math.min(threads, cores);
-            return new KernelProvider(true, used, vectorReason(threads, used, machine.preferredBits()));
+        if (refusal != null) {
+            if (choice != Choice.AUTO) {
+                throw new IllegalStateException("kernels = %s cannot run here: %s; kernels = auto or reference works"
+                        .formatted(choice.label(), refusal));
+            }
+            return new KernelProvider(false, false, 1, "plain loops on 1 thread, because " + refusal);
         }
-        if (choice == Choice.VECTOR) {
+        String nativeRefusal = machine.nativeRefusal();
+        if (choice == Choice.NATIVE && nativeRefusal != null) {
             throw new IllegalStateException(
-                    "kernels = vector cannot run here: %s; kernels = auto or reference works".formatted(refusal));
+                    "kernels = native cannot run here: %s; kernels = auto, vector or reference works"
+                            .formatted(nativeRefusal));
         }
-        return new KernelProvider(false, 1, "plain loops on 1 thread, because " + refusal);
+        boolean natives = choice != Choice.VECTOR && nativeRefusal == null;
+        int used = Math.min(threads, Runtime.getRuntime().availableProcessors());
+        String reason = vectorReason(natives, threads, used, machine.preferredBits());
+        boolean missed = choice == Choice.AUTO && !natives;
+        return new KernelProvider(
+                true, natives, used, missed ? reason + "; no native products: " + nativeRefusal : reason);
     }
 
     private static @Nullable String refusal(Machine machine) {
@@ -129,11 +153,11 @@ public final class KernelProvider {
         return null;
     }
 
-    private static String vectorReason(int threads, int used, int preferred) {
+    private static String vectorReason(boolean natives, int threads, int used, int preferred) {
         int forced = VectorWidth.forced();
         int bits = forced == 0 ? Math.min(512, preferred) : forced;
-        StringBuilder reason = new StringBuilder(
-                "Vector API with %d bits on %d %s".formatted(bits, used, used == 1 ? "thread" : "threads"));
+        StringBuilder reason = new StringBuilder("Vector API with %d bits%s on %d %s"
+                .formatted(bits, natives ? " and native products" : "", used, used == 1 ? "thread" : "threads"));
         if (forced != 0) {
             reason.append(", as %s says".formatted(VectorWidth.PROPERTY));
         }
@@ -163,7 +187,7 @@ public final class KernelProvider {
 
     /** New kernels with threads of their own; the caller closes them. */
     public Kernels create() {
-        return vector ? new VectorKernels(new WorkerPool(threads, nextCores())) : new ReferenceKernels();
+        return vector ? new VectorKernels(new WorkerPool(threads, nextCores()), natives) : new ReferenceKernels();
     }
 
     private List<Integer> nextCores() {

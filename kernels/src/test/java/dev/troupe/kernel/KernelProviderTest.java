@@ -2,9 +2,11 @@ package dev.troupe.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.troupe.kernel.KernelProvider.Choice;
 import dev.troupe.kernel.KernelProvider.Machine;
+import dev.troupe.kernel.natives.NativeProducts;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.kernel.vector.VectorKernels;
 import dev.troupe.kvstore.KvType;
@@ -14,30 +16,72 @@ import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
 class KernelProviderTest {
-    private static final Machine GOOD = new Machine(true, 256, true, ByteOrder.LITTLE_ENDIAN);
+    private static final String NO_NATIVES = "this build has none";
+    private static final Machine GOOD = new Machine(true, 256, true, ByteOrder.LITTLE_ENDIAN, NO_NATIVES);
 
     @Test
     void takesTheVectorApiWhereItRuns() {
         KernelProvider provider = KernelProvider.choose(Choice.AUTO, 1, GOOD);
 
-        assertThat(provider.reason()).isEqualTo("Vector API with 256 bits on 1 thread");
+        assertThat(provider.reason())
+                .isEqualTo("Vector API with 256 bits on 1 thread; no native products: this build has none");
         try (Kernels kernels = provider.create()) {
             assertThat(kernels).isInstanceOf(VectorKernels.class);
-            assertThat(kernels.description()).endsWith("1 thread");
+            assertThat(kernels.description()).endsWith("bits, 1 thread");
         }
     }
 
     @Test
+    void takesNativeProductsWhereTheyRunUnlessTheVectorApiAloneIsAskedFor() {
+        Machine machine = new Machine(true, 256, true, ByteOrder.LITTLE_ENDIAN, null);
+
+        for (Choice choice : new Choice[] {Choice.AUTO, Choice.NATIVE}) {
+            KernelProvider provider = KernelProvider.choose(choice, 1, machine);
+            assertThat(provider.reason()).isEqualTo("Vector API with 256 bits and native products on 1 thread");
+            try (Kernels kernels = provider.create()) {
+                assertThat(kernels.description()).endsWith(" bits and native products, 1 thread");
+            }
+        }
+        KernelProvider alone = KernelProvider.choose(Choice.VECTOR, 1, machine);
+        assertThat(alone.reason()).isEqualTo("Vector API with 256 bits on 1 thread");
+        try (Kernels kernels = alone.create()) {
+            assertThat(kernels.description()).endsWith(" bits, 1 thread");
+        }
+    }
+
+    @Test
+    void refusesNativeProductsWhereTheyWereAskedForAndCannotRun() {
+        assertThatThrownBy(() -> KernelProvider.choose(Choice.NATIVE, 1, GOOD))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessage("kernels = native cannot run here: this build has none;"
+                        + " kernels = auto, vector or reference works");
+        assertThatThrownBy(() -> KernelProvider.choose(
+                        Choice.NATIVE, 1, new Machine(false, 0, true, ByteOrder.LITTLE_ENDIAN, null)))
+                .hasMessage("kernels = native cannot run here: the JVM was started without --add-modules"
+                        + " jdk.incubator.vector; kernels = auto or reference works");
+    }
+
+    @Test
+    void usesTheNativeProductsOfThisBuild() {
+        assumeThat(NativeProducts.refusal()).as("native products run here").isNull();
+
+        KernelProvider provider = KernelProvider.choose(Choice.NATIVE, 1);
+
+        assertThat(provider.reason()).contains("bits and native products on 1 thread");
+    }
+
+    @Test
     void saysWhyItDoesNotTakeTheVectorApi() {
-        assertThat(reason(new Machine(false, 0, true, ByteOrder.LITTLE_ENDIAN)))
+        assertThat(reason(new Machine(false, 0, true, ByteOrder.LITTLE_ENDIAN, NO_NATIVES)))
                 .isEqualTo("plain loops on 1 thread, because the JVM was started without --add-modules"
                         + " jdk.incubator.vector");
-        assertThat(reason(new Machine(true, 64, true, ByteOrder.LITTLE_ENDIAN)))
+        assertThat(reason(new Machine(true, 64, true, ByteOrder.LITTLE_ENDIAN, NO_NATIVES)))
                 .isEqualTo(
                         "plain loops on 1 thread, because this machine's vectors have 64 bits and the kernels need 128");
-        assertThat(reason(new Machine(true, 256, false, ByteOrder.LITTLE_ENDIAN)))
+        assertThat(reason(new Machine(true, 256, false, ByteOrder.LITTLE_ENDIAN, NO_NATIVES)))
                 .contains("only interprets");
-        assertThat(reason(new Machine(true, 256, true, ByteOrder.BIG_ENDIAN))).contains("big-endian");
+        assertThat(reason(new Machine(true, 256, true, ByteOrder.BIG_ENDIAN, NO_NATIVES)))
+                .contains("big-endian");
     }
 
     private static String reason(Machine machine) {
@@ -50,8 +94,8 @@ class KernelProviderTest {
 
     @Test
     void refusesTheVectorApiWhereItWasAskedForAndCannotRun() {
-        assertThatThrownBy(() ->
-                        KernelProvider.choose(Choice.VECTOR, 1, new Machine(false, 0, true, ByteOrder.LITTLE_ENDIAN)))
+        assertThatThrownBy(() -> KernelProvider.choose(
+                        Choice.VECTOR, 1, new Machine(false, 0, true, ByteOrder.LITTLE_ENDIAN, NO_NATIVES)))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage("kernels = vector cannot run here: the JVM was started without --add-modules"
                         + " jdk.incubator.vector; kernels = auto or reference works");
@@ -63,7 +107,7 @@ class KernelProviderTest {
 
         KernelProvider provider = KernelProvider.choose(Choice.AUTO, cores + 3, GOOD);
 
-        assertThat(provider.reason()).contains("on %d thread".formatted(cores)).endsWith("no more cores");
+        assertThat(provider.reason()).contains("on %d thread".formatted(cores)).contains("no more cores");
         try (Kernels kernels = provider.create()) {
             assertThat(kernels.description()).contains(", %d thread".formatted(cores));
         }
@@ -83,7 +127,7 @@ class KernelProviderTest {
     void readsNamesInAnyCase() {
         assertThat(Choice.of(" Vector")).isEqualTo(Choice.VECTOR);
         assertThatThrownBy(() -> Choice.of("cuda"))
-                .hasMessage("kernels = cuda does not work; these do: auto, vector, reference");
+                .hasMessage("kernels = cuda does not work; these do: auto, native, vector, reference");
         assertThatThrownBy(() -> KernelProvider.choose(Choice.AUTO, 0)).hasMessage("threads = 0, expected at least 1");
     }
 

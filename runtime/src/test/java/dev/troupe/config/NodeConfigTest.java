@@ -128,7 +128,7 @@ class NodeConfigTest {
         assertRefused("troupe.replica.tensor-parallel = 0", "troupe.replica.tensor-parallel = 0, expected at least 1");
         assertRefused(
                 "troupe.device.kernels = vektor",
-                "troupe.device.kernels = vektor, expected auto or vector or reference");
+                "troupe.device.kernels = vektor, expected auto or native or vector or reference");
         assertRefused("troupe.device.threads = none", "troupe.device.threads = none, expected a whole number");
         assertRefused(
                 "troupe.device.vector-bits = 64", "troupe.device.vector-bits = 64, expected 128, 256, 512 or auto");

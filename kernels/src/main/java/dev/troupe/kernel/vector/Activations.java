@@ -5,11 +5,13 @@ import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
 
 import dev.troupe.kernel.NumericsId;
 import dev.troupe.kernel.PackedMatrix;
+import dev.troupe.kernel.natives.NativeProducts;
 import dev.troupe.tensor.Tensor;
 
 /**
  * The activations of the product that is running, prepared for its tiles: as they are, rounded per block and laid out by
  * pieces for quantised weights, and, where many tokens share a panel of weights, turned to {@code [columns][tokens of a tile]}.
+ * Native products take records of the rounded ones instead.
  */
 final class Activations implements AutoCloseable {
     private static final int BLOCK = NumericsId.BLOCK;
@@ -17,6 +19,7 @@ final class Activations implements AutoCloseable {
     private final Operand operand;
     private final Scratch rounded = new Scratch();
     private final Scratch turned = new Scratch();
+    private final Scratch recorded = new Scratch();
 
     private long x;
     private long stride;
@@ -26,6 +29,7 @@ final class Activations implements AutoCloseable {
     private long factors;
     private long tiles;
     private long tileFactors;
+    private long records;
 
     Activations(Operand operand) {
         this.operand = operand;
@@ -63,6 +67,30 @@ final class Activations implements AutoCloseable {
             value += 4L * BLOCK * w.pieces().count();
             factor += 4L * PieceActivations.FACTORS * w.pieces().count();
         }
+    }
+
+    /** Makes room for the records of all tokens. */
+    void startRecords() {
+        records = recorded.atLeast((long) NativeProducts.RECORD_BYTES * tokens * operand.pieces());
+    }
+
+    /** Makes the records of a token that is rounded. */
+    void record(int token) {
+        int first = token / NativeProducts.TILE * NativeProducts.TILE;
+        int width = Math.min(NativeProducts.TILE, tokens - first);
+        long at = (long) first * operand.pieces() + token - first;
+        NativeProducts.activations(
+                operand.type(),
+                operand.pieces(),
+                values(token),
+                factors(token),
+                records + NativeProducts.RECORD_BYTES * at,
+                width);
+    }
+
+    /** Records of all tokens, {@code [tile][pieces][tokens of the tile]}. */
+    long records() {
+        return records;
     }
 
     /**
@@ -145,5 +173,6 @@ final class Activations implements AutoCloseable {
     public void close() {
         rounded.close();
         turned.close();
+        recorded.close();
     }
 }

@@ -1,13 +1,13 @@
 package dev.troupe.kernel.vector;
 
 import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
-import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
 import static dev.troupe.kernel.vector.lanes.Lanes.L;
 
 import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.KernelShapes;
 import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.StackedMatrix;
+import dev.troupe.kernel.natives.NativeProducts;
 import dev.troupe.kernel.quantised.PackedFormat;
 import dev.troupe.kernel.vector.lanes.Lanes;
 import dev.troupe.kernel.vector.panel.OffsetPanelProduct;
@@ -38,6 +38,9 @@ final class MatrixProduct implements AutoCloseable {
     private static final long PANEL_BYTES = 128L * PANEL_COLUMNS;
     private static final long PANEL_FACTORS = (long) PANEL_PIECES * PiecePanels.FACTOR_BYTES;
 
+    /** Groups of rows of an item of native work with few tokens. */
+    private static final int FEW_TOKENS_GROUPS = 4;
+
     /** Below so many bytes of weights waking other threads costs more than it gives. */
     private static final long SERIAL_BYTES = 1 << 15;
 
@@ -51,18 +54,23 @@ final class MatrixProduct implements AutoCloseable {
     private final WorkerPool.Work turn = (item, worker) -> activations.turn(item);
     private final WorkerPool.Work oneByOne = this::oneByOne;
     private final WorkerPool.Work together = this::together;
+    private final WorkerPool.Work compiled = this::compiled;
 
-    private Tensor[] sums = single;
-    private @Nullable Tensor bias;
-    /** Row of the outputs that belongs to the operand's first. */
-    private int firstRow;
+    private final Outputs outputs = new Outputs(operand);
+    private final boolean natives;
 
-    private int firstToken;
     private int tokens;
+    /** Groups of rows of an item of native work. */
+    private int itemGroups;
+
     private int tile;
 
-    MatrixProduct(WorkerPool pool) {
+    /**
+     * @param natives whether {@link NativeProducts}, which must run here, multiply the types that they know
+     */
+    MatrixProduct(WorkerPool pool, boolean natives) {
         this.pool = pool;
+        this.natives = natives;
         this.own = new Scratch[pool.threads()];
         for (int i = 0; i < own.length; i++) {
             own[i] = new Scratch();
@@ -72,39 +80,43 @@ final class MatrixProduct implements AutoCloseable {
     /** As {@code Kernels.matmul}. */
     void multiply(StackedMatrix w, @Nullable Tensor bias, Tensor x, int tokens, Tensor y) {
         KernelShapes.requireMatmul(w, bias, x, tokens, y);
-        this.bias = bias;
         single[0] = y;
-        sums = single;
-        firstRow = 0;
+        int firstRow = 0;
         List<PackedMatrix> parts = w.parts();
         for (int i = 0; i < parts.size(); i++) {
             operand.set(parts.get(i));
+            outputs.start(single, bias, firstRow);
             run(x, tokens);
             firstRow += parts.get(i).rows();
         }
-        this.bias = null;
     }
 
     /** As {@code Kernels.matmulChunks}. */
     void multiply(ChunkedMatrix w, Tensor x, int tokens, Tensor[] sums) {
         KernelShapes.requireMatmulChunks(w, w.nodes(), x, tokens, sums);
         operand.set(w);
-        this.bias = null;
-        this.sums = sums;
-        firstRow = 0;
+        outputs.start(sums, null, 0);
         run(x, tokens);
     }
 
     private void run(Tensor x, int allTokens) {
         boolean quantised = operand.type().quantised();
         int groups = Math.ceilDiv(operand.rows(), GROUP);
-        for (firstToken = 0; firstToken < allTokens; firstToken += tokens) {
-            tokens = Math.min(TOKEN_BLOCK, allTokens - firstToken);
-            activations.start(x, firstToken, tokens);
+        boolean inC = natives && quantised;
+        for (int first = 0; first < allTokens; first += tokens) {
+            tokens = Math.min(TOKEN_BLOCK, allTokens - first);
+            outputs.startAt(first);
+            activations.start(x, first, tokens);
+            if (inC) {
+                activations.startRecords();
+            }
             if (quantised) {
                 share(tokens, round);
             }
-            if (tokens <= ONE_BY_ONE) {
+            if (inC) {
+                itemGroups = tokens <= ONE_BY_ONE ? FEW_TOKENS_GROUPS : 1;
+                share(Math.ceilDiv(groups, itemGroups), compiled);
+            } else if (tokens <= ONE_BY_ONE) {
                 share(Math.ceilDiv(groups, Lanes.GROUPS), oneByOne);
             } else {
                 tile = quantised ? PiecePanelProduct.TOKENS : PanelProduct.TOKENS;
@@ -112,6 +124,7 @@ final class MatrixProduct implements AutoCloseable {
                 share(groups, together);
             }
         }
+        outputs.clear();
         operand.clear();
     }
 
@@ -127,6 +140,31 @@ final class MatrixProduct implements AutoCloseable {
 
     private void round(int token, int worker) {
         activations.round(token, own[worker].atLeast(activations.roundBytes()));
+        if (natives) {
+            activations.record(token);
+        }
+    }
+
+    /** Some groups of rows times all tokens of the block, in C. */
+    private void compiled(int item, int worker) {
+        int group = item * itemGroups;
+        int count = Math.min(itemGroups, Math.ceilDiv(operand.rows(), GROUP) - group);
+        int floats = GROUP * count;
+        long scratch = own[worker].atLeast(NativeProducts.SCRATCH_BYTES + 4L * floats * tokens * operand.stackDepth());
+        long slots = scratch + NativeProducts.SCRATCH_BYTES;
+        int piece = 0;
+        int top = 0;
+        for (int c = 0; c < operand.chunks(); c++) {
+            PackedMatrix w = operand.chunk(c);
+            long slot = slots + 4L * floats * tokens * top;
+            NativeProducts.multiply(
+                    w, group, count, activations.records(), operand.pieces(), piece, tokens, slot, scratch);
+            piece += w.pieces().count();
+            top = outputs.fold(c, top, slots, floats * tokens);
+            for (int t = 0; top == 0 && t < tokens; t++) {
+                outputs.write(c, t, slots + 4L * floats * t, group * GROUP, floats);
+            }
+        }
     }
 
     /** The rows of eight vectors times every token, one token after the other. */
@@ -150,9 +188,9 @@ final class MatrixProduct implements AutoCloseable {
                 } else {
                     matVec(w, group, activations.row(t, w.firstColumn()), slot);
                 }
-                top = fold(c, top, slots, floats);
+                top = outputs.fold(c, top, slots, floats);
                 if (top == 0) {
-                    write(c, t, slots, group * GROUP, floats);
+                    outputs.write(c, t, slots, group * GROUP, floats);
                 }
             }
         }
@@ -194,9 +232,9 @@ final class MatrixProduct implements AutoCloseable {
             }
             column += w.columns();
             piece += w.pieces().count();
-            top = fold(c, top, slots, GROUP * padded);
+            top = outputs.fold(c, top, slots, GROUP * padded);
             for (int t = 0; top == 0 && t < tokens; t++) {
-                write(c, t, slots + 4L * GROUP * t, group * GROUP, GROUP);
+                outputs.write(c, t, slots + 4L * GROUP * t, group * GROUP, GROUP);
             }
         }
     }
@@ -233,38 +271,6 @@ final class MatrixProduct implements AutoCloseable {
                     PiecePanelProduct.tile(panel, factors, to - p, x, xFactors, slot + 4L * GROUP * t);
                 }
             }
-        }
-    }
-
-    /**
-     * Adds the upper stack entries as the tree says after chunk c, whose product is entry {@code top}.
-     *
-     * @return where the next product goes; 0 when entry 0 is the sum of a node
-     */
-    private int fold(int c, int top, long slots, int floats) {
-        int entry = top;
-        for (int merge = operand.mergesAfter(c); merge > 0; merge--) {
-            long right = slots + 4L * floats * entry;
-            Addition.add(right - 4L * floats, right, floats);
-            entry--;
-        }
-        return operand.nodeEndingAt(c) >= 0 ? 0 : entry + 1;
-    }
-
-    /** Copies up to {@code count} outputs of a token from the operand's row {@code row}, never past its last. */
-    private void write(int c, int token, long from, int row, int count) {
-        Tensor y = sums[operand.nodeEndingAt(c)];
-        long to = y.address() + 4L * ((long) (firstToken + token) * y.columns() + firstRow + row);
-        int end = Math.min(count, operand.rows() - row);
-        if (bias == null) {
-            for (int i = 0; i < end; i++) {
-                ALL.set(FLOAT, to + 4L * i, ALL.get(FLOAT, from + 4L * i));
-            }
-            return;
-        }
-        long b = bias.address() + 4L * (firstRow + row);
-        for (int i = 0; i < end; i++) {
-            ALL.set(FLOAT, to + 4L * i, ALL.get(FLOAT, from + 4L * i) + ALL.get(FLOAT, b + 4L * i));
         }
     }
 

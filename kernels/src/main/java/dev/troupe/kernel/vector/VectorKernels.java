@@ -12,9 +12,10 @@ import java.util.BitSet;
 import jdk.incubator.vector.FloatVector;
 import org.jspecify.annotations.Nullable;
 
-/** The operations on CPU cores through the Vector API, with threads of their own. */
+/** The operations on CPU cores through the Vector API, perhaps with native products, with threads of their own. */
 public final class VectorKernels implements Kernels {
     private final WorkerPool pool;
+    private final boolean natives;
     private final MatrixProduct product;
     private final Embedding embedding;
     private final RmsNorm norm;
@@ -28,8 +29,18 @@ public final class VectorKernels implements Kernels {
 
     /** Kernels on {@code pool}, which {@link #close} ends. */
     public VectorKernels(WorkerPool pool) {
+        this(pool, false);
+    }
+
+    /**
+     * Kernels on {@code pool}, which {@link #close} ends.
+     *
+     * @param natives whether products of block-quantised weights are the native ones, which must run here
+     */
+    public VectorKernels(WorkerPool pool, boolean natives) {
         this.pool = pool;
-        this.product = new MatrixProduct(pool);
+        this.natives = natives;
+        this.product = new MatrixProduct(pool, natives);
         this.embedding = new Embedding(pool);
         this.norm = new RmsNorm(pool);
         this.rotation = new Rotation(pool);
@@ -53,8 +64,12 @@ public final class VectorKernels implements Kernels {
 
     @Override
     public String description() {
-        return "CPU, Vector API with %d bits, %d %s"
-                .formatted(Lanes.BITS, pool.threads(), pool.threads() == 1 ? "thread" : "threads");
+        return "CPU, Vector API with %d bits%s, %d %s"
+                .formatted(
+                        Lanes.BITS,
+                        natives ? " and native products" : "",
+                        pool.threads(),
+                        pool.threads() == 1 ? "thread" : "threads");
     }
 
     @Override

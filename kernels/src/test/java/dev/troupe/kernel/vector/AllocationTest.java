@@ -1,6 +1,7 @@
 package dev.troupe.kernel.vector;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import com.sun.management.ThreadMXBean;
 import dev.troupe.kernel.ChunkedMatrix;
@@ -10,6 +11,7 @@ import dev.troupe.kernel.RopeTable;
 import dev.troupe.kernel.Samples;
 import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.TokenBatch;
+import dev.troupe.kernel.natives.NativeProducts;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.tensor.DType;
@@ -38,6 +40,17 @@ class AllocationTest {
 
     @Test
     void productsAllocateNothing() {
+        assertProducts(kernels);
+    }
+
+    @Test
+    void nativeProductsAllocateNothing() {
+        assumeThat(NativeProducts.refusal()).as("native products run here").isNull();
+
+        assertProducts(new VectorKernels(new WorkerPool(1), true));
+    }
+
+    private void assertProducts(VectorKernels kernels) {
         for (DType type : DType.values()) {
             StackedMatrix whole =
                     StackedMatrix.of(MatrixPacker.pack(arena, Samples.weights(arena, type, 256, 256, random)));

@@ -3,23 +3,35 @@ package dev.troupe.kernel.vector;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.troupe.kernel.Kernels;
+import dev.troupe.kernel.natives.NativeProducts;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.List;
 
-/** The reference kernels and vector kernels with one, two and three threads, for comparison by raw bits. */
+/**
+ * The reference kernels, vector kernels with one, two and three threads, and some with native products where these run, for
+ * comparison by raw bits.
+ */
 final class Backends implements AutoCloseable {
     /** What outputs are filled with before a kernel runs, to see what it leaves alone. */
     static final float UNTOUCHED = 12345.678f;
 
     final Kernels reference = new ReferenceKernels();
-    final List<VectorKernels> vector = List.of(
+    final List<VectorKernels> vector = new ArrayList<>(List.of(
             new VectorKernels(new WorkerPool(1)),
             new VectorKernels(new WorkerPool(2)),
-            new VectorKernels(new WorkerPool(3)));
+            new VectorKernels(new WorkerPool(3))));
+
+    Backends() {
+        if (NativeProducts.refusal() == null) {
+            vector.add(new VectorKernels(new WorkerPool(1), true));
+            vector.add(new VectorKernels(new WorkerPool(3), true));
+        }
+    }
 
     /** An f32 tensor full of {@link #UNTOUCHED}. */
     static Tensor output(Arena arena, int rows, int columns) {

@@ -1,6 +1,7 @@
 package dev.troupe.kernel.vector;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.MatrixPacker;
@@ -8,6 +9,7 @@ import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.ReductionChunks;
 import dev.troupe.kernel.Samples;
 import dev.troupe.kernel.StackedMatrix;
+import dev.troupe.kernel.natives.NativeProducts;
 import dev.troupe.kernel.quantised.PackedFormat;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
@@ -46,6 +48,16 @@ class ProductBitsTest {
                 .isTrue();
         assertThat(BACKENDS.vector.get(1).description())
                 .isEqualTo("CPU, Vector API with %d bits, 2 threads".formatted(VectorKernels.vectorBits()));
+    }
+
+    @Test
+    void comparesNativeProductsToo() {
+        assumeThat(NativeProducts.refusal()).as("native products run here").isNull();
+
+        assertThat(BACKENDS.vector)
+                .extracting(VectorKernels::description)
+                .contains("CPU, Vector API with %d bits and native products, 3 threads"
+                        .formatted(VectorKernels.vectorBits()));
     }
 
     @Test

@@ -3,6 +3,7 @@ package dev.troupe.model.decoder;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.troupe.kernel.Kernels;
+import dev.troupe.kernel.natives.NativeProducts;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.kernel.vector.VectorKernels;
 import dev.troupe.kernel.vector.WorkerPool;
@@ -45,11 +46,19 @@ class VectorModelTest {
             assertThat(logits(checkpoint, 1, 1, () -> vector(2), LENGTH)).isEqualTo(expected);
             int ranks = Math.min(3, checkpoint.config().kvHeads());
             assertThat(logits(checkpoint, 2, ranks, () -> vector(1), 7)).isEqualTo(expected);
+            if (NativeProducts.refusal() == null) {
+                assertThat(logits(checkpoint, 1, 1, () -> natives(2), LENGTH)).isEqualTo(expected);
+                assertThat(logits(checkpoint, 2, ranks, () -> natives(1), 3)).isEqualTo(expected);
+            }
         }
     }
 
     private static Kernels vector(int threads) {
         return new VectorKernels(new WorkerPool(threads));
+    }
+
+    private static Kernels natives(int threads) {
+        return new VectorKernels(new WorkerPool(threads), true);
     }
 
     private static Floats logits(Checkpoint checkpoint, int stages, int ranks, Supplier<Kernels> kernels, int chunk)

@@ -1,0 +1,116 @@
+package dev.troupe.kernel.natives;
+
+import dev.troupe.kernel.Kernels;
+import dev.troupe.kernel.MatrixPacker;
+import dev.troupe.kernel.PackedMatrix;
+import dev.troupe.kernel.quantised.PackedFormat;
+import dev.troupe.tensor.DType;
+import dev.troupe.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.Random;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Small products of every block-quantised type, compared by their raw bits with those of other kernels before native ones are
+ * trusted: the library was made by whatever compiler was there.
+ */
+public final class NativeCheck {
+    private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
+
+    /** Not a multiple of 32, and more than one group. */
+    private static final int ROWS = 33;
+
+    /** Blocks of 32 and of 256 are cut; few columns, because nothing is compiled yet when a node starts. */
+    private static final int FIRST_COLUMN = 221;
+
+    private static final int COLUMNS = 70;
+    private static final int STORED_COLUMNS = 512;
+
+    /** One and some that are multiplied directly; a full tile of a panel and one that is not. */
+    private static final int[] TOKENS = {1, 3, 7};
+
+    private static final int MOST_TOKENS = 7;
+
+    private NativeCheck() {}
+
+    /**
+     * Compares.
+     *
+     * @param expected kernels to trust
+     * @param candidate kernels to check
+     * @return what differs, or null
+     */
+    public static @Nullable String difference(Kernels expected, Kernels candidate) {
+        Random random = new Random(7);
+        try (Arena arena = Arena.ofShared()) {
+            Tensor x = Tensor.floats(arena, MOST_TOKENS, COLUMNS);
+            for (int t = 0; t < MOST_TOKENS; t++) {
+                for (int k = 0; k < COLUMNS; k++) {
+                    x.set(t, k, (float) random.nextGaussian());
+                }
+            }
+            for (PackedFormat format : PackedFormat.values()) {
+                String difference = difference(expected, candidate, matrix(arena, format.type(), random), x, arena);
+                if (difference != null) {
+                    return difference;
+                }
+            }
+        }
+        return null;
+    }
+
+    private static @Nullable String difference(
+            Kernels expected, Kernels candidate, PackedMatrix w, Tensor x, Arena arena) {
+        Tensor wanted = Tensor.floats(arena, MOST_TOKENS, ROWS);
+        expected.matmul(w, null, x, MOST_TOKENS, wanted);
+        for (int tokens : TOKENS) {
+            Tensor got = Tensor.floats(arena, MOST_TOKENS, ROWS);
+            candidate.matmul(w, null, x, tokens, got);
+            long bytes = 4L * tokens * ROWS;
+            long at = wanted.memory().asSlice(0, bytes).mismatch(got.memory().asSlice(0, bytes));
+            if (at >= 0) {
+                int token = (int) (at / 4 / ROWS);
+                int row = (int) (at / 4 % ROWS);
+                return "%s, row %d, token %d of %d: %s, expected %s"
+                        .formatted(
+                                w.type().label(),
+                                row,
+                                token,
+                                tokens,
+                                Float.toHexString(got.get(token, row)),
+                                Float.toHexString(wanted.get(token, row)));
+            }
+        }
+        return null;
+    }
+
+    /** Random codes and integer scales, and float scales of either sign from one subnormal f16 to one hundredth. */
+    private static PackedMatrix matrix(Arena arena, DType type, Random random) {
+        MemorySegment memory = arena.allocate(type.rowBytes(STORED_COLUMNS) * ROWS);
+        byte[] bytes = new byte[(int) memory.byteSize()];
+        random.nextBytes(bytes);
+        MemorySegment.copy(bytes, 0, memory, ValueLayout.JAVA_BYTE, 0, bytes.length);
+        for (long block = 0; block < memory.byteSize(); block += type.blockBytes()) {
+            switch (PackedFormat.of(type)) {
+                case Q8_0, Q4_0, Q5_0, IQ4_NL -> scales(memory, block, 1, random);
+                case Q4_1, Q5_1, Q4_K, Q5_K -> scales(memory, block, 2, random);
+                case Q2_K -> scales(memory, block + 80, 2, random);
+                case Q3_K -> scales(memory, block + 108, 1, random);
+                case Q6_K -> scales(memory, block + 208, 1, random);
+                case MXFP4 -> memory.set(ValueLayout.JAVA_BYTE, block, (byte) (110 + random.nextInt(20)));
+            }
+        }
+        Tensor source = new Tensor(type, ROWS, STORED_COLUMNS, memory);
+        return MatrixPacker.pack(arena, List.of(MatrixPacker.Rows.of(source)), FIRST_COLUMN, FIRST_COLUMN + COLUMNS, 0);
+    }
+
+    private static void scales(MemorySegment memory, long at, int count, Random random) {
+        for (int i = 0; i < count; i++) {
+            float value = random.nextInt(8) == 0 ? 3e-6f : (random.nextFloat() - 0.5f) / 50;
+            memory.set(SHORT, at + 2L * i, Float.floatToFloat16(value));
+        }
+    }
+}

@@ -1,0 +1,102 @@
+package dev.troupe.kernel.natives;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The library of native kernels that lies in this build, opened for as long as the JVM lives.
+ *
+ * @param symbols its functions; empty where it cannot be used
+ * @param refusal why it cannot be used, as the end of a sentence; null where it can
+ */
+record NativeLibrary(
+        Optional<SymbolLookup> symbols, @Nullable String refusal) {
+    private static final String RESOURCE = "/native/linux-x86_64/libtroupe_kernels.so";
+
+    /** Finds, loads and asks it whether it runs on this processor. */
+    static NativeLibrary open() {
+        boolean linux = System.getProperty("os.name", "").equals("Linux");
+        if (!linux || !System.getProperty("os.arch", "").equals("amd64")) {
+            return refused("they are for Linux on x86-64 only");
+        }
+        URL resource = NativeLibrary.class.getResource(RESOURCE);
+        if (resource == null) {
+            return refused("this build has none: there was no C compiler, or troupe.native was off");
+        }
+        try {
+            SymbolLookup symbols = load(resource);
+            return supported(symbols)
+                    ? new NativeLibrary(Optional.of(symbols), null)
+                    : refused("this processor lacks AVX-512 with VNNI and VBMI");
+        } catch (IOException | URISyntaxException | IllegalArgumentException e) {
+            return refused("%s cannot be loaded: %s".formatted(resource, e.getMessage()));
+        }
+    }
+
+    private static NativeLibrary refused(String why) {
+        return new NativeLibrary(Optional.empty(), why);
+    }
+
+    /** From its folder, or from a copy of what lies in a jar; a loaded library needs its file no more. */
+    @SuppressWarnings("restricted") // our own library; java.options permits native access
+    private static SymbolLookup load(URL resource) throws IOException, URISyntaxException {
+        if (resource.getProtocol().equals("file")) {
+            return SymbolLookup.libraryLookup(Path.of(resource.toURI()), Arena.global());
+        }
+        Path copy = Files.createTempFile("troupe-kernels-", ".so");
+        try (InputStream in = resource.openStream()) {
+            Files.copy(in, copy, StandardCopyOption.REPLACE_EXISTING);
+            return SymbolLookup.libraryLookup(copy, Arena.global());
+        } finally {
+            Files.deleteIfExists(copy);
+        }
+    }
+
+    private static boolean supported(SymbolLookup symbols) {
+        MethodHandle function = link(symbols, "troupe_supported", FunctionDescriptor.of(ValueLayout.JAVA_INT));
+        try {
+            return (int) function.invokeExact() == 1;
+        } catch (Throwable e) {
+            throw new IllegalStateException("a native function has thrown", e);
+        }
+    }
+
+    /** A function, or where the library cannot be used one that says so when it is called. */
+    MethodHandle function(String name, FunctionDescriptor type) {
+        return symbols.map(found -> link(found, name, type)).orElseGet(() -> refusing(type));
+    }
+
+    /**
+     * Not {@code critical}: calls take microseconds to a millisecond, and a garbage collector need not wait for them.
+     *
+     * @throws IllegalArgumentException if the library has no such function
+     */
+    @SuppressWarnings("restricted") // signatures are those of troupe_kernels.c
+    private static MethodHandle link(SymbolLookup symbols, String name, FunctionDescriptor type) {
+        return Linker.nativeLinker()
+                .downcallHandle(
+                        symbols.find(name)
+                                .orElseThrow(() -> new IllegalArgumentException("it has no function " + name)),
+                        type);
+    }
+
+    private MethodHandle refusing(FunctionDescriptor type) {
+        MethodHandle thrower = MethodHandles.throwException(void.class, IllegalStateException.class)
+                .bindTo(new IllegalStateException("native kernels do not run here, because " + refusal));
+        return MethodHandles.dropArguments(thrower, 0, type.toMethodType().parameterList());
+    }
+}
