@@ -22,12 +22,10 @@
 
 enum {
     ROWS = 32,
-    /* Tokens of a tile of a panel. */
-    TILE = 6,
-    /* Up to so many tokens weights go from their packed form straight into registers. */
-    DIRECT = 4,
+    /* Tokens of a tile. One tile alone takes weights from their packed form, more share a panel. */
+    TILE = 4,
     /* Pieces of a panel: what the first cache holds together with the activations of a tile. */
-    PANEL_PIECES = 16,
+    PANEL_PIECES = 32,
     CODE_BYTES = 1024
 };
 
@@ -61,12 +59,11 @@ static const struct format MXFP4 = {4, 0, 12, 0, 0, 0, 0};
 /* Where a group's next piece lies. */
 struct walk {
     const uint8_t *at;
-    const uint8_t *scales;
     int64_t column;
     int64_t grid;
 };
 
-/* The parts of a packed piece. */
+/* The parts of a packed piece; scales are null where they are those of the piece before. */
 struct piece {
     const uint8_t *scales, *integers, *low, *high;
 };
@@ -87,12 +84,11 @@ INLINE int64_t panel_bytes(const struct format f) {
 /* The piece at a walk, which then stands at the next. Pieces end where a block of the file's grid or of the activations does. */
 INLINE struct piece next(const struct format f, struct walk *walk) {
     const int scale_bytes = f.offset ? 128 : 64;
-    struct piece piece;
+    struct piece piece = {0};
     if (!f.run || walk->column == 0 || (walk->grid + walk->column) % 256 == 0) {
-        walk->scales = walk->at;
+        piece.scales = walk->at;
         walk->at += scale_bytes;
     }
-    piece.scales = walk->scales;
     piece.integers = walk->at;
     piece.low = piece.integers + ROWS * (f.scales + f.mins);
     piece.high = piece.low + 4 * ROWS * f.low_bits;
@@ -124,12 +120,14 @@ INLINE void integers(const uint8_t *from, __m512 to[2]) {
 }
 
 INLINE void factors(const struct format f, const struct piece piece, struct factors *to) {
-    widen(f, piece.scales, to->d);
+    if (!f.run || piece.scales) {
+        widen(f, piece.scales, to->d);
+        if (f.offset) {
+            widen(f, piece.scales + 64, to->b);
+        }
+    }
     for (int i = 0; i < f.scales; i++) {
         integers(piece.integers + ROWS * i, to->scale[i]);
-    }
-    if (f.offset) {
-        widen(f, piece.scales + 64, to->b);
     }
     for (int i = 0; i < f.mins; i++) {
         integers(piece.integers + ROWS * (f.scales + i), to->min[i]);
@@ -205,12 +203,12 @@ INLINE void load_factors(const struct format f, const uint8_t *panel, struct fac
     }
 }
 
-/* Unpacks pieces of a group to codes and factors as the tiles of a panel load them. */
-INLINE void unpack(const struct format f, struct walk *walk, const int64_t pieces, uint8_t *panel) {
+/* Unpacks pieces of a group to codes and factors as the tiles of a panel load them; w keeps the factors of a run. */
+INLINE void unpack(
+        const struct format f, struct walk *walk, struct factors *w, const int64_t pieces, uint8_t *panel) {
     for (int64_t p = 0; p < pieces; p++, panel += panel_bytes(f)) {
         struct piece piece = next(f, walk);
-        struct factors w;
-        factors(f, piece, &w);
+        factors(f, piece, w);
         for (int g = 0; g < 4; g++) {
             __m512i c[4];
             codes(f, piece, g, c);
@@ -220,15 +218,15 @@ INLINE void unpack(const struct format f, struct walk *walk, const int64_t piece
         }
         for (int i = 0; i < 2; i++) {
             float *to = (float *) (panel + CODE_BYTES) + 16 * i;
-            _mm512_storeu_ps(to, w.d[i]);
+            _mm512_storeu_ps(to, w->d[i]);
             for (int j = 0; j < f.scales; j++) {
-                _mm512_storeu_ps(to += 32, w.scale[j][i]);
+                _mm512_storeu_ps(to += 32, w->scale[j][i]);
             }
             if (f.offset) {
-                _mm512_storeu_ps(to += 32, w.b[i]);
+                _mm512_storeu_ps(to += 32, w->b[i]);
             }
             for (int j = 0; j < f.mins; j++) {
-                _mm512_storeu_ps(to += 32, w.min[j][i]);
+                _mm512_storeu_ps(to += 32, w->min[j][i]);
             }
         }
     }
@@ -280,6 +278,7 @@ INLINE void tile(
         float *y,
         const int64_t stride,
         const int first) {
+    struct factors w = {0};
     __m512 r[TILE][2];
     for (int t = 0; t < n; t++) {
         for (int i = 0; i < 2; i++) {
@@ -306,7 +305,7 @@ INLINE void tile(
                     c[i] = _mm512_loadu_si512(panel + 256 * g + 64 * i);
                 }
             }
-#pragma GCC unroll 6
+#pragma GCC unroll 4
             for (int t = 0; t < n; t++) {
                 const __m512i v = four(x + t, 8 * g), w = four(x + t, 8 * g + 4);
                 for (int i = 0; i < 2; i++) {
@@ -316,14 +315,13 @@ INLINE void tile(
                 }
             }
         }
-        struct factors w;
         if (walk) {
             factors(f, piece, &w);
         } else {
             load_factors(f, panel, &w);
             panel += panel_bytes(f);
         }
-#pragma GCC unroll 6
+#pragma GCC unroll 4
         for (int t = 0; t < n; t++) {
             for (int i = 0; i < 2; i++) {
                 r[t][i] = chain(f, &w, i, x + t, a[t][i], b[t][i], r[t][i]);
@@ -367,8 +365,6 @@ struct product {
             PANEL_TILE(f, 2) \
             PANEL_TILE(f, 3) \
             PANEL_TILE(f, 4) \
-            PANEL_TILE(f, 5) \
-            PANEL_TILE(f, 6) \
         } \
     }
 
@@ -381,7 +377,8 @@ PANEL_TILES(halved_offset_tiles, Q2_K)
 #define PRODUCT(name, f, tiles) \
     TARGET static void name(const struct product *a) { \
         for (int64_t g = 0; g < a->count; g++) { \
-            struct walk walk = {a->groups + g * a->group_bytes, 0, 0, a->grid}; \
+            struct walk walk = {a->groups + g * a->group_bytes, 0, a->grid}; \
+            struct factors w = {0}; \
             float *y = a->y + ROWS * g; \
             switch (a->tokens) { \
                 DIRECT_TILE(f, 1) \
@@ -391,7 +388,7 @@ PANEL_TILES(halved_offset_tiles, Q2_K)
                 default: \
                     for (int64_t p = 0; p == 0 || p < a->pieces; p += PANEL_PIECES) { \
                         int64_t pieces = a->pieces - p < PANEL_PIECES ? a->pieces - p : PANEL_PIECES; \
-                        unpack(f, &walk, pieces, a->panel); \
+                        unpack(f, &walk, &w, pieces, a->panel); \
                         for (int64_t t = 0; t < a->tokens; t += TILE) { \
                             int64_t n = a->tokens - t < TILE ? a->tokens - t : TILE; \
                             tiles(n, a->panel, pieces, a->x + t * a->all_pieces, a->first_piece + p, \
@@ -459,8 +456,8 @@ EXPORT TARGET void troupe_activations(
  * Multiplies groups of 32 rows with tokens.
  *
  * groups: count of them, group_bytes apart; grid: column of the whole matrix where this chunk starts; pieces of the chunk;
- * x: records of all chunks, [tile][all_pieces][tokens of the tile], where tiles have 6 tokens and the last one may have less;
- * first_piece: of this chunk among all; y: gets f32 [tokens][32 * count]; panel: 16 times 1792 bytes.
+ * x: records of all chunks, [tile][all_pieces][tokens of the tile], where tiles have 4 tokens and the last one may have less;
+ * first_piece: of this chunk among all; y: gets f32 [tokens][32 * count]; panel: 32 times 1792 bytes.
  */
 EXPORT TARGET void troupe_product(
         int32_t type,

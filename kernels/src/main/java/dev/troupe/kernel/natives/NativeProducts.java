@@ -17,13 +17,13 @@ import org.jspecify.annotations.Nullable;
  */
 public final class NativeProducts {
     /** Tokens of a tile of activations; the last tile of a batch may have less. */
-    public static final int TILE = 6;
+    public static final int TILE = 4;
 
     /** Bytes of a piece's activations of one token. */
     public static final int RECORD_BYTES = 52;
 
     /** Bytes of scratch memory that {@link #multiply} needs. */
-    public static final int SCRATCH_BYTES = 16 * 1792;
+    public static final int SCRATCH_BYTES = 32 * 1792;
 
     private static final NativeLibrary LIBRARY = NativeLibrary.open();
 

@@ -35,12 +35,18 @@ final class Activations implements AutoCloseable {
         this.operand = operand;
     }
 
-    /** Takes {@code tokens} rows of x from {@code firstToken}. */
-    void start(Tensor x, int firstToken, int tokens) {
+    /**
+     * Takes {@code tokens} rows of x from {@code firstToken}.
+     *
+     * @param natives whether {@link #record} follows instead of {@link #round}
+     */
+    void start(Tensor x, int firstToken, int tokens, boolean natives) {
         this.stride = 4L * x.columns();
         this.x = x.address() + firstToken * stride;
         this.tokens = tokens;
-        if (operand.type().quantised()) {
+        if (natives) {
+            records = recorded.atLeast((long) NativeProducts.RECORD_BYTES * tokens * operand.pieces());
+        } else if (operand.type().quantised()) {
             values = rounded.atLeast(4L * tokens * operand.pieces() * (BLOCK + PieceActivations.FACTORS));
             factors = values + 4L * tokens * operand.pieces() * BLOCK;
         }
@@ -57,8 +63,10 @@ final class Activations implements AutoCloseable {
      * @param scratch address of {@link #roundBytes} bytes
      */
     void round(int token, long scratch) {
-        long value = values(token);
-        long factor = factors(token);
+        round(token, scratch, values(token), factors(token));
+    }
+
+    private void round(int token, long scratch, long value, long factor) {
         for (int c = 0; c < operand.chunks(); c++) {
             PackedMatrix w = operand.chunk(c);
             long scales = scratch + 4L * w.columns();
@@ -69,23 +77,25 @@ final class Activations implements AutoCloseable {
         }
     }
 
-    /** Makes room for the records of all tokens. */
-    void startRecords() {
-        records = recorded.atLeast((long) NativeProducts.RECORD_BYTES * tokens * operand.pieces());
+    /** Bytes of scratch memory that {@link #record} needs. */
+    long recordBytes() {
+        return roundBytes() + 4L * operand.pieces() * (BLOCK + PieceActivations.FACTORS);
     }
 
-    /** Makes the records of a token that is rounded. */
-    void record(int token) {
+    /**
+     * Rounds all chunks of one token and makes its records.
+     *
+     * @param scratch address of {@link #recordBytes} bytes
+     */
+    void record(int token, long scratch) {
+        long value = scratch + roundBytes();
+        long factor = value + 4L * operand.pieces() * BLOCK;
+        round(token, scratch, value, factor);
         int first = token / NativeProducts.TILE * NativeProducts.TILE;
         int width = Math.min(NativeProducts.TILE, tokens - first);
         long at = (long) first * operand.pieces() + token - first;
         NativeProducts.activations(
-                operand.type(),
-                operand.pieces(),
-                values(token),
-                factors(token),
-                records + NativeProducts.RECORD_BYTES * at,
-                width);
+                operand.type(), operand.pieces(), value, factor, records + NativeProducts.RECORD_BYTES * at, width);
     }
 
     /** Records of all tokens, {@code [tile][pieces][tokens of the tile]}. */

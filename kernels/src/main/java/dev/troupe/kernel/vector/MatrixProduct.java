@@ -51,6 +51,7 @@ final class MatrixProduct implements AutoCloseable {
     private final Tensor[] single = new Tensor[1];
 
     private final WorkerPool.Work round = this::round;
+    private final WorkerPool.Work record = this::record;
     private final WorkerPool.Work turn = (item, worker) -> activations.turn(item);
     private final WorkerPool.Work oneByOne = this::oneByOne;
     private final WorkerPool.Work together = this::together;
@@ -106,12 +107,9 @@ final class MatrixProduct implements AutoCloseable {
         for (int first = 0; first < allTokens; first += tokens) {
             tokens = Math.min(TOKEN_BLOCK, allTokens - first);
             outputs.startAt(first);
-            activations.start(x, first, tokens);
-            if (inC) {
-                activations.startRecords();
-            }
+            activations.start(x, first, tokens, inC);
             if (quantised) {
-                share(tokens, round);
+                share(tokens, inC ? record : round);
             }
             if (inC) {
                 itemGroups = tokens <= ONE_BY_ONE ? FEW_TOKENS_GROUPS : 1;
@@ -140,9 +138,10 @@ final class MatrixProduct implements AutoCloseable {
 
     private void round(int token, int worker) {
         activations.round(token, own[worker].atLeast(activations.roundBytes()));
-        if (natives) {
-            activations.record(token);
-        }
+    }
+
+    private void record(int token, int worker) {
+        activations.record(token, own[worker].atLeast(activations.recordBytes()));
     }
 
     /** Some groups of rows times all tokens of the block, in C. */

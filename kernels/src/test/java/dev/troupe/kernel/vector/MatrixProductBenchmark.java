@@ -50,6 +50,10 @@ public class MatrixProductBenchmark {
     @Param({"1", "2"})
     int threads;
 
+    /** Whether products of block-quantised weights are the native ones. */
+    @Param({"false", "true"})
+    boolean natives;
+
     private final List<PackedMatrix> matrices = new ArrayList<>();
     private final Arena arena = Arena.ofShared();
     private Tensor x = Tensor.floats(arena, 1, SIZE);
@@ -67,7 +71,7 @@ public class MatrixProductBenchmark {
         x = Samples.floats(arena, tokens, SIZE, random);
         y = Tensor.floats(arena, tokens, SIZE);
         kernels.close();
-        kernels = new VectorKernels(new WorkerPool(threads));
+        kernels = new VectorKernels(new WorkerPool(threads), natives);
     }
 
     @Benchmark
