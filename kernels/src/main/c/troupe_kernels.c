@@ -24,7 +24,7 @@ enum {
     ROWS = 32,
     /* Tokens of a tile. One tile alone takes weights from their packed form, more share a panel. */
     TILE = 4,
-    /* Pieces of a panel: what the first cache holds together with the activations of a tile. */
+    /* Pieces of a panel, 36 to 56 KB: about what the first cache holds, and few enough reloads of the chains. */
     PANEL_PIECES = 32,
     CODE_BYTES = 1024
 };
@@ -307,11 +307,11 @@ INLINE void tile(
             }
 #pragma GCC unroll 4
             for (int t = 0; t < n; t++) {
-                const __m512i v = four(x + t, 8 * g), w = four(x + t, 8 * g + 4);
+                const __m512i v = four(x + t, 8 * g), u = four(x + t, 8 * g + 4);
                 for (int i = 0; i < 2; i++) {
                     __m512i *to = halves(f) && g >= 2 ? &b[t][i] : &a[t][i];
                     *to = _mm512_dpbusd_epi32(*to, c[i], v);
-                    *to = _mm512_dpbusd_epi32(*to, c[i + 2], w);
+                    *to = _mm512_dpbusd_epi32(*to, c[i + 2], u);
                 }
             }
         }
