@@ -71,8 +71,7 @@ final class QuantizeCommand implements Callable<Integer> {
             }
             terminal.flush();
             try (ProgressLine progress = ProgressLine.onStandardError()) {
-                quantiser.write(
-                        out, vocabulary, (done, total) -> progress.bytes("rounding weights", done, total));
+                quantiser.write(out, vocabulary, (done, total) -> progress.bytes("rounding weights", done, total));
             }
             terminal.printf(
                     "%.1f MB of weights became %.1f MB; %s has %.1f MB and took %.1f s%n",

@@ -73,7 +73,8 @@ class QuantizeCommandTest {
             Tokenizer tokenizer =
                     GgufTokenizer.of(Objects.requireNonNull(rounded.metadata())).orElseThrow();
             assertThat(rounded.config()).isEqualTo(tales.config());
-            for (String text : List.of("Once upon a time", "", " Lily's  ball\n", "wörld \ud83d\ude80 <|end|>", "1234")) {
+            for (String text :
+                    List.of("Once upon a time", "", " Lily's  ball\n", "wörld \ud83d\ude80 <|end|>", "1234")) {
                 assertThat(tokenizer.encode(text)).as(text).isEqualTo(exact.encode(text));
             }
         }
@@ -157,7 +158,8 @@ class QuantizeCommandTest {
                 Arguments.of("tales", "q8_0", "no/such/a.gguf", "there is no directory"),
                 Arguments.of("tales", "q8_0", ".", "is a directory; name a file in it"),
                 Arguments.of("tales", "q8_0", "a-00001-of-00002.gguf", "stands for one part of a split file"),
-                Arguments.of("tales", "q4_k", "a.gguf", "has no matrix to round to q4_k, whose blocks have 256 columns"),
+                Arguments.of(
+                        "tales", "q4_k", "a.gguf", "has no matrix to round to q4_k, whose blocks have 256 columns"),
                 Arguments.of("synthetic:tiny:q8_0", "q4_0", "a.gguf", "is q8_0 already"));
     }
 

@@ -29,8 +29,8 @@ public final class BlockQuantiser {
     /** @throws IllegalArgumentException if nothing is rounded to {@code type} here */
     public BlockQuantiser(DType type) {
         if (!TYPES.contains(type)) {
-            throw new IllegalArgumentException("%s is no type to round to; these are: q8_0, q4_0, q4_k"
-                    .formatted(type.label()));
+            throw new IllegalArgumentException(
+                    "%s is no type to round to; these are: q8_0, q4_0, q4_k".formatted(type.label()));
         }
         this.type = type;
     }

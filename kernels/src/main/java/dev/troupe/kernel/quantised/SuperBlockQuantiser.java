@@ -183,7 +183,7 @@ final class SuperBlockQuantiser {
             int high = s + 4;
             to.set(JAVA_BYTE, at + s, (byte) (scaleCodes[s] | scaleCodes[high] >> 4 << 6));
             to.set(JAVA_BYTE, at + high, (byte) (minimumCodes[s] | minimumCodes[high] >> 4 << 6));
-            to.set(JAVA_BYTE, at + 8 + s, (byte) (scaleCodes[high] & 15 | (minimumCodes[high] & 15) << 4));
+            to.set(JAVA_BYTE, at + 8 + s, (byte) ((scaleCodes[high] & 15) | (minimumCodes[high] & 15) << 4));
         }
     }
 

@@ -12,7 +12,9 @@ final class GgufConfigWriter {
     static void refuse(ModelConfig config, GgufArchitecture architecture) {
         int window = config.slidingWindow();
         boolean windowed = window > 0 && config.windowLayers().contains(true);
-        if (windowed && (architecture != GgufArchitecture.LLAMA || config.windowLayers().contains(false))) {
+        if (windowed
+                && (architecture != GgufArchitecture.LLAMA
+                        || config.windowLayers().contains(false))) {
             throw new IllegalArgumentException(
                     "sliding_window = %d of %s cannot be written: a GGUF file does not say which layers it is for"
                             .formatted(window, config.modelType()));

@@ -37,8 +37,9 @@ public final class GgufLayout {
     public static GgufLayout of(ModelConfig config) {
         String label = config.modelType().equals("mistral") ? GgufArchitecture.LLAMA.label() : config.modelType();
         GgufArchitecture architecture = GgufArchitecture.of(label)
-                .orElseThrow(() -> new IllegalArgumentException("model_type = %s is not written to GGUF files; these are: %s, mistral"
-                        .formatted(config.modelType(), GgufArchitecture.labels())));
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "model_type = %s is not written to GGUF files; these are: %s, mistral"
+                                .formatted(config.modelType(), GgufArchitecture.labels())));
         GgufConfigWriter.refuse(config, architecture);
         return new GgufLayout(config, architecture);
     }
@@ -50,12 +51,11 @@ public final class GgufLayout {
 
     /** Adds the tensor of the rotation's factors, where the model has such or a rule that GGUF files have as factors. */
     public void addFactors(GgufWriter writer) {
-        List<Float> factors =
-                switch (config.rope().scaling()) {
-                    case RopeConfig.Factors(List<Float> given) -> given;
-                    case RopeConfig.Llama3 rule -> factors(rule);
-                    case RopeConfig.None _, RopeConfig.Linear _, RopeConfig.Yarn _ -> List.of();
-                };
+        List<Float> factors = switch (config.rope().scaling()) {
+            case RopeConfig.Factors(List<Float> given) -> given;
+            case RopeConfig.Llama3 rule -> factors(rule);
+            case RopeConfig.None _, RopeConfig.Linear _, RopeConfig.Yarn _ -> List.of();
+        };
         if (factors.isEmpty()) {
             return;
         }

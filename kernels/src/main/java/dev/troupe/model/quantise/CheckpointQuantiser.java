@@ -46,8 +46,7 @@ public final class CheckpointQuantiser {
      * @throws WeightFormatException if a tensor is missing
      */
     public static CheckpointQuantiser of(Checkpoint checkpoint, RoundedType type) throws WeightFormatException {
-        return new CheckpointQuantiser(
-                checkpoint, GgufLayout.of(checkpoint.config()), TypePlan.of(checkpoint, type));
+        return new CheckpointQuantiser(checkpoint, GgufLayout.of(checkpoint.config()), TypePlan.of(checkpoint, type));
     }
 
     /** A sentence for each kind of matrix that gets another type. */

@@ -32,7 +32,8 @@ record TypePlan(RoundedType wanted, List<Planned> tensors) {
         }
 
         boolean isVocabulary() {
-            return source.name().equals(DecoderTensors.EMBEDDING) || source.name().equals(DecoderTensors.HEAD);
+            return source.name().equals(DecoderTensors.EMBEDDING)
+                    || source.name().equals(DecoderTensors.HEAD);
         }
 
         /** Columns of a matrix, elements of a vector. */

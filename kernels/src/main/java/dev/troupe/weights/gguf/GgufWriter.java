@@ -150,8 +150,8 @@ public final class GgufWriter {
      * @throws IllegalStateException if a tensor's data have another size than its shape
      */
     public void write(Path file) throws IOException {
-        Path temporary = file.resolveSibling(
-                ".%s.%d.part".formatted(file.getFileName(), ProcessHandle.current().pid()));
+        Path temporary = file.resolveSibling(".%s.%d.part"
+                .formatted(file.getFileName(), ProcessHandle.current().pid()));
         temporary.toFile().deleteOnExit();
         try {
             try (FileChannel channel = FileChannel.open(

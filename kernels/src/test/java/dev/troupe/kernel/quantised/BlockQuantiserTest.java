@@ -147,13 +147,16 @@ class BlockQuantiserTest {
     @ParameterizedTest
     @EnumSource(names = {"Q8_0", "Q4_0", "Q4_K"})
     void aBlockTooSmallForAnF16ScaleIsZeros(DType type) {
-        for (float size : new float[] {Float.MIN_VALUE, 1e-44f, 3e-42f, 1e-39f, 1e-37f, 1e-20f}) {
+        for (float size : new float[] {Float.MIN_VALUE, 9.8e-45f, 3e-42f, 1e-39f, 1e-37f, 1e-20f}) {
             float[] values = new float[256];
             for (int k = 0; k < values.length; k++) {
                 values[k] = k % 3 == 0 ? -size : size;
             }
 
-            assertThat(read(type, round(type, values))).as("%s", size).usingElementComparator(BY_VALUE).containsOnly(0f);
+            assertThat(read(type, round(type, values)))
+                    .as("%s", size)
+                    .usingElementComparator(BY_VALUE)
+                    .containsOnly(0f);
         }
     }
 
@@ -197,7 +200,8 @@ class BlockQuantiserTest {
                 .hasMessage("q6_k is no type to round to; these are: q8_0, q4_0, q4_k");
         assertThatThrownBy(() -> round(DType.Q4_K, new float[128]))
                 .hasMessage("columns=128 is not a multiple of the 256 elements in a block of q4_k");
-        assertThatThrownBy(() -> new BlockQuantiser(DType.Q8_0).round(new float[64], MemorySegment.ofArray(new byte[34])))
+        assertThatThrownBy(
+                        () -> new BlockQuantiser(DType.Q8_0).round(new float[64], MemorySegment.ofArray(new byte[34])))
                 .hasMessage("64 values of type q8_0 take 68 bytes, got 34");
     }
 

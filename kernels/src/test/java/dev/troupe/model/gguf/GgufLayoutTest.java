@@ -82,8 +82,10 @@ class GgufLayoutTest {
         for (long row = 0; row < 64; row++) {
             long source = llama.source("model.layers.0.self_attn.q_proj.weight", row);
             assertThat(order.stored(source)).isEqualTo(row);
-            assertThat(llama.source("model.layers.0.self_attn.v_proj.weight", row)).isEqualTo(row);
-            assertThat(qwen.source("model.layers.0.self_attn.q_proj.weight", row)).isEqualTo(row);
+            assertThat(llama.source("model.layers.0.self_attn.v_proj.weight", row))
+                    .isEqualTo(row);
+            assertThat(qwen.source("model.layers.0.self_attn.q_proj.weight", row))
+                    .isEqualTo(row);
         }
         assertThat(llama.source("model.layers.0.self_attn.k_proj.bias", 17)).isEqualTo(24);
     }

@@ -83,8 +83,7 @@ class CheckpointQuantiserTest {
                 for (long row = 0; row < before.rows(); row++) {
                     assertThat(RoundedFiles.row(rounded.weights(), after, row))
                             .as("%s row %d", expected.name(), row)
-                            .isEqualTo(RoundedFiles.rounded(
-                                    stored, RoundedFiles.row(original.weights(), before, row)));
+                            .isEqualTo(RoundedFiles.rounded(stored, RoundedFiles.row(original.weights(), before, row)));
                 }
             }
         }
@@ -94,7 +93,8 @@ class CheckpointQuantiserTest {
         if (!tensor.isMatrix()) {
             return DType.F32;
         }
-        boolean vocabulary = Set.of(DecoderTensors.EMBEDDING, DecoderTensors.HEAD).contains(tensor.name());
+        boolean vocabulary =
+                Set.of(DecoderTensors.EMBEDDING, DecoderTensors.HEAD).contains(tensor.name());
         return vocabulary ? DType.Q8_0 : type.type();
     }
 
@@ -170,8 +170,9 @@ class CheckpointQuantiserTest {
             kept.removeAll(Set.of("general.file_type", "general.alignment", "quantize.imatrix.file"));
 
             assertThat(rounded.config()).isEqualTo(gguf.config());
-            assertThat(kept).allSatisfy(key -> assertThat(after.stored(key).mismatch(before.stored(key)))
-                    .isEqualTo(-1));
+            assertThat(kept)
+                    .allSatisfy(key -> assertThat(after.stored(key).mismatch(before.stored(key)))
+                            .isEqualTo(-1));
             assertThat(after.keys()).hasSize(kept.size() + 2);
             assertThat(after.integer("general.file_type")).hasValue(7);
             assertThat(after.integer("general.quantization_version")).hasValue(2);
@@ -201,12 +202,16 @@ class CheckpointQuantiserTest {
                     "broken",
                     null,
                     llama.config(),
-                    new ChangedWeights(llama.weights(), name, bytes -> bytes.set(
-                            ValueLayout.JAVA_FLOAT_UNALIGNED, row * tensor.rowBytes() + 4L * column, value)));
+                    new ChangedWeights(
+                            llama.weights(),
+                            name,
+                            bytes -> bytes.set(
+                                    ValueLayout.JAVA_FLOAT_UNALIGNED, row * tensor.rowBytes() + 4L * column, value)));
 
             assertThatExceptionOfType(WeightFormatException.class)
                     .isThrownBy(() -> rounded(broken, RoundedType.Q8_0))
-                    .withMessageContaining("tensor '%s' has %s at row %d, column %d, %s", name, value, row, column, why);
+                    .withMessageContaining(
+                            "tensor '%s' has %s at row %d, column %d, %s", name, value, row, column, why);
             try (var files = Files.list(directory)) {
                 assertThat(files).isEmpty();
             }
@@ -240,7 +245,8 @@ class CheckpointQuantiserTest {
                 Checkpoint wide = SyntheticModel.random(widths(256, 172), DType.F32, "wide", 1);
                 Checkpoint narrow = SyntheticModel.random(widths(256, 96), DType.BF16, "narrow", 1)) {
 
-            assertThat(CheckpointQuantiser.of(tales, RoundedType.Q8_0).remarks()).isEmpty();
+            assertThat(CheckpointQuantiser.of(tales, RoundedType.Q8_0).remarks())
+                    .isEmpty();
             assertThat(CheckpointQuantiser.of(tales, RoundedType.Q4_0).remarks())
                     .containsExactly("the embedding table, which is the output matrix too, is q8_0");
             assertThat(CheckpointQuantiser.of(wide, RoundedType.Q8_0).remarks())
@@ -250,7 +256,9 @@ class CheckpointQuantiserTest {
                             "the embedding table and the output matrix are q8_0",
                             "2 matrices of 96 columns are q8_0: 96 is no multiple of 256");
             Checkpoint rounded = rounded(wide, RoundedType.Q8_0);
-            assertThat(rounded.weights().require("model.layers.1.mlp.down_proj.weight").type())
+            assertThat(rounded.weights()
+                            .require("model.layers.1.mlp.down_proj.weight")
+                            .type())
                     .isEqualTo(DType.F32);
         }
     }

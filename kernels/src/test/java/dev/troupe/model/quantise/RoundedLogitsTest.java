@@ -55,9 +55,8 @@ class RoundedLogitsTest {
     void aRandomModelStaysNear(String name, RoundedType type, double bound) throws IOException {
         try (Checkpoint exact = Checkpoints.open(name);
                 Checkpoint rounded = Checkpoint.open(RoundedFiles.write(exact, type, directory.resolve("a.gguf")))) {
-            int[] ids = new Random(1)
-                    .ints(40, 0, exact.config().vocabularySize())
-                    .toArray();
+            int[] ids =
+                    new Random(1).ints(40, 0, exact.config().vocabularySize()).toArray();
 
             double rms = rms(logits(exact, ids), logits(rounded, ids));
             assertThat(rms).isBetween(0.001, bound);

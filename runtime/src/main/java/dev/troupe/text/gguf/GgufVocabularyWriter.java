@@ -47,7 +47,8 @@ public final class GgufVocabularyWriter implements Consumer<GgufWriter> {
         if (directory == null || file == null || !Files.isRegularFile(file)) {
             GgufVocabularyWriter writer = new GgufVocabularyWriter(false);
             writer.addModel("none");
-            writer.addIds(config.bosToken(), new LinkedHashSet<>(config.eosTokens()), file == null ? "" : file.toString());
+            writer.addIds(
+                    config.bosToken(), new LinkedHashSet<>(config.eosTokens()), file == null ? "" : file.toString());
             return writer;
         }
         try {
@@ -77,8 +78,9 @@ public final class GgufVocabularyWriter implements Consumer<GgufWriter> {
         JsonNode model = json.path("model");
         refuse(table, model);
         TextEnds around = TextEnds.of(json.path("post_processor"))
-                .orElseThrow(() -> table.refused(
-                        "its post_processor does more than put one token before and one behind a text, which is all that a GGUF file can say"));
+                .orElseThrow(
+                        () -> table.refused(
+                                "its post_processor does more than put one token before and one behind a text, which is all that a GGUF file can say"));
         if (PreTokenizerSteps.isByteLevel(json.path("pre_tokenizer"))) {
             addByteLevel(table, json);
         } else {
@@ -93,7 +95,8 @@ public final class GgufVocabularyWriter implements Consumer<GgufWriter> {
             ends.add(named);
         }
         ends.addAll(config.eosTokens());
-        Integer begin = around.begin().isPresent() ? Integer.valueOf(around.begin().getAsInt()) : config.bosToken();
+        Integer begin =
+                around.begin().isPresent() ? Integer.valueOf(around.begin().getAsInt()) : config.bosToken();
         requireTokens(table, begin, ends);
         addIds(begin, ends, table.file());
         keys.add(settings::addTo);
@@ -113,8 +116,7 @@ public final class GgufVocabularyWriter implements Consumer<GgufWriter> {
 
     private void addByteLevel(TokenTable table, JsonNode json) throws TokenizerFormatException {
         List<JsonNode> normalizers = PreTokenizerSteps.parts(json.path("normalizer"), "normalizers");
-        boolean composed =
-                normalizers.size() == 1 && PreTokenizerSteps.isType(normalizers.getFirst(), "NFC");
+        boolean composed = normalizers.size() == 1 && PreTokenizerSteps.isType(normalizers.getFirst(), "NFC");
         List<Step> steps = PreTokenizerSteps.of(json.path("pre_tokenizer")).orElse(List.of());
         boolean wholeWords = json.path("model").path("ignore_merges").asBoolean();
         String pre = PreTokenizers.nameOf(composed, wholeWords, steps)
@@ -198,7 +200,8 @@ public final class GgufVocabularyWriter implements Consumer<GgufWriter> {
         }
         for (int id : all) {
             if (!table.has(id)) {
-                throw table.refused("the configuration begins or ends a text with id %d, which is no token".formatted(id));
+                throw table.refused(
+                        "the configuration begins or ends a text with id %d, which is no token".formatted(id));
             }
         }
     }
@@ -206,7 +209,8 @@ public final class GgufVocabularyWriter implements Consumer<GgufWriter> {
     private void addIds(@Nullable Integer begin, Set<Integer> ends, String file) throws TokenizerFormatException {
         if (ends.size() > ENDS.size()) {
             throw new TokenizerFormatException(
-                    file, "%d ids end a text, %s; a GGUF file has keys for %d".formatted(ends.size(), ends, ENDS.size()));
+                    file,
+                    "%d ids end a text, %s; a GGUF file has keys for %d".formatted(ends.size(), ends, ENDS.size()));
         }
         List<Integer> ordered = List.copyOf(ends);
         keys.add(writer -> {

@@ -88,7 +88,7 @@ final class Merges {
         for (int i = 0; i < pairs.size(); i++) {
             String joined = pairs.get(i).joined();
             ranks.put(joined, rank);
-            end = Math.max(end, lastOf.get(joined));
+            end = Math.max(end, lastOf.getOrDefault(joined, i));
             if (i == end) {
                 requireOrder(pairs.subList(from, i + 1));
                 rank++;
@@ -114,7 +114,8 @@ final class Merges {
         for (int i = 1; i < ofOneScore.size(); i++) {
             if (order.compare(ofOneScore.get(i - 1), ofOneScore.get(i)) >= 0) {
                 throw unscored("the ways to join %s do not stand together"
-                        .formatted(WeightFormatException.shown(ofOneScore.getFirst().joined())));
+                        .formatted(WeightFormatException.shown(
+                                ofOneScore.getFirst().joined())));
             }
         }
     }

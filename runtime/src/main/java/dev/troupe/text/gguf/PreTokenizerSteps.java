@@ -13,8 +13,7 @@ final class PreTokenizerSteps {
     /** The steps in order, or nothing if one of them is none that a {@link PreTokenizer} has. */
     static Optional<List<Step>> of(JsonNode preTokenizer) {
         List<JsonNode> parts = parts(preTokenizer, "pretokenizers");
-        boolean onlySplit =
-                parts.stream().filter(part -> isType(part, "Split")).count() == 1;
+        boolean onlySplit = parts.stream().filter(part -> isType(part, "Split")).count() == 1;
         List<Step> steps = new ArrayList<>();
         for (JsonNode part : parts) {
             Optional<Step> step = step(part, onlySplit);
@@ -58,8 +57,7 @@ final class PreTokenizerSteps {
                 part.path("add_prefix_space").asBoolean(true)
                         ? Optional.empty()
                         : Optional.of(part.path("use_regex").asBoolean(true) ? Step.GPT2_WORDS : Step.BYTES);
-            case "Digits" ->
-                Optional.of(part.path("individual_digits").asBoolean() ? Step.EACH_DIGIT : Step.DIGITS);
+            case "Digits" -> Optional.of(part.path("individual_digits").asBoolean() ? Step.EACH_DIGIT : Step.DIGITS);
             case "Punctuation" ->
                 part.path("behavior").asText().equals(Step.PUNCTUATION.argument())
                         ? Optional.of(Step.PUNCTUATION)

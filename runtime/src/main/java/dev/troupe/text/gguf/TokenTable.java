@@ -49,9 +49,8 @@ final class TokenTable {
             String content = added.path("content").asText();
             table.refuseFlags(content, added);
             boolean special = added.path("special").asBoolean();
-            TokenType type = !special
-                    ? TokenType.USER_DEFINED
-                    : content.equals(unknown) ? TokenType.UNKNOWN : TokenType.CONTROL;
+            TokenType type =
+                    !special ? TokenType.USER_DEFINED : content.equals(unknown) ? TokenType.UNKNOWN : TokenType.CONTROL;
             table.put(content, added.path("id"), type);
         }
         return table;

@@ -8,8 +8,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * What stands beside a {@code tokenizer.json}: {@code tokenizer_config.json} with the token that ends a text and chat
@@ -55,13 +55,11 @@ record TokenizerSettings(String eosToken, Map<String, String> chatTemplates) {
         if (usual != null) {
             writer.text(KEY, usual);
         }
-        List<String> others = chatTemplates.keySet().stream()
-                .filter(name -> name.matches("[A-Za-z0-9_-]+") && !name.equals(DEFAULT))
-                .sorted()
-                .toList();
+        Map<String, String> others = new TreeMap<>(chatTemplates);
+        others.keySet().removeIf(name -> name.equals(DEFAULT) || !name.matches("[A-Za-z0-9_-]+"));
         if (!others.isEmpty()) {
-            writer.texts(KEY + "s", others);
-            others.forEach(name -> writer.text(KEY + "." + name, chatTemplates.get(name)));
+            writer.texts(KEY + "s", others.keySet());
+            others.forEach((name, template) -> writer.text(KEY + "." + name, template));
         }
     }
 }
