@@ -22,9 +22,17 @@ import java.util.function.ToDoubleFunction;
  * @param sequences requests at the same time
  * @param ceilings of the machine
  * @param weights what a token reads and computes with
+ * @param residentBytes memory of this process with the model loaded; 0 where the system does not tell
  * @param runs the runs that count
  */
-record BenchReport(String model, int threads, int sequences, Ceilings ceilings, Weights weights, List<Run> runs) {
+record BenchReport(
+        String model,
+        int threads,
+        int sequences,
+        Ceilings ceilings,
+        Weights weights,
+        long residentBytes,
+        List<Run> runs) {
     public BenchReport {
         runs = List.copyOf(runs);
     }
@@ -104,7 +112,7 @@ record BenchReport(String model, int threads, int sequences, Ceilings ceilings, 
                                 100 * read / ceilings.readBytes()),
                 "  f32 ceiling          %10.1f GFLOP/s with %d threads; prefill uses %.0f %% of it"
                         .formatted(ceilings.flops() / 1e9, ceilings.threads(), 100 * flops / ceilings.flops()),
-                "  resident memory      %10.0f MB, this process".formatted(residentBytes() / 1e6));
+                "  resident memory      %10.0f MB, this process".formatted(residentBytes / 1e6));
     }
 
     /** Bytes of weights a second; every step reads them once for all sequences. */
@@ -137,7 +145,7 @@ record BenchReport(String model, int threads, int sequences, Ceilings ceilings, 
         root.put("prefill_flops_per_second", flops());
         root.put("f32_ceiling_flops_per_second", ceilings.flops());
         root.put("f32_fraction", flops() / ceilings.flops());
-        root.put("resident_bytes", residentBytes());
+        root.put("resident_bytes", residentBytes);
         return mapper.writeValueAsString(root);
     }
 
@@ -148,7 +156,7 @@ record BenchReport(String model, int threads, int sequences, Ceilings ceilings, 
     }
 
     /** Resident memory of this process in bytes; 0 where the system does not tell. */
-    private static long residentBytes() {
+    static long residentNow() {
         try {
             return Files.readAllLines(Path.of("/proc/self/status")).stream()
                     .filter(line -> line.startsWith("VmRSS:"))

@@ -22,6 +22,13 @@ final class EngineChoice {
     private List<Integer> cores = List.of();
 
     @Option(
+            names = "--kernels",
+            paramLabel = "KIND",
+            defaultValue = "auto",
+            description = "auto, native, vector or reference (default: auto); the result does not depend on it")
+    private String kernels = "auto";
+
+    @Option(
             names = "--prefill-chunk",
             paramLabel = "N",
             defaultValue = "128",
@@ -41,6 +48,10 @@ final class EngineChoice {
 
     List<Integer> cores() {
         return cores;
+    }
+
+    String kernels() {
+        return kernels;
     }
 
     int prefillChunk() {

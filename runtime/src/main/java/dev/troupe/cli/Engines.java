@@ -26,6 +26,7 @@ final class Engines {
         }
         Map<String, Object> settings = settings(model, split.pipelineParallel(), split.tensorParallel());
         settings.put("troupe.device.threads", engine.threads());
+        settings.put("troupe.device.kernels", engine.kernels());
         settings.put("troupe.device.cores", engine.cores());
         settings.put("troupe.kv.type", engine.kvCache().label());
         settings.put("troupe.scheduler.prefill-chunk", engine.prefillChunk());
