@@ -128,7 +128,8 @@ final class BenchCommand implements Callable<Integer> {
             for (int run = 0; run < runs; run++) {
                 counted.add(run(troupe, weights.vocabularySize()));
             }
-            report = new BenchReport(which.location(), threads, sequences, ceilings, weights, BenchReport.residentNow(), counted);
+            report = new BenchReport(
+                    which.location(), threads, sequences, ceilings, weights, BenchReport.residentNow(), counted);
         }
         PrintWriter out = spec.commandLine().getOut();
         if (json) {

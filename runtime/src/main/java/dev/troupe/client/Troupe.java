@@ -26,6 +26,9 @@ public final class Troupe implements AutoCloseable {
     /** How long a front end may be silent before it counts as lost. */
     static final Duration PATIENCE = Duration.ofSeconds(20);
 
+    /** For one of several questions. */
+    private static final Duration LEAST_ATTEMPT = Duration.ofSeconds(1);
+
     private final ActorSystem<?> system;
     private final FrontEnds frontEnds;
     private final Function<String, RecipientRef<FrontEnd.Command>> resolve;
@@ -117,12 +120,22 @@ public final class Troupe implements AutoCloseable {
                 .exceptionallyCompose(failure -> describe(frontEnds.after(first), within.dividedBy(2)));
     }
 
+    /** Asks again within the time: a question to a node that is about to be met again is lost. */
     private CompletionStage<Description> describe(String frontEnd, Duration within) {
-        return AskPattern.ask(resolve.apply(frontEnd), FrontEnd.Describe::new, within, system.scheduler())
+        Duration quarter = within.dividedBy(4);
+        Duration attempt = quarter.compareTo(LEAST_ATTEMPT) > 0 ? quarter : LEAST_ATTEMPT;
+        return describe(frontEnd, within, attempt);
+    }
+
+    private CompletionStage<Description> describe(String frontEnd, Duration within, Duration attempt) {
+        boolean last = within.compareTo(attempt) <= 0;
+        CompletionStage<Description> answer = AskPattern.<FrontEnd.Command, Description>ask(
+                        resolve.apply(frontEnd), FrontEnd.Describe::new, last ? within : attempt, system.scheduler())
                 .thenApply(description -> {
                     frontEnds.learn(description.frontEnds());
                     return description;
                 });
+        return last ? answer : answer.exceptionallyCompose(_ -> describe(frontEnd, within.minus(attempt), attempt));
     }
 
     /** The same, which runs {@code more} after all else when it is closed. */
