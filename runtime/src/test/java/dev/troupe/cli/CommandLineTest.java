@@ -21,6 +21,7 @@ import java.util.concurrent.TimeUnit;
 import org.apache.pekko.actor.CoordinatedShutdown;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
@@ -265,6 +266,7 @@ class CommandLineTest {
     }
 
     @Test
+    @Tag("scenarios")
     void benchmarksAnExchangeOverEveryRoad() throws Exception {
         Outcome outcome = run("bench-exchange", "--bytes", "4,8192", "--rounds", "30", "--json");
 

@@ -30,6 +30,7 @@ import org.apache.pekko.cluster.typed.Join;
 import org.apache.pekko.cluster.typed.JoinSeedNodes;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -168,6 +169,7 @@ class ArteryTlsTest {
     }
 
     @Test
+    @Tag("scenarios")
     void aClientThatJoinsAndANodeThatClaimsMoreThanItsCertificateSaysAreRemoved() throws IOException {
         List<ActorSystem<Void>> removed = List.of(
                 start("127.0.0.2", "compute", certificates.files("127.0.0.2", CertificateRole.CLIENT)),
