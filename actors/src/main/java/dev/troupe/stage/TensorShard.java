@@ -300,11 +300,11 @@ public final class TensorShard {
 
     /** Stays, empty, until the stage has heard: a remote stage may see the end of an actor before its last message. */
     private Behavior<Command> yieldTo(Epoch by) {
+        free();
         Prepare prepare = prepared();
         prepare.replyTo()
                 .tell(new PipelineStage.RankLost(
                         prepare.id(), LossCause.SUPERSEDED, "%s works for epoch %s now".formatted(this, by)));
-        free();
         context.scheduleOnce(UNHEARD, context.getSelf(), Stop.INSTANCE);
         return receive(command -> switch (command) {
             case Stop _, StageEnded _ -> Behaviors.stopped();

@@ -2,15 +2,9 @@ package dev.troupe.stage;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.troupe.kernel.TokenBatch;
 import dev.troupe.model.Partition;
-import dev.troupe.model.ShardCompute;
-import dev.troupe.model.ShardStep;
-import dev.troupe.model.SubtreeSum;
 import dev.troupe.sampling.TokenDraw;
-import dev.troupe.tensor.Floats;
 import java.io.IOException;
-import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -164,7 +158,8 @@ class TensorShardTest {
         Set<String> threads = new HashSet<>();
         ActorRef<TensorShard.Command> shard = spawn((id, of) -> {
             threads.add(Thread.currentThread().getName());
-            return new Hooked(compute, () -> threads.add(Thread.currentThread().getName()));
+            return new HookedShard(
+                    compute, () -> threads.add(Thread.currentThread().getName()));
         });
         join(shard);
 
@@ -204,7 +199,7 @@ class TensorShardTest {
         CountDownLatch closed = new CountDownLatch(1);
         ActorRef<TensorShard.Command> shard = spawn((id, of) -> {
             stopped.await();
-            return new Hooked(compute, () -> {}) {
+            return new HookedShard(compute, () -> {}) {
                 @Override
                 public void close() {
                     closed.countDown();
@@ -225,7 +220,7 @@ class TensorShardTest {
         AtomicInteger computed = new AtomicInteger();
         CountDownLatch first = new CountDownLatch(1);
         CountDownLatch go = new CountDownLatch(1);
-        ActorRef<TensorShard.Command> shard = spawn((id, of) -> new Hooked(compute, () -> {
+        ActorRef<TensorShard.Command> shard = spawn((id, of) -> new HookedShard(compute, () -> {
             computed.incrementAndGet();
             first.countDown();
             awaitQuietly(go);
@@ -272,7 +267,7 @@ class TensorShardTest {
 
     @Test
     void saysWhatFailedInItsComputationAndEnds() {
-        ActorRef<TensorShard.Command> shard = spawn((id, of) -> new Hooked(compute, () -> {
+        ActorRef<TensorShard.Command> shard = spawn((id, of) -> new HookedShard(compute, () -> {
             throw new IllegalStateException("the device is on fire");
         }));
         join(shard);
@@ -365,84 +360,5 @@ class TensorShardTest {
         assertThat(resident.progress().last().step()).isEqualTo(1);
         assertThat(resident.progress().counts().stepsEnded()).isEqualTo(1);
         assertThat(resident.progress().counts().resultsSent()).isEqualTo(1);
-    }
-
-    /** A share that does something before each segment. */
-    private static class Hooked implements ShardCompute {
-        private final ShardCompute inner;
-        private final Runnable beforeSegment;
-
-        Hooked(ShardCompute inner, Runnable beforeSegment) {
-            this.inner = inner;
-            this.beforeSegment = beforeSegment;
-        }
-
-        @Override
-        public int segments() {
-            return inner.segments();
-        }
-
-        @Override
-        public int hiddenSize() {
-            return inner.hiddenSize();
-        }
-
-        @Override
-        public int firstVocabularyRow() {
-            return inner.firstVocabularyRow();
-        }
-
-        @Override
-        public int vocabularyRows() {
-            return inner.vocabularyRows();
-        }
-
-        @Override
-        public ShardStep begin(TokenBatch batch, @Nullable Floats hidden) {
-            return new HookedStep(inner.begin(batch, hidden), beforeSegment);
-        }
-
-        @Override
-        public void close() {
-            inner.close();
-        }
-    }
-
-    private record HookedStep(ShardStep inner, Runnable beforeSegment) implements ShardStep {
-        @Override
-        public List<SubtreeSum> compute() {
-            beforeSegment.run();
-            return inner.compute();
-        }
-
-        @Override
-        public void finish(List<SubtreeSum> peers) {
-            inner.finish(peers);
-        }
-
-        @Override
-        public Floats hidden() {
-            return inner.hidden();
-        }
-
-        @Override
-        public Floats logits(int[] rows) {
-            return inner.logits(rows);
-        }
-
-        @Override
-        public Floats finalHidden(int[] rows) {
-            return inner.finalHidden(rows);
-        }
-
-        @Override
-        public BitSet failedTokens() {
-            return inner.failedTokens();
-        }
-
-        @Override
-        public void close() {
-            inner.close();
-        }
     }
 }

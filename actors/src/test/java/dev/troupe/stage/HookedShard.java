@@ -1,0 +1,89 @@
+package dev.troupe.stage;
+
+import dev.troupe.kernel.TokenBatch;
+import dev.troupe.model.ShardCompute;
+import dev.troupe.model.ShardStep;
+import dev.troupe.model.SubtreeSum;
+import dev.troupe.tensor.Floats;
+import java.util.BitSet;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** A share that does something before each segment. */
+class HookedShard implements ShardCompute {
+    private final ShardCompute inner;
+    private final Runnable beforeSegment;
+
+    HookedShard(ShardCompute inner, Runnable beforeSegment) {
+        this.inner = inner;
+        this.beforeSegment = beforeSegment;
+    }
+
+    @Override
+    public int segments() {
+        return inner.segments();
+    }
+
+    @Override
+    public int hiddenSize() {
+        return inner.hiddenSize();
+    }
+
+    @Override
+    public int firstVocabularyRow() {
+        return inner.firstVocabularyRow();
+    }
+
+    @Override
+    public int vocabularyRows() {
+        return inner.vocabularyRows();
+    }
+
+    @Override
+    public ShardStep begin(TokenBatch batch, @Nullable Floats hidden) {
+        return new Step(inner.begin(batch, hidden), beforeSegment);
+    }
+
+    @Override
+    public void close() {
+        inner.close();
+    }
+
+    private record Step(ShardStep inner, Runnable beforeSegment) implements ShardStep {
+        @Override
+        public List<SubtreeSum> compute() {
+            beforeSegment.run();
+            return inner.compute();
+        }
+
+        @Override
+        public void finish(List<SubtreeSum> peers) {
+            inner.finish(peers);
+        }
+
+        @Override
+        public Floats hidden() {
+            return inner.hidden();
+        }
+
+        @Override
+        public Floats logits(int[] rows) {
+            return inner.logits(rows);
+        }
+
+        @Override
+        public Floats finalHidden(int[] rows) {
+            return inner.finalHidden(rows);
+        }
+
+        @Override
+        public BitSet failedTokens() {
+            return inner.failedTokens();
+        }
+
+        @Override
+        public void close() {
+            inner.close();
+        }
+    }
+}
