@@ -392,9 +392,11 @@ public final class Scheduler {
         lookout.await(current);
     }
 
+    /** The ranks get their next step before generations hear of this one: they wait, and this takes long beside a step of theirs. */
     private Behavior<Command> onResult(StepResult result) {
-        clients.deliver(result.epoch(), required(steps, "steps").retire(result));
+        List<StepPlanner.Progress> progress = required(steps, "steps").retire(result);
         pump();
+        clients.deliver(result.epoch(), progress);
         return Behaviors.same();
     }
 

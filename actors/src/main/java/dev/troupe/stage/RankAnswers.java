@@ -5,6 +5,7 @@ import dev.troupe.sampling.RankCandidates;
 import dev.troupe.sampling.RankRow;
 import dev.troupe.tensor.Floats;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
@@ -22,6 +23,9 @@ record RankAnswers(
         List<Candidates.Answer> answers, Map<Integer, RankRow> rows, Map<Integer, Floats> hidden, BitSet failed) {
     private static final Candidates.Answer NOTHING = new Candidates.Answer(null, null);
 
+    /** Rows of logits in one array: many make one of megabytes, which the collector would keep for long. */
+    private static final int ROWS_AT_ONCE = 16;
+
     /**
      * Computes what the wants of {@code step} ask for.
      *
@@ -32,7 +36,11 @@ record RankAnswers(
         ShardStep compute = step.compute();
         BitSet failed = step.failedTokens();
         int[] logitRows = rows(step.wants(), failed, false);
-        Floats logits = logitRows.length == 0 ? null : compute.logits(logitRows);
+        List<Floats> logits = new ArrayList<>();
+        for (int from = 0; from < logitRows.length; from += ROWS_AT_ONCE) {
+            int to = Math.min(logitRows.length, from + ROWS_AT_ONCE);
+            logits.add(compute.logits(Arrays.copyOfRange(logitRows, from, to)));
+        }
         int[] hiddenRows = withHidden ? rows(step.wants(), failed, true) : new int[0];
         Floats hidden = hiddenRows.length == 0 ? null : compute.finalHidden(hiddenRows);
         RankAnswers found = new RankAnswers(new ArrayList<>(), new HashMap<>(), new HashMap<>(), step.failedTokens());
@@ -42,8 +50,10 @@ record RankAnswers(
             SequenceTable.WantedRow want = step.wants().get(w);
             Candidates.Answer answer = NOTHING;
             if (!failed.get(want.row())) {
-                if (want.kind() != Want.Kind.HIDDEN && logits != null) {
-                    answer = found.fromLogits(w, want, logits, nextLogits++, firstVocabularyRow);
+                if (want.kind() != Want.Kind.HIDDEN) {
+                    int row = nextLogits++;
+                    answer = found.fromLogits(
+                            w, want, logits.get(row / ROWS_AT_ONCE), row % ROWS_AT_ONCE, firstVocabularyRow);
                 } else if (hidden != null) {
                     Floats row = hidden.slice(nextHidden, ++nextHidden);
                     found.hidden.put(w, found.finite(row, want));

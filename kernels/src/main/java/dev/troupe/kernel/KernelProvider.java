@@ -55,18 +55,26 @@ public final class KernelProvider {
     private final int threads;
     private final String reason;
     private final List<Integer> cores;
+    private final @Nullable KernelTimes times;
     private final AtomicInteger made = new AtomicInteger();
 
     private KernelProvider(boolean vector, boolean natives, int threads, String reason) {
-        this(vector, natives, threads, reason, List.of());
+        this(vector, natives, threads, reason, List.of(), null);
     }
 
-    private KernelProvider(boolean vector, boolean natives, int threads, String reason, List<Integer> cores) {
+    private KernelProvider(
+            boolean vector,
+            boolean natives,
+            int threads,
+            String reason,
+            List<Integer> cores,
+            @Nullable KernelTimes times) {
         this.vector = vector;
         this.natives = natives;
         this.threads = threads;
         this.reason = reason;
         this.cores = List.copyOf(cores);
+        this.times = times;
     }
 
     /**
@@ -77,7 +85,13 @@ public final class KernelProvider {
     public KernelProvider on(List<Integer> cores) {
         return cores.isEmpty()
                 ? this
-                : new KernelProvider(vector, natives, threads, "%s, on cores %s".formatted(reason, cores), cores);
+                : new KernelProvider(
+                        vector, natives, threads, "%s, on cores %s".formatted(reason, cores), cores, times);
+    }
+
+    /** The same whose kernels add to {@code times} how long their operations take. */
+    public KernelProvider timed(KernelTimes times) {
+        return new KernelProvider(vector, natives, threads, reason, cores, times);
     }
 
     /**
@@ -187,7 +201,9 @@ public final class KernelProvider {
 
     /** New kernels with threads of their own; the caller closes them. */
     public Kernels create() {
-        return vector ? new VectorKernels(new WorkerPool(threads, nextCores()), natives) : new ReferenceKernels();
+        Kernels kernels =
+                vector ? new VectorKernels(new WorkerPool(threads, nextCores()), natives) : new ReferenceKernels();
+        return times == null ? kernels : new TimedKernels(kernels, times);
     }
 
     private List<Integer> nextCores() {

@@ -136,15 +136,14 @@ public final class MatrixPacker {
             PackedMatrix packed, Tensor source, int sourceRow, int row, int fromColumn, int fromK, int toK) {
         long target = row / GROUP * packed.groupBytes();
         int lane = row % GROUP;
-        long bytes = source.type().rowBytes(source.columns());
-        MemorySegment from = source.memory().asSlice(sourceRow * bytes, bytes);
+        MemorySegment from = source.memory();
+        long element = (long) sourceRow * source.columns() + fromColumn;
         switch (packed.type()) {
-            case F32 -> copyFloats(from, fromColumn, packed.memory(), target + 4L * lane, fromK, toK);
-            case BF16 ->
-                copyHalves(from, fromColumn, packed.memory(), target + PackedBlocks.halfOffset(lane), fromK, toK);
+            case F32 -> copyFloats(from, element, packed.memory(), target + 4L * lane, fromK, toK);
+            case BF16 -> copyHalves(from, element, packed.memory(), target + PackedBlocks.halfOffset(lane), fromK, toK);
             case F16 -> {
-                requireFinite(source, sourceRow, from, fromColumn + fromK, fromColumn + toK);
-                copyHalves(from, fromColumn, packed.memory(), target + PackedBlocks.halfOffset(lane), fromK, toK);
+                requireFinite(source, sourceRow, fromColumn + fromK, fromColumn + toK);
+                copyHalves(from, element, packed.memory(), target + PackedBlocks.halfOffset(lane), fromK, toK);
             }
             default -> throw new IllegalArgumentException("%s has blocks".formatted(source));
         }
@@ -169,7 +168,7 @@ public final class MatrixPacker {
             PackedMatrix packed, Tensor source, int sourceRow, int row, int fromColumn, int piece, WeightBlock block) {
         long bytes = source.type().rowBytes(source.columns());
         int column = fromColumn + packed.pieces().start(piece);
-        StoredBlocks.read(source.memory().asSlice(sourceRow * bytes, bytes), column / 32, block);
+        StoredBlocks.read(source.memory(), sourceRow * bytes, column / 32, block);
         if (!block.finite()) {
             throw notFinite(source, sourceRow, column, "scale");
         }
@@ -182,21 +181,21 @@ public final class MatrixPacker {
                 row % GROUP);
     }
 
-    private static void copyFloats(MemorySegment from, int column, MemorySegment to, long target, int k0, int k1) {
+    private static void copyFloats(MemorySegment from, long element, MemorySegment to, long target, int k0, int k1) {
         for (int k = k0; k < k1; k++) {
-            to.set(INT, target + 128L * k, from.get(INT, 4L * (column + k)));
+            to.set(INT, target + 128L * k, from.get(INT, 4L * (element + k)));
         }
     }
 
-    private static void copyHalves(MemorySegment from, int column, MemorySegment to, long target, int k0, int k1) {
+    private static void copyHalves(MemorySegment from, long element, MemorySegment to, long target, int k0, int k1) {
         for (int k = k0; k < k1; k++) {
-            to.set(SHORT, target + 64L * k, from.get(SHORT, 2L * (column + k)));
+            to.set(SHORT, target + 64L * k, from.get(SHORT, 2L * (element + k)));
         }
     }
 
-    private static void requireFinite(Tensor source, int row, MemorySegment from, int k0, int k1) {
+    private static void requireFinite(Tensor source, int row, int k0, int k1) {
         for (int k = k0; k < k1; k++) {
-            if (!isFinite(from.get(SHORT, 2L * k))) {
+            if (!isFinite(source.memory().get(SHORT, 2L * ((long) row * source.columns() + k)))) {
                 throw notFinite(source, row, k, "weight");
             }
         }

@@ -11,13 +11,17 @@ import org.jspecify.annotations.Nullable;
 public final class RankRow {
     private final TokenDraw draw;
     private final int firstId;
-    /** The model's own logits. */
-    private final float[] logits;
-    /** After penalties, bias and (not for greedy) temperature; the same array where these change nothing. */
-    private final float[] scaled;
+    /** The model's own logits are row {@code row} of it, which is not copied: half a megabyte for every token. */
+    private final Floats logits;
+
+    private final int row;
+    /** After penalties, bias and (not for greedy) temperature; null where these change nothing. */
+    private final float @Nullable [] scaled;
 
     private final boolean finite;
     private final float largest;
+    /** The first own row with the largest score; -1 without rows. */
+    private final int best;
 
     /**
      * @param logits {@code [any, own vocabulary rows]}; a rank may own none
@@ -29,25 +33,47 @@ public final class RankRow {
     public RankRow(Floats logits, int row, int firstId, SamplerState state, int choice) {
         this.draw = new TokenDraw(state.parameters(), choice, state.length());
         this.firstId = firstId;
-        this.logits = logits.row(row);
+        this.logits = logits;
+        this.row = row;
         this.scaled = scaled(state);
+        this.finite = allFinite();
         float most = Float.NEGATIVE_INFINITY;
-        boolean allFinite = true;
-        for (int i = 0; i < scaled.length; i++) {
-            allFinite &= Float.isFinite(scaled[i]) && Float.isFinite(this.logits[i]);
-            most = Math.max(most, scaled[i]);
+        int first = -1;
+        for (int i = 0; i < logits.columns(); i++) {
+            float value = score(i);
+            // Not Math.max, which waits for itself: a hundred thousand times.
+            if (value > most) {
+                most = value;
+                first = i;
+            }
         }
-        this.finite = allFinite;
         this.largest = most;
+        this.best = first;
     }
 
-    private float[] scaled(SamplerState state) {
+    private boolean allFinite() {
+        boolean all = true;
+        for (int i = 0; i < logits.columns(); i++) {
+            all &= Float.isFinite(logits.get(row, i));
+        }
+        for (int i = 0; scaled != null && i < scaled.length; i++) {
+            all &= Float.isFinite(scaled[i]);
+        }
+        return all;
+    }
+
+    /** What own row i is compared by, without noise. */
+    private float score(int i) {
+        return scaled == null ? logits.get(row, i) : scaled[i];
+    }
+
+    private float @Nullable [] scaled(SamplerState state) {
         float temperature = draw.parameters().temperature();
         boolean scales = !draw.parameters().isGreedy() && temperature != 1;
         if (!scales && !state.adjusts()) {
-            return logits;
+            return null;
         }
-        float[] values = logits.clone();
+        float[] values = logits.row(row);
         state.adjust(firstId, values);
         if (scales) {
             for (int i = 0; i < values.length; i++) {
@@ -75,18 +101,19 @@ public final class RankRow {
         SamplingParameters parameters = draw.parameters();
         TopLogits top = parameters.wantsLogprobs() ? topLogits(parameters.topLogprobs()) : null;
         if (parameters.isGreedy()) {
-            return winner(false, top);
+            long[] winner = best < 0 ? new long[0] : new long[] {Ranking.pair(score(best), firstId + best)};
+            return answer(winner, true, null, top);
         }
-        return parameters.hasFilters() ? first(limit, top) : winner(true, top);
+        return parameters.hasFilters() ? first(limit, top) : noisyWinner(top);
     }
 
-    private RankCandidates winner(boolean noisy, @Nullable TopLogits top) {
+    private RankCandidates noisyWinner(@Nullable TopLogits top) {
         Ranking ranking = new Ranking(1);
         Noise noise = draw.noise();
-        float least = noisy ? Noise.leastThatCanWin(largest) : largest;
-        for (int i = 0; i < scaled.length; i++) {
-            if (scaled[i] >= least) {
-                ranking.add(noisy ? scaled[i] + noise.of(firstId + i) : scaled[i], firstId + i);
+        float least = Noise.leastThatCanWin(largest);
+        for (int i = 0; i < logits.columns(); i++) {
+            if (score(i) >= least) {
+                ranking.add(score(i) + noise.of(firstId + i), firstId + i);
             }
         }
         return answer(ranking.sorted(), true, null, top);
@@ -97,13 +124,17 @@ public final class RankRow {
         int most = parameters.topK() > 0 ? Math.min(parameters.topK(), limit) : limit;
         Ranking ranking = new Ranking(most);
         float least = Noise.leastThatCanWin(largest);
-        for (int i = 0; i < scaled.length; i++) {
-            if (scaled[i] >= least) {
-                ranking.add(scaled[i], firstId + i);
+        for (int i = 0; i < logits.columns(); i++) {
+            if (score(i) >= least) {
+                ranking.add(score(i), firstId + i);
             }
         }
         boolean complete = ranking.holdsAll() || most == parameters.topK();
-        return answer(ranking.sorted(), complete, draw.needsDenominator() ? SpanSums.of(firstId, scaled) : null, top);
+        return answer(
+                ranking.sorted(),
+                complete,
+                draw.needsDenominator() ? SpanSums.of(firstId, scaled == null ? logits.row(row) : scaled) : null,
+                top);
     }
 
     private RankCandidates answer(long[] pairs, boolean complete, @Nullable SpanSums spans, @Nullable TopLogits top) {
@@ -113,7 +144,7 @@ public final class RankRow {
         for (int i = 0; i < pairs.length; i++) {
             ids[i] = Ranking.id(pairs[i]);
             scores[i] = Ranking.value(pairs[i]);
-            own[i] = logits[ids[i] - firstId];
+            own[i] = logits.get(row, ids[i] - firstId);
         }
         return new RankCandidates(Ints.of(ids), row(scores), row(own), complete, spans, top, true);
     }
@@ -123,18 +154,18 @@ public final class RankRow {
         float[] values = new float[0];
         if (count > 0) {
             Ranking ranking = new Ranking(count);
-            for (int i = 0; i < logits.length; i++) {
-                ranking.add(logits[i], firstId + i);
+            for (int i = 0; i < logits.columns(); i++) {
+                ranking.add(logits.get(row, i), firstId + i);
             }
             long[] pairs = ranking.sorted();
             ids = new int[pairs.length];
             values = new float[pairs.length];
             for (int i = 0; i < pairs.length; i++) {
                 ids[i] = Ranking.id(pairs[i]);
-                values[i] = logits[ids[i] - firstId];
+                values[i] = logits.get(row, ids[i] - firstId);
             }
         }
-        return new TopLogits(Ints.of(ids), row(values), SpanSums.of(firstId, logits));
+        return new TopLogits(Ints.of(ids), row(values), SpanSums.of(firstId, logits.row(row)));
     }
 
     private static Floats row(float[] values) {

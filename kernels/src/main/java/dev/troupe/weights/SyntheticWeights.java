@@ -1,6 +1,7 @@
 package dev.troupe.weights;
 
 import dev.troupe.tensor.DType;
+import dev.troupe.tensor.LargePages;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -79,7 +80,7 @@ public final class SyntheticWeights implements WeightSource {
     public MemorySegment rows(WeightTensor tensor, long fromRow, long toRow, Arena target) {
         Objects.checkFromToIndex(fromRow, toRow, tensor.rows());
         Recipe recipe = recipe(tensor);
-        MemorySegment rows = target.allocate((toRow - fromRow) * tensor.rowBytes(), 64);
+        MemorySegment rows = LargePages.allocate(target, (toRow - fromRow) * tensor.rowBytes(), 64);
         fill(rows, recipe, fromRow * tensor.rowBytes());
         return rows;
     }

@@ -3,11 +3,16 @@ package dev.troupe.cli;
 import dev.troupe.client.TextEvent;
 import dev.troupe.client.TextRequest;
 import dev.troupe.client.Troupe;
+import dev.troupe.kernel.KernelTimes;
 import dev.troupe.node.ModelLocation;
 import dev.troupe.tensor.Ints;
 import java.io.PrintWriter;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -38,6 +43,8 @@ import picocli.CommandLine.Spec;
             "  troupe bench --synthetic llama-1b:q8_0 --tensor-parallel 2 --nodes 2"
         })
 final class BenchCommand implements Callable<Integer> {
+    private static final Comparator<Arrival> BY_TIME = Comparator.comparingLong(Arrival::nanos);
+
     @ArgGroup(exclusive = true, multiplicity = "1")
     @SuppressWarnings("NullAway.Init") // set by picocli
     private Which which;
@@ -102,6 +109,8 @@ final class BenchCommand implements Callable<Integer> {
     @Option(names = "--json", description = "print JSON")
     private boolean json;
 
+    private final KernelTimes times = new KernelTimes();
+
     @Spec
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
@@ -119,7 +128,7 @@ final class BenchCommand implements Callable<Integer> {
                 Math.min(threads, Runtime.getRuntime().availableProcessors()));
         List<BenchReport.Run> counted = new ArrayList<>();
         BenchReport report;
-        try (Troupe troupe = Engines.open(location, split, engine)) {
+        try (Troupe troupe = Engines.open(location, split, engine, times)) {
             BenchReport.Weights weights = BenchReport.Weights.of(location);
             long warm = System.nanoTime() + TimeUnit.SECONDS.toNanos(warmUp);
             do {
@@ -143,32 +152,39 @@ final class BenchCommand implements Callable<Integer> {
 
     private BenchReport.Run run(Troupe troupe, int vocabularySize) throws Exception {
         long start = System.nanoTime();
-        List<CompletableFuture<List<Long>>> streams = new ArrayList<>();
+        List<CompletableFuture<List<Arrival>>> streams = new ArrayList<>();
         for (int sequence = 0; sequence < sequences; sequence++) {
             streams.add(arrivals(troupe, ids(sequence, vocabularySize)));
         }
-        long firsts = Long.MIN_VALUE;
-        long lasts = Long.MAX_VALUE;
-        for (CompletableFuture<List<Long>> stream : streams) {
-            List<Long> arrivals = stream.get();
+        List<Arrival> firsts = new ArrayList<>();
+        List<Arrival> lasts = new ArrayList<>();
+        for (CompletableFuture<List<Arrival>> stream : streams) {
+            List<Arrival> arrivals = stream.get();
             if (arrivals.size() != generate) {
                 throw new CommandFailure("%d tokens came, expected %d".formatted(arrivals.size(), generate));
             }
-            firsts = Math.max(firsts, arrivals.getFirst());
-            lasts = Math.min(lasts, arrivals.getLast());
+            firsts.add(arrivals.getFirst());
+            lasts.add(arrivals.getLast());
         }
-        if (lasts <= firsts) {
+        Arrival begin = Collections.max(firsts, BY_TIME);
+        Arrival end = Collections.min(lasts, BY_TIME);
+        if (end.nanos() <= begin.nanos()) {
             throw new CommandFailure("--generate %d is over before all of the %d sequences decode; take more"
                     .formatted(generate, sequences));
         }
         int together = 0;
-        for (CompletableFuture<List<Long>> stream : streams) {
-            for (long arrival : stream.get()) {
-                together += arrival > firsts && arrival <= lasts ? 1 : 0;
+        for (CompletableFuture<List<Arrival>> stream : streams) {
+            for (Arrival arrival : stream.get()) {
+                together += arrival.nanos() > begin.nanos() && arrival.nanos() <= end.nanos() ? 1 : 0;
             }
         }
-        double first = (firsts - start) / 1e9;
-        return new BenchReport.Run(first, (double) sequences * prompt / first, together / ((lasts - firsts) / 1e9));
+        double first = (begin.nanos() - start) / 1e9;
+        double decode = end.nanos() - begin.nanos();
+        return new BenchReport.Run(
+                first,
+                (double) sequences * prompt / first,
+                together / (decode / 1e9),
+                split.oneRankHere() ? begin.shares(end) : Map.of());
     }
 
     /** Other tokens for every sequence, so that none profits from what another has computed. */
@@ -180,14 +196,26 @@ final class BenchCommand implements Callable<Integer> {
         return ids;
     }
 
-    /** When the tokens of a new stream arrive, by {@link System#nanoTime}. */
-    private CompletableFuture<List<Long>> arrivals(Troupe troupe, int[] ids) {
+    /** A token has come: when, by {@link System#nanoTime}, and how long kernels had worked by then. */
+    private record Arrival(long nanos, Map<KernelTimes.Operation, Long> kernels) {
+
+        /** Parts of the time until another that kernels worked. */
+        Map<KernelTimes.Operation, Double> shares(Arrival end) {
+            Map<KernelTimes.Operation, Double> shares = new EnumMap<>(KernelTimes.Operation.class);
+            kernels.forEach((operation, before) -> shares.put(
+                    operation, (end.kernels.getOrDefault(operation, before) - before) / (double) (end.nanos - nanos)));
+            return shares;
+        }
+    }
+
+    /** The tokens of a new stream. */
+    private CompletableFuture<List<Arrival>> arrivals(Troupe troupe, int[] ids) {
         TextRequest request = TextRequest.greedy("", generate)
                 .withPrompt(new TextRequest.Tokens(Ints.of(ids)))
                 .withIgnoreEos(true);
         return troupe.generate(request)
                 .filter(event -> event instanceof TextEvent.Token)
-                .map(_ -> System.nanoTime())
+                .map(_ -> new Arrival(System.nanoTime(), times.now()))
                 .runWith(Sink.seq(), troupe.system())
                 .toCompletableFuture();
     }

@@ -3,6 +3,8 @@ package dev.troupe.cli;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.troupe.kernel.ArithmeticCeiling;
+import dev.troupe.kernel.DotCeiling;
+import dev.troupe.kernel.KernelTimes;
 import dev.troupe.kernel.MemoryCeiling;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.model.checkpoint.Checkpoint;
@@ -11,8 +13,12 @@ import dev.troupe.weights.WeightTensor;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
 
 /**
  * What a benchmark found, for people and as JSON.
@@ -43,8 +49,22 @@ record BenchReport(
      * @param firstToken time until every sequence has its first token, seconds
      * @param prefill prompt tokens of all sequences a second until then
      * @param decode tokens of all sequences a second after it, until one has ended
+     * @param kernels parts of the time of decode that operations took; empty where ranks share the time or are elsewhere
      */
-    record Run(double firstToken, double prefill, double decode) {}
+    record Run(double firstToken, double prefill, double decode, Map<KernelTimes.Operation, Double> kernels) {
+        public Run {
+            kernels = Map.copyOf(kernels);
+        }
+
+        double part(KernelTimes.Operation operation) {
+            return kernels.getOrDefault(operation, 0.0);
+        }
+
+        double outside() {
+            return 1
+                    - kernels.values().stream().mapToDouble(Double::doubleValue).sum();
+        }
+    }
 
     /**
      * What the machine can do, by the same number of threads each.
@@ -52,15 +72,21 @@ record BenchReport(
      * @param readBytes bytes a second from memory
      * @param readBytesAlone the same by one thread
      * @param flops f32 operations a second, a fused multiply-add counted as two
+     * @param dots operations of eight-bit dot products a second; 0 where no native products run
      */
-    record Ceilings(int threads, double readBytes, double readBytesAlone, double flops) {
+    record Ceilings(int threads, double readBytes, double readBytesAlone, double flops, double dots) {
         private static final long BYTES = 1L << 30;
         private static final int PASSES = 7;
 
         static Ceilings measure(int threads) {
             double all = MemoryCeiling.bytesPerSecond(threads, BYTES, PASSES);
             double alone = threads == 1 ? all : MemoryCeiling.bytesPerSecond(1, BYTES, PASSES);
-            return new Ceilings(threads, all, alone, ArithmeticCeiling.flopsPerSecond(threads, PASSES));
+            return new Ceilings(
+                    threads,
+                    all,
+                    alone,
+                    ArithmeticCeiling.flopsPerSecond(threads, PASSES),
+                    DotCeiling.operationsPerSecond(threads, PASSES).orElse(0));
         }
     }
 
@@ -97,7 +123,7 @@ record BenchReport(
         double decode = median(Run::decode);
         double read = readBytes();
         double flops = flops();
-        return List.of(
+        List<String> lines = new ArrayList<>(List.of(
                 "%s, %d threads, %d sequences, medians of %d runs".formatted(model, threads, sequences, runs.size()),
                 "  time to first token  %10.3f s".formatted(median(Run::firstToken)),
                 "  prefill              %10.1f tokens/s, %.1f GFLOP/s".formatted(median(Run::prefill), flops / 1e9),
@@ -112,7 +138,25 @@ record BenchReport(
                                 100 * read / ceilings.readBytes()),
                 "  f32 ceiling          %10.1f GFLOP/s with %d threads; prefill uses %.0f %% of it"
                         .formatted(ceilings.flops() / 1e9, ceilings.threads(), 100 * flops / ceilings.flops()),
-                "  resident memory      %10.0f MB, this process".formatted(residentBytes / 1e6));
+                "  resident memory      %10.0f MB, this process".formatted(residentBytes / 1e6)));
+        if (ceilings.dots() > 0) {
+            lines.add("  int8 ceiling         %10.1f GOP/s with %d threads; prefill uses %.0f %% of it"
+                    .formatted(ceilings.dots() / 1e9, ceilings.threads(), 100 * flops / ceilings.dots()));
+        }
+        if (knowsKernels()) {
+            lines.add("  decode, parts        %10.1f %% outside kernels; %s"
+                    .formatted(
+                            100 * median(Run::outside),
+                            Arrays.stream(KernelTimes.Operation.values())
+                                    .map(operation -> "%s %.1f %%"
+                                            .formatted(operation.label(), 100 * median(run -> run.part(operation))))
+                                    .collect(Collectors.joining(", "))));
+        }
+        return lines;
+    }
+
+    private boolean knowsKernels() {
+        return runs.stream().noneMatch(run -> run.kernels().isEmpty());
     }
 
     /** Bytes of weights a second; every step reads them once for all sequences. */
@@ -145,6 +189,14 @@ record BenchReport(
         root.put("prefill_flops_per_second", flops());
         root.put("f32_ceiling_flops_per_second", ceilings.flops());
         root.put("f32_fraction", flops() / ceilings.flops());
+        root.put("int8_ceiling_ops_per_second", ceilings.dots());
+        root.put("int8_fraction", ceilings.dots() > 0 ? flops() / ceilings.dots() : 0);
+        if (knowsKernels()) {
+            root.put("decode_fraction_outside_kernels", median(Run::outside));
+            for (KernelTimes.Operation operation : KernelTimes.Operation.values()) {
+                root.put("decode_fraction_" + operation.label(), median(run -> run.part(operation)));
+            }
+        }
         root.put("resident_bytes", residentBytes);
         return mapper.writeValueAsString(root);
     }

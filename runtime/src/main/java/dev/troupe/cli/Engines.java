@@ -3,6 +3,7 @@ package dev.troupe.cli;
 import com.typesafe.config.ConfigFactory;
 import dev.troupe.client.Troupe;
 import dev.troupe.config.NodeConfig;
+import dev.troupe.kernel.KernelTimes;
 import dev.troupe.node.ClientSystem;
 import dev.troupe.node.LocalCluster;
 import dev.troupe.node.LocalTroupe;
@@ -19,6 +20,12 @@ final class Engines {
 
     /** What the options ask for. */
     static Troupe open(ModelLocation model, SplitChoice split, EngineChoice engine) throws IOException {
+        return open(model, split, engine, new KernelTimes());
+    }
+
+    /** The same, and where ranks are in this process {@code times} gets how long their kernels take. */
+    static Troupe open(ModelLocation model, SplitChoice split, EngineChoice engine, KernelTimes times)
+            throws IOException {
         split.requireSense();
         String connect = split.connect();
         if (connect != null) {
@@ -38,7 +45,8 @@ final class Engines {
             }
             return LocalTroupe.start(
                     NodeConfig.of(ConfigFactory.parseMap(settings)),
-                    (done, total) -> progress.bytes("reading weights", done, total));
+                    (done, total) -> progress.bytes("reading weights", done, total),
+                    times);
         }
     }
 

@@ -64,6 +64,11 @@ final class SplitChoice {
         return nodes;
     }
 
+    /** Whether one rank does everything, in this process. */
+    boolean oneRankHere() {
+        return nodes == 0 && connect == null && pipelineParallel * tensorParallel == 1;
+    }
+
     @Nullable
     String connect() {
         return connect;

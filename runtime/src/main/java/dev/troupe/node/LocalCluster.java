@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +29,8 @@ public final class LocalCluster implements AutoCloseable {
     private static final Duration ANSWER_WITHIN = Duration.ofMillis(700);
     private static final int FIRST_PORT = 25_620;
     private static final int PORTS = 400;
+    private static final String CORES = "troupe.device.cores";
+    private static final String THREADS = "troupe.device.threads";
 
     private final List<NodeProcess> processes = new ArrayList<>();
     private final List<Path> configurations = new ArrayList<>();
@@ -96,7 +99,7 @@ public final class LocalCluster implements AutoCloseable {
     }
 
     /**
-     * The same.
+     * The same. The cores in the settings are dealt out, node by node.
      *
      * @param jvmOptions further options of the nodes' JVMs, after this one's own
      */
@@ -114,12 +117,14 @@ public final class LocalCluster implements AutoCloseable {
                 jvmOptions);
         try {
             for (int n = 1; n <= nodes; n++) {
+                int number = n - 1;
                 Map<String, Object> own = new LinkedHashMap<>(settings);
                 own.put("troupe.node.host", "127.0.0." + n);
                 own.put("troupe.node.port", port);
                 own.put("troupe.node.name", "node-" + n);
                 own.put("troupe.cluster.seed-nodes", seeds);
                 own.put("troupe.cluster.nodes", nodes);
+                own.computeIfPresent(CORES, (_, cores) -> dealt((List<?>) cores, settings.get(THREADS), number));
                 own.put("troupe.wire.lane-port", port + 1);
                 if (certificates != null) {
                     own.put("troupe.wire.tls.enabled", true);
@@ -136,6 +141,13 @@ public final class LocalCluster implements AutoCloseable {
             cluster.close();
             throw e;
         }
+    }
+
+    /** Every node begins with the cores after those of the node before, so that a rank on each has cores of its own. */
+    private static List<?> dealt(List<?> cores, @Nullable Object threads, int node) {
+        List<?> turned = new ArrayList<>(cores);
+        Collections.rotate(turned, -node * (threads instanceof Integer number ? number : 1));
+        return turned;
     }
 
     /** The usual port for Artery where it and the next one are free for all nodes, else another: clusters may run side by side. */

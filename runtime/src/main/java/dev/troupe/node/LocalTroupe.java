@@ -7,6 +7,7 @@ import dev.troupe.config.NodeConfig;
 import dev.troupe.generation.Generation;
 import dev.troupe.generation.MemoryTokenLog;
 import dev.troupe.kernel.KernelProvider;
+import dev.troupe.kernel.KernelTimes;
 import dev.troupe.kernel.NumericsId;
 import dev.troupe.model.Partition;
 import dev.troupe.serving.GenerationId;
@@ -62,8 +63,17 @@ public final class LocalTroupe {
      * @throws IllegalArgumentException if the model cannot be split like that; the message says what works
      */
     public static Troupe start(NodeConfig config, LoadProgress progress) throws IOException {
+        return start(config, progress, new KernelTimes());
+    }
+
+    /**
+     * The same, whose kernels say how long they take.
+     *
+     * @param times of the kernels of all ranks, and at first of their warm-up
+     */
+    public static Troupe start(NodeConfig config, LoadProgress progress, KernelTimes times) throws IOException {
         String model = config.replica().model();
-        KernelProvider kernels = DeviceKernels.of(config.device());
+        KernelProvider kernels = DeviceKernels.of(config.device()).timed(times);
         ModelStore store = ModelStore.open(config, kernels, progress);
         try {
             Partition.even(

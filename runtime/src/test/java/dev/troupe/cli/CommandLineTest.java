@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.troupe.cluster.watch.IslandWatch;
+import dev.troupe.kernel.natives.NativeProducts;
 import dev.troupe.node.Installation;
 import dev.troupe.text.TokenizerFiles;
 import java.io.IOException;
@@ -263,6 +264,10 @@ class CommandLineTest {
         assertThat(report.get("f32_ceiling_flops_per_second").asDouble()).isGreaterThan(1e8);
         assertThat(report.get("weight_bytes_per_token").asLong()).isGreaterThan(1_000_000);
         assertThat(report.get("sequences").asInt()).isEqualTo(2);
+        assertThat(report.get("decode_fraction_products").asDouble()).isBetween(0.01, 1.0);
+        assertThat(report.get("decode_fraction_outside_kernels").asDouble()).isBetween(0.0, 0.99);
+        assertThat(report.get("int8_ceiling_ops_per_second").asDouble() > 0)
+                .isEqualTo(NativeProducts.refusal() == null);
     }
 
     @Test

@@ -1,5 +1,6 @@
 package dev.troupe.kernel.natives;
 
+import dev.troupe.kernel.vector.lanes.VectorWidth;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.Arena;
@@ -25,23 +26,24 @@ import org.jspecify.annotations.Nullable;
  */
 record NativeLibrary(
         Optional<SymbolLookup> symbols, @Nullable String refusal) {
-    private static final String RESOURCE = "/native/linux-x86_64/libtroupe_kernels.so";
+    private static final int WIDEST = 512;
 
-    /** Finds, loads and asks it whether it runs on this processor. */
+    /** Finds, loads and lets it choose what runs on this processor. */
     static NativeLibrary open() {
-        boolean linux = System.getProperty("os.name", "").equals("Linux");
-        if (!linux || !System.getProperty("os.arch", "").equals("amd64")) {
-            return refused("they are for Linux on x86-64 only");
+        String processor = switch (System.getProperty("os.arch", "")) {
+            case "amd64" -> "x86_64";
+            case "aarch64" -> "aarch64";
+            default -> "";
+        };
+        if (!System.getProperty("os.name", "").equals("Linux") || processor.isEmpty()) {
+            return refused("they are for Linux on x86-64 and aarch64 only");
         }
-        URL resource = NativeLibrary.class.getResource(RESOURCE);
+        URL resource = NativeLibrary.class.getResource("/native/linux-%s/libtroupe_kernels.so".formatted(processor));
         if (resource == null) {
             return refused("this build has none: there was no C compiler, or troupe.native was off");
         }
         try {
-            SymbolLookup symbols = load(resource);
-            return supported(symbols)
-                    ? new NativeLibrary(Optional.of(symbols), null)
-                    : refused("this processor lacks AVX-512 with VNNI and VBMI");
+            return chosen(load(resource));
         } catch (IOException | URISyntaxException | IllegalArgumentException e) {
             return refused("%s cannot be loaded: %s".formatted(resource, e.getMessage()));
         }
@@ -66,13 +68,22 @@ record NativeLibrary(
         }
     }
 
-    private static boolean supported(SymbolLookup symbols) {
-        MethodHandle function = link(symbols, "troupe_supported", FunctionDescriptor.of(ValueLayout.JAVA_INT));
+    /** With the widest vectors that run here, none wider than those that a user forces. */
+    private static NativeLibrary chosen(SymbolLookup symbols) {
+        int forced = VectorWidth.forced();
+        MethodHandle choose =
+                link(symbols, "troupe_choose", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
         try {
-            return (int) function.invokeExact() == 1;
+            if ((int) choose.invokeExact(forced == 0 ? WIDEST : forced) != 0) {
+                return new NativeLibrary(Optional.of(symbols), null);
+            }
         } catch (Throwable e) {
             throw new IllegalStateException("a native function has thrown", e);
         }
+        return refused(
+                forced == 0
+                        ? "this processor has neither AVX2 with FMA and F16C nor Arm's dot products"
+                        : "none runs here with the %d bits of %s".formatted(forced, VectorWidth.PROPERTY));
     }
 
     /** A function, or where the library cannot be used one that says so when it is called. */
@@ -95,7 +106,8 @@ record NativeLibrary(
     }
 
     private MethodHandle refusing(FunctionDescriptor type) {
-        MethodHandle thrower = MethodHandles.throwException(void.class, IllegalStateException.class)
+        MethodHandle thrower = MethodHandles.throwException(
+                        type.toMethodType().returnType(), IllegalStateException.class)
                 .bindTo(new IllegalStateException("native kernels do not run here, because " + refusal));
         return MethodHandles.dropArguments(thrower, 0, type.toMethodType().parameterList());
     }

@@ -11,7 +11,7 @@ import java.lang.invoke.MethodHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The functions of {@code troupe_kernels.c}: products of block-quantised weights, as they are packed, with rounded
+ * The functions of {@code troupe_kernels.c}, whose vectors are the widest that run here: products of block-quantised weights, as they are packed, with rounded
  * activations. Integer sums are formed by eight-bit dot products; what rounds is done in the order of NUMERICS rule 2, so the
  * bits are those of the other kernels. Memory is passed as raw addresses, and calls allocate nothing.
  */
@@ -28,6 +28,8 @@ public final class NativeProducts {
     private static final NativeLibrary LIBRARY = NativeLibrary.open();
 
     // Static and final, so that the JIT sees through them.
+    private static final MethodHandle DOTS =
+            LIBRARY.function("troupe_dots", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
     private static final MethodHandle ACTIVATIONS = LIBRARY.function(
             "troupe_activations",
             FunctionDescriptor.ofVoid(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
@@ -62,16 +64,30 @@ public final class NativeProducts {
     }
 
     /**
-     * Makes the records of one token's activations.
+     * Forms eight-bit dot products in registers and nothing else: what products of quantised weights are made of.
      *
-     * @param values rounded activations {@code [pieces][32]}, integers as f32
-     * @param factors of the activations, f32 {@code [pieces][5]}
+     * @param left address that gets an int, what is left of them
+     * @return products of two bytes, each with its addition, of one round
+     */
+    public static long dots(long rounds, long left) {
+        try {
+            return (long) DOTS.invokeExact(rounds, left);
+        } catch (Throwable e) {
+            throw failed(e);
+        }
+    }
+
+    /**
+     * Rounds one token's activations for a chunk, NUMERICS rule 2, and makes their records.
+     *
+     * @param x f32 {@code [columns]} of the chunk
      * @param records address of the token in its tile
      * @param width tokens of that tile
      */
-    public static void activations(DType type, int pieces, long values, long factors, long records, int width) {
+    public static void activations(PackedMatrix w, long x, long records, int width) {
         try {
-            ACTIVATIONS.invokeExact(id(type), (long) pieces, values, factors, records, (long) width);
+            ACTIVATIONS.invokeExact(
+                    id(w.type()), (long) w.columns(), (long) w.pieces().gridOffset(), x, records, (long) width);
         } catch (Throwable e) {
             throw failed(e);
         }

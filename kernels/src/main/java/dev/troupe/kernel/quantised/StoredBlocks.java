@@ -27,14 +27,23 @@ public final class StoredBlocks {
      * @param to gets the parts; its type is the row's
      */
     public static void read(MemorySegment row, int index, WeightBlock to) {
+        read(row, 0, index, to);
+    }
+
+    /**
+     * The same of a row among others.
+     *
+     * @param row where it begins in {@code rows}; no slice of its own, of which a model would need millions
+     */
+    public static void read(MemorySegment rows, long row, int index, WeightBlock to) {
         PackedFormat format = to.format;
         long perBlock = format.type().blockSize() / 32;
-        long at = index / perBlock * format.type().blockBytes();
+        long at = row + index / perBlock * format.type().blockBytes();
         switch (format) {
-            case Q8_0 -> q8(row, at, to);
-            case Q4_0, Q4_1, Q5_0, Q5_1, IQ4_NL -> block32(row, at, to);
-            case MXFP4 -> mxfp4(row, at, to);
-            case Q2_K, Q3_K, Q4_K, Q5_K, Q6_K -> StoredSuperBlocks.read(row, at, (int) (index % perBlock), to);
+            case Q8_0 -> q8(rows, at, to);
+            case Q4_0, Q4_1, Q5_0, Q5_1, IQ4_NL -> block32(rows, at, to);
+            case MXFP4 -> mxfp4(rows, at, to);
+            case Q2_K, Q3_K, Q4_K, Q5_K, Q6_K -> StoredSuperBlocks.read(rows, at, (int) (index % perBlock), to);
         }
     }
 

@@ -63,10 +63,8 @@ final class Activations implements AutoCloseable {
      * @param scratch address of {@link #roundBytes} bytes
      */
     void round(int token, long scratch) {
-        round(token, scratch, values(token), factors(token));
-    }
-
-    private void round(int token, long scratch, long value, long factor) {
+        long value = values(token);
+        long factor = factors(token);
         for (int c = 0; c < operand.chunks(); c++) {
             PackedMatrix w = operand.chunk(c);
             long scales = scratch + 4L * w.columns();
@@ -77,25 +75,17 @@ final class Activations implements AutoCloseable {
         }
     }
 
-    /** Bytes of scratch memory that {@link #record} needs. */
-    long recordBytes() {
-        return roundBytes() + 4L * operand.pieces() * (BLOCK + PieceActivations.FACTORS);
-    }
-
-    /**
-     * Rounds all chunks of one token and makes its records.
-     *
-     * @param scratch address of {@link #recordBytes} bytes
-     */
-    void record(int token, long scratch) {
-        long value = scratch + roundBytes();
-        long factor = value + 4L * operand.pieces() * BLOCK;
-        round(token, scratch, value, factor);
+    /** Rounds all chunks of one token and makes its records. */
+    void record(int token) {
         int first = token / NativeProducts.TILE * NativeProducts.TILE;
         int width = Math.min(NativeProducts.TILE, tokens - first);
         long at = (long) first * operand.pieces() + token - first;
-        NativeProducts.activations(
-                operand.type(), operand.pieces(), value, factor, records + NativeProducts.RECORD_BYTES * at, width);
+        for (int c = 0; c < operand.chunks(); c++) {
+            PackedMatrix w = operand.chunk(c);
+            NativeProducts.activations(
+                    w, row(token, w.firstColumn()), records + NativeProducts.RECORD_BYTES * at, width);
+            at += (long) width * w.pieces().count();
+        }
     }
 
     /** Records of all tokens, {@code [tile][pieces][tokens of the tile]}. */

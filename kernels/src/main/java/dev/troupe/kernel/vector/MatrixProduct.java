@@ -38,8 +38,8 @@ final class MatrixProduct implements AutoCloseable {
     private static final long PANEL_BYTES = 128L * PANEL_COLUMNS;
     private static final long PANEL_FACTORS = (long) PANEL_PIECES * PiecePanels.FACTOR_BYTES;
 
-    /** Groups of rows of an item of native work with few tokens. */
-    private static final int FEW_TOKENS_GROUPS = 4;
+    /** Most groups of rows of an item of native work with few tokens: long runs of memory, even where chunks are narrow. */
+    private static final int MOST_GROUPS = 32;
 
     /** Below so many bytes of weights waking other threads costs more than it gives. */
     private static final long SERIAL_BYTES = 1 << 15;
@@ -51,7 +51,7 @@ final class MatrixProduct implements AutoCloseable {
     private final Tensor[] single = new Tensor[1];
 
     private final WorkerPool.Work round = this::round;
-    private final WorkerPool.Work record = this::record;
+    private final WorkerPool.Work record = (item, worker) -> activations.record(item);
     private final WorkerPool.Work turn = (item, worker) -> activations.turn(item);
     private final WorkerPool.Work oneByOne = this::oneByOne;
     private final WorkerPool.Work together = this::together;
@@ -112,7 +112,7 @@ final class MatrixProduct implements AutoCloseable {
                 share(tokens, inC ? record : round);
             }
             if (inC) {
-                itemGroups = tokens <= ONE_BY_ONE ? FEW_TOKENS_GROUPS : 1;
+                itemGroups = tokens <= ONE_BY_ONE ? groupsOfItem(groups) : 1;
                 share(Math.ceilDiv(groups, itemGroups), compiled);
             } else if (tokens <= ONE_BY_ONE) {
                 share(Math.ceilDiv(groups, Lanes.GROUPS), oneByOne);
@@ -124,6 +124,12 @@ final class MatrixProduct implements AutoCloseable {
         }
         outputs.clear();
         operand.clear();
+    }
+
+    /** Two items for every thread at least: one may be late. */
+    private int groupsOfItem(int groups) {
+        int items = pool.threads() == 1 ? 1 : 2 * pool.threads();
+        return Math.min(MOST_GROUPS, Math.ceilDiv(groups, items));
     }
 
     private void share(int items, WorkerPool.Work work) {
@@ -138,10 +144,6 @@ final class MatrixProduct implements AutoCloseable {
 
     private void round(int token, int worker) {
         activations.round(token, own[worker].atLeast(activations.roundBytes()));
-    }
-
-    private void record(int token, int worker) {
-        activations.record(token, own[worker].atLeast(activations.recordBytes()));
     }
 
     /** Some groups of rows times all tokens of the block, in C. */
