@@ -100,7 +100,7 @@ static const uint8_t QUADS[128] __attribute__((aligned(64))) = {
     QUAD(11), QUAD(12), QUAD(13), QUAD(14), QUAD(15), QUAD(16), QUAD(17), QUAD(18), QUAD(19), QUAD(20), QUAD(21),
     QUAD(22), QUAD(23), QUAD(24), QUAD(25), QUAD(26), QUAD(27), QUAD(28), QUAD(29), QUAD(30), QUAD(31)};
 
-/* Four columns of 32 signed bytes: of pair p, the four of a row in its lane. */
+/* Four columns of 32 signed bytes, made unsigned: of pair p, the four of a row in its lane. */
 INLINE void LEVEL(quads)(const uint8_t *from, const int p, __m512i *low, __m512i *high) {
     (void) p;
     const __m512i sign = _mm512_set1_epi8((char) 0x80);

@@ -7,8 +7,9 @@
 
 enum {
     ROWS = 32,
-    /* Tokens of a tile. One tile alone takes weights from their packed form, more share a panel. */
+    /* Tokens of a tile, and of a batch that takes weights from their packed form, which is faster for few; more share a panel. */
     TILE = 4,
+    MOST_DIRECT = 32,
     /* Pieces of a panel, 36 to 56 KB: about what the first cache holds, and few enough reloads of the chains. */
     PANEL_PIECES = 32,
     CODE_BYTES = 1024,
@@ -81,7 +82,7 @@ typedef void products(const struct product *);
 typedef void activations(
         const struct format *f, int64_t columns, int64_t grid, const float *x, struct record *records, int64_t width);
 
-/* Dot products in registers, as many as rounds * DOTS times a vector's lanes, each of eight products; returns what is left of them. */
+/* Dot products in registers: in every round DOTS for each lane of a vector, of eight products each. Returns what is left of them. */
 typedef int32_t dots(int64_t rounds);
 
 struct level {

@@ -2,7 +2,7 @@
 #include <arm_neon.h>
 
 #define LEVEL(name) name##_neon
-#define TARGET __attribute__((target("arch=armv8.2-a+dotprod+fp16")))
+#define TARGET __attribute__((target("arch=armv8.2-a+dotprod")))
 #define INLINE TARGET static inline __attribute__((always_inline))
 #define LANES 4
 #define BYTE_ZERO 0

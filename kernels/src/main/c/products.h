@@ -230,7 +230,7 @@ INLINE void LEVEL(tile)(
 
 #define DIRECT_TILE(f, n) \
     case n: \
-        LEVEL(tile)(f, n, &walk, 0, a->pieces, a->x + n * a->first_piece, y, ROWS * a->count, 1); \
+        LEVEL(tile)(f, n, &walk, 0, a->pieces, x + n * a->first_piece, to, ROWS * a->count, 1); \
         break;
 
 #define PANEL_TILE(f, n) \
@@ -258,27 +258,44 @@ PANEL_TILES(scaled_tiles, Q4_K)
 PANEL_TILES(halved_tiles, Q6_K)
 PANEL_TILES(halved_offset_tiles, Q2_K)
 
+/* Few tokens: every tile takes the weights as they are packed, the first from memory, others from the cache. */
+#define DIRECT(f) \
+    for (int64_t t = 0; t < a->tokens; t += TILE) { \
+        struct walk walk = start; \
+        const struct record *x = a->x + t * a->all_pieces; \
+        float *to = y + t * ROWS * a->count; \
+        switch (a->tokens - t) { \
+            DIRECT_TILE(f, 1) \
+            DIRECT_TILE(f, 2) \
+            DIRECT_TILE(f, 3) \
+            default: \
+                LEVEL(tile)(f, 4, &walk, 0, a->pieces, x + 4 * a->first_piece, to, ROWS * a->count, 1); \
+        } \
+    }
+
+/* Many tokens: they share what is unpacked once, a panel. */
+#define PANELS(f, tiles) \
+    struct walk walk = start; \
+    struct LEVEL(factors) w[PAIRS] = {0}; \
+    for (int64_t p = 0; p == 0 || p < a->pieces; p += PANEL_PIECES) { \
+        int64_t pieces = a->pieces - p < PANEL_PIECES ? a->pieces - p : PANEL_PIECES; \
+        LEVEL(unpack)(f, &walk, w, pieces, a->panel); \
+        for (int64_t t = 0; t < a->tokens; t += TILE) { \
+            int64_t n = a->tokens - t < TILE ? a->tokens - t : TILE; \
+            LEVEL(tiles)(n, a->panel, pieces, a->x + t * a->all_pieces, a->first_piece + p, \
+                    y + t * ROWS * a->count, ROWS * a->count, p == 0); \
+        } \
+    }
+
 #define PRODUCT(name, f, tiles) \
     TARGET static void LEVEL(name)(const struct product *a) { \
         for (int64_t g = 0; g < a->count; g++) { \
-            struct walk walk = {a->groups + g * a->group_bytes, 0, a->grid}; \
-            struct LEVEL(factors) w[PAIRS] = {0}; \
+            const struct walk start = {a->groups + g * a->group_bytes, 0, a->grid}; \
             float *y = a->y + ROWS * g; \
-            switch (a->tokens) { \
-                DIRECT_TILE(f, 1) \
-                DIRECT_TILE(f, 2) \
-                DIRECT_TILE(f, 3) \
-                DIRECT_TILE(f, 4) \
-                default: \
-                    for (int64_t p = 0; p == 0 || p < a->pieces; p += PANEL_PIECES) { \
-                        int64_t pieces = a->pieces - p < PANEL_PIECES ? a->pieces - p : PANEL_PIECES; \
-                        LEVEL(unpack)(f, &walk, w, pieces, a->panel); \
-                        for (int64_t t = 0; t < a->tokens; t += TILE) { \
-                            int64_t n = a->tokens - t < TILE ? a->tokens - t : TILE; \
-                            LEVEL(tiles)(n, a->panel, pieces, a->x + t * a->all_pieces, a->first_piece + p, \
-                                    y + t * ROWS * a->count, ROWS * a->count, p == 0); \
-                        } \
-                    } \
+            if (a->tokens <= MOST_DIRECT) { \
+                DIRECT(f) \
+            } else { \
+                PANELS(f, tiles) \
             } \
         } \
     }
@@ -385,6 +402,8 @@ static const struct level LEVEL(level) = {
 #undef FLOATS
 #undef PAIRS
 #undef DIRECT_TILE
+#undef DIRECT
+#undef PANELS
 #undef PANEL_TILE
 #undef PANEL_TILES
 #undef PRODUCT

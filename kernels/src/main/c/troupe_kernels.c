@@ -7,7 +7,8 @@
  *
  * Weights are read as they are packed for the Java kernels (dev.troupe.kernel.quantised.PackedFormat). A vector lane is a
  * row, and one int of a lane holds the codes of four columns, as unsigned bytes: what was added to a weight to make it
- * unsigned, its zero, is taken back by the value that a sum starts from, -zero * (sum of the activations).
+ * unsigned, its zero, is taken back by the value that a sum starts from, -zero * (sum of the activations). Where a level
+ * multiplies signed bytes, those of q8_0 stay signed, and their zero is 0.
  */
 #include "formats.h"
 
@@ -16,6 +17,13 @@
 #if defined(__x86_64__)
 #include "avx2.h"
 #include "avx512.h"
+#include <cpuid.h>
+
+/* By its bit: older compilers do not know its name. */
+static int has_f16c(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
 
 /* The level of vectors of so many bits, or null where it does not run here. */
 static const struct level *level(int32_t bits) {
@@ -25,7 +33,7 @@ static const struct level *level(int32_t bits) {
             && __builtin_cpu_supports("avx512vbmi")) {
         return &level_avx512;
     }
-    if (bits == 256 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")) {
+    if (bits == 256 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c()) {
         return &level_avx2;
     }
     return 0;

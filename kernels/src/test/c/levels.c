@@ -2,12 +2,13 @@
  * Digests of products of every type at one level of the native kernels: random weights as they are packed, random sizes. The
  * digests of all levels, on all processors, are equal. Argument: the level's bits.
  */
+#define _POSIX_C_SOURCE 200112L
 #include "../../main/c/troupe_kernels.c"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ROUNDS = 60, MOST_PIECE_BYTES = 2048 };
+enum { ROUNDS = 60 };
 
 static uint64_t state;
 
@@ -19,9 +20,10 @@ static uint32_t below(uint32_t limit) {
     return (uint32_t) (state >> 16) % limit;
 }
 
+/* Exactly so many bytes, so that checks of memory see one too many. */
 static void *memory(int64_t bytes) {
-    void *made = aligned_alloc(64, (size_t) (bytes + 127) / 64 * 64);
-    if (!made) {
+    void *made;
+    if (posix_memalign(&made, 64, (size_t) bytes)) {
         abort();
     }
     return made;
@@ -32,7 +34,12 @@ static uint16_t scale(const struct format *f) {
     if (f->zero == 12) {
         return (uint16_t) ((110 + below(20)) << 7);
     }
-    return (uint16_t) (below(9) == 0 ? below(3) : below(2) << 15 | (4 + below(10)) << 10 | below(1024));
+    if (below(9) == 0) {
+        return (uint16_t) below(3);
+    }
+    uint32_t sign = below(2);
+    uint32_t exponent = 4 + below(10);
+    return (uint16_t) (sign << 15 | exponent << 10 | below(1024));
 }
 
 /* A group of rows: anything at all, but for its float scales. */
@@ -69,6 +76,14 @@ static void record(int32_t type, int64_t columns, int64_t grid, int64_t pieces, 
     free(x);
 }
 
+static int64_t bytes_of(const struct format *f, int64_t grid, int64_t pieces) {
+    struct walk walk = {0, 0, grid};
+    for (int64_t k = 0; k < pieces; k++) {
+        next(*f, &walk);
+    }
+    return (int64_t) (intptr_t) walk.at;
+}
+
 static int64_t count_pieces(int64_t columns, int64_t grid) {
     int64_t count = 0;
     for (int64_t k = 0; k < columns; k += piece_columns(grid, k)) {
@@ -85,10 +100,12 @@ static uint64_t digest(uint64_t hash, const void *of, int64_t bytes) {
 }
 
 static uint64_t product(int32_t type, uint64_t hash) {
-    int64_t tokens = 1 + below(11), columns = 1 + below(2200), count = 1 + below(3);
-    int64_t grid = below(2) ? 0 : 32 * below(9) + below(32);
+    int64_t tokens = 1 + below(40);
+    int64_t columns = 1 + below(2200);
+    int64_t count = 1 + below(3);
+    int64_t grid = below(2) ? 0 : below(300);
     int64_t pieces = count_pieces(columns, grid), first = pieces > 3 ? below(3) : 0;
-    int64_t group_bytes = MOST_PIECE_BYTES * pieces;
+    int64_t group_bytes = bytes_of(FORMATS[type], grid, pieces);
     uint8_t *groups = memory(group_bytes * count), *panel = memory(32 * 1792);
     for (int64_t g = 0; g < count; g++) {
         fill(FORMATS[type], groups + g * group_bytes, group_bytes, pieces, grid);

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")"
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-flags="-std=c11 -O2 -Wall -Wextra -Werror -ffp-contract=off -fno-fast-math"
+flags="-std=c11 -O3 -Wall -Wextra -Werror -ffp-contract=off -fno-fast-math"
 
 compare() { # a level's name, its digests
   if [ ! -s "$out/first" ]; then

@@ -392,7 +392,10 @@ public final class Scheduler {
         lookout.await(current);
     }
 
-    /** The ranks get their next step before generations hear of this one: they wait, and this takes long beside a step of theirs. */
+    /**
+     * The ranks get their next step before generations hear of this one: they wait for it. What a generation's end takes with
+     * it may be in that step for nothing.
+     */
     private Behavior<Command> onResult(StepResult result) {
         List<StepPlanner.Progress> progress = required(steps, "steps").retire(result);
         pump();

@@ -23,7 +23,10 @@ record RankAnswers(
         List<Candidates.Answer> answers, Map<Integer, RankRow> rows, Map<Integer, Floats> hidden, BitSet failed) {
     private static final Candidates.Answer NOTHING = new Candidates.Answer(null, null);
 
-    /** Rows of logits in one array: many make one of megabytes, which the collector would keep for long. */
+    /**
+     * Rows of logits in one array, which would otherwise have many megabytes and live for long. As many as a decoder computes at
+     * once: fewer would read its output matrix more often.
+     */
     private static final int ROWS_AT_ONCE = 16;
 
     /**

@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
 public final class ChildJvm {
     private static final int SIGKILL_EXIT = 128 + 9;
     private static final int TAIL_LINES = 60;
-    private static final List<String> FLAGS =
-            List.of("-XX:+UseSerialGC", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData");
+    private static final List<String> FLAGS = List.of(
+            "-XX:-UseParallelGC", "-XX:+UseSerialGC", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData");
 
     private final String name;
     private final Process process;

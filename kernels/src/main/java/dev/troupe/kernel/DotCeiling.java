@@ -22,7 +22,7 @@ public final class DotCeiling {
         if (threads < 1 || passes < 1) {
             throw new IllegalArgumentException("threads=%d, passes=%d".formatted(threads, passes));
         }
-        if (NativeProducts.refusal() != null) {
+        if (TrustedNatives.refusal() != null) {
             return OptionalDouble.empty();
         }
         try (Arena arena = Arena.ofShared()) {

@@ -55,26 +55,18 @@ public final class KernelProvider {
     private final int threads;
     private final String reason;
     private final List<Integer> cores;
-    private final @Nullable KernelTimes times;
     private final AtomicInteger made = new AtomicInteger();
 
     private KernelProvider(boolean vector, boolean natives, int threads, String reason) {
-        this(vector, natives, threads, reason, List.of(), null);
+        this(vector, natives, threads, reason, List.of());
     }
 
-    private KernelProvider(
-            boolean vector,
-            boolean natives,
-            int threads,
-            String reason,
-            List<Integer> cores,
-            @Nullable KernelTimes times) {
+    private KernelProvider(boolean vector, boolean natives, int threads, String reason, List<Integer> cores) {
         this.vector = vector;
         this.natives = natives;
         this.threads = threads;
         this.reason = reason;
         this.cores = List.copyOf(cores);
-        this.times = times;
     }
 
     /**
@@ -85,13 +77,7 @@ public final class KernelProvider {
     public KernelProvider on(List<Integer> cores) {
         return cores.isEmpty()
                 ? this
-                : new KernelProvider(
-                        vector, natives, threads, "%s, on cores %s".formatted(reason, cores), cores, times);
-    }
-
-    /** The same whose kernels add to {@code times} how long their operations take. */
-    public KernelProvider timed(KernelTimes times) {
-        return new KernelProvider(vector, natives, threads, reason, cores, times);
+                : new KernelProvider(vector, natives, threads, "%s, on cores %s".formatted(reason, cores), cores);
     }
 
     /**
@@ -201,9 +187,7 @@ public final class KernelProvider {
 
     /** New kernels with threads of their own; the caller closes them. */
     public Kernels create() {
-        Kernels kernels =
-                vector ? new VectorKernels(new WorkerPool(threads, nextCores()), natives) : new ReferenceKernels();
-        return times == null ? kernels : new TimedKernels(kernels, times);
+        return vector ? new VectorKernels(new WorkerPool(threads, nextCores()), natives) : new ReferenceKernels();
     }
 
     private List<Integer> nextCores() {

@@ -3,9 +3,10 @@ package dev.troupe.kernel;
 import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.LongAdder;
 
-/** How long operations have taken on the threads that called them, all kernels of a {@link KernelProvider} together. */
+/** How long operations have taken on the threads that called them, all kernels that are timed together. */
 public final class KernelTimes {
     /** What is told apart. */
     public enum Operation {
@@ -15,7 +16,7 @@ public final class KernelTimes {
         ATTENTION,
         /** Embedding, norms, rotation, writes to the cache, activation functions, additions. */
         ROWS,
-        /** Searches in logits, and softmax. */
+        /** Searches in rows, and softmax. */
         LOGITS;
 
         /** Lower-case name for people. */
@@ -33,12 +34,13 @@ public final class KernelTimes {
         }
     }
 
+    /** The same kernels, which add here how long their operations take: two looks at the clock for each. */
+    public Kernels timing(Kernels kernels) {
+        return new TimedKernels(kernels, this);
+    }
+
     void add(Operation operation, long nanoseconds) {
-        // the map is complete and never changes
-        LongAdder adder = nanos.get(operation);
-        if (adder != null) {
-            adder.add(nanoseconds);
-        }
+        Objects.requireNonNull(nanos.get(operation)).add(nanoseconds);
     }
 
     /** Nanoseconds until now, of every operation. */

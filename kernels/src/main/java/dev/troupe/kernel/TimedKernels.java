@@ -10,7 +10,7 @@ import dev.troupe.tensor.Tensor;
 import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 
-/** Kernels whose operations say how long they took; two looks at the clock for each. */
+/** Kernels whose operations say how long they took. */
 final class TimedKernels implements Kernels {
     private final Kernels kernels;
     private final KernelTimes times;

@@ -3,7 +3,6 @@ package dev.troupe.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.troupe.kernel.KernelTimes.Operation;
-import dev.troupe.kernel.natives.NativeProducts;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
@@ -19,7 +18,7 @@ class TimedKernelsTest {
 
     @Test
     void addsEveryOperationToItsKind() {
-        try (Kernels kernels = provider.timed(times).create()) {
+        try (Kernels kernels = times.timing(provider.create())) {
             assertThat(times.now().values()).containsOnly(0L);
 
             WarmUp.run(kernels, DType.F32, KvType.F16, Duration.ofSeconds(2));
@@ -38,7 +37,7 @@ class TimedKernelsTest {
         Tensor got = Tensor.floats(arena, 2, 40);
 
         try (Kernels plain = provider.create();
-                Kernels timed = provider.timed(times).create()) {
+                Kernels timed = times.timing(provider.create())) {
             plain.matmul(w, null, x, 2, expected);
             timed.matmul(w, null, x, 2, got);
 
@@ -50,7 +49,7 @@ class TimedKernelsTest {
 
     @Test
     void measuresDotProductsWhereNativeProductsRun() {
-        assertThat(DotCeiling.operationsPerSecond(1, 1).isPresent()).isEqualTo(NativeProducts.refusal() == null);
+        assertThat(DotCeiling.operationsPerSecond(1, 1).isPresent()).isEqualTo(TrustedNatives.refusal() == null);
         DotCeiling.operationsPerSecond(2, 1).ifPresent(rate -> assertThat(rate).isGreaterThan(1e8));
     }
 }

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 
@@ -72,9 +73,9 @@ record BenchReport(
      * @param readBytes bytes a second from memory
      * @param readBytesAlone the same by one thread
      * @param flops f32 operations a second, a fused multiply-add counted as two
-     * @param dots operations of eight-bit dot products a second; 0 where no native products run
+     * @param dots operations of eight-bit dot products a second; empty where no native products run
      */
-    record Ceilings(int threads, double readBytes, double readBytesAlone, double flops, double dots) {
+    record Ceilings(int threads, double readBytes, double readBytesAlone, double flops, OptionalDouble dots) {
         private static final long BYTES = 1L << 30;
         private static final int PASSES = 7;
 
@@ -86,7 +87,7 @@ record BenchReport(
                     all,
                     alone,
                     ArithmeticCeiling.flopsPerSecond(threads, PASSES),
-                    DotCeiling.operationsPerSecond(threads, PASSES).orElse(0));
+                    DotCeiling.operationsPerSecond(threads, PASSES));
         }
     }
 
@@ -139,10 +140,10 @@ record BenchReport(
                 "  f32 ceiling          %10.1f GFLOP/s with %d threads; prefill uses %.0f %% of it"
                         .formatted(ceilings.flops() / 1e9, ceilings.threads(), 100 * flops / ceilings.flops()),
                 "  resident memory      %10.0f MB, this process".formatted(residentBytes / 1e6)));
-        if (ceilings.dots() > 0) {
-            lines.add("  int8 ceiling         %10.1f GOP/s with %d threads; prefill uses %.0f %% of it"
-                    .formatted(ceilings.dots() / 1e9, ceilings.threads(), 100 * flops / ceilings.dots()));
-        }
+        ceilings.dots()
+                .ifPresent(dots ->
+                        lines.add("  int8 ceiling         %10.1f GOP/s with %d threads; prefill uses %.0f %% of it"
+                                .formatted(dots / 1e9, ceilings.threads(), 100 * flops / dots)));
         if (knowsKernels()) {
             lines.add("  decode, parts        %10.1f %% outside kernels; %s"
                     .formatted(
@@ -189,8 +190,10 @@ record BenchReport(
         root.put("prefill_flops_per_second", flops());
         root.put("f32_ceiling_flops_per_second", ceilings.flops());
         root.put("f32_fraction", flops() / ceilings.flops());
-        root.put("int8_ceiling_ops_per_second", ceilings.dots());
-        root.put("int8_fraction", ceilings.dots() > 0 ? flops() / ceilings.dots() : 0);
+        ceilings.dots().ifPresent(dots -> {
+            root.put("int8_ceiling_ops_per_second", dots);
+            root.put("int8_fraction", flops() / dots);
+        });
         if (knowsKernels()) {
             root.put("decode_fraction_outside_kernels", median(Run::outside));
             for (KernelTimes.Operation operation : KernelTimes.Operation.values()) {

@@ -3,7 +3,7 @@ package dev.troupe.cli;
 import com.typesafe.config.ConfigFactory;
 import dev.troupe.client.Troupe;
 import dev.troupe.config.NodeConfig;
-import dev.troupe.kernel.KernelTimes;
+import dev.troupe.kernel.Kernels;
 import dev.troupe.node.ClientSystem;
 import dev.troupe.node.LocalCluster;
 import dev.troupe.node.LocalTroupe;
@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /** Makes what a command runs on: this process, processes of its own, or a cluster that is there. */
@@ -20,11 +21,11 @@ final class Engines {
 
     /** What the options ask for. */
     static Troupe open(ModelLocation model, SplitChoice split, EngineChoice engine) throws IOException {
-        return open(model, split, engine, new KernelTimes());
+        return open(model, split, engine, UnaryOperator.identity());
     }
 
-    /** The same, and where ranks are in this process {@code times} gets how long their kernels take. */
-    static Troupe open(ModelLocation model, SplitChoice split, EngineChoice engine, KernelTimes times)
+    /** The same, and where ranks are in this process they take the kernels that {@code observer} gives for theirs. */
+    static Troupe open(ModelLocation model, SplitChoice split, EngineChoice engine, UnaryOperator<Kernels> observer)
             throws IOException {
         split.requireSense();
         String connect = split.connect();
@@ -46,7 +47,7 @@ final class Engines {
             return LocalTroupe.start(
                     NodeConfig.of(ConfigFactory.parseMap(settings)),
                     (done, total) -> progress.bytes("reading weights", done, total),
-                    times);
+                    observer);
         }
     }
 

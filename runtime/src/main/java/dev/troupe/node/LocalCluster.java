@@ -99,7 +99,7 @@ public final class LocalCluster implements AutoCloseable {
     }
 
     /**
-     * The same. The cores in the settings are dealt out, node by node.
+     * The same. Cores in the settings, where the threads of a rank are a number, are dealt out node by node.
      *
      * @param jvmOptions further options of the nodes' JVMs, after this one's own
      */
@@ -124,7 +124,9 @@ public final class LocalCluster implements AutoCloseable {
                 own.put("troupe.node.name", "node-" + n);
                 own.put("troupe.cluster.seed-nodes", seeds);
                 own.put("troupe.cluster.nodes", nodes);
-                own.computeIfPresent(CORES, (_, cores) -> dealt((List<?>) cores, settings.get(THREADS), number));
+                if (settings.get(CORES) instanceof List<?> cores && settings.get(THREADS) instanceof Integer threads) {
+                    own.put(CORES, dealt(cores, number * threads));
+                }
                 own.put("troupe.wire.lane-port", port + 1);
                 if (certificates != null) {
                     own.put("troupe.wire.tls.enabled", true);
@@ -144,9 +146,9 @@ public final class LocalCluster implements AutoCloseable {
     }
 
     /** Every node begins with the cores after those of the node before, so that a rank on each has cores of its own. */
-    private static List<?> dealt(List<?> cores, @Nullable Object threads, int node) {
+    private static List<?> dealt(List<?> cores, int taken) {
         List<?> turned = new ArrayList<>(cores);
-        Collections.rotate(turned, -node * (threads instanceof Integer number ? number : 1));
+        Collections.rotate(turned, -taken);
         return turned;
     }
 

@@ -7,7 +7,7 @@ import dev.troupe.config.NodeConfig;
 import dev.troupe.generation.Generation;
 import dev.troupe.generation.MemoryTokenLog;
 import dev.troupe.kernel.KernelProvider;
-import dev.troupe.kernel.KernelTimes;
+import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.NumericsId;
 import dev.troupe.model.Partition;
 import dev.troupe.serving.GenerationId;
@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.UnaryOperator;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorRefResolver;
 import org.apache.pekko.actor.typed.ActorSystem;
@@ -63,18 +64,19 @@ public final class LocalTroupe {
      * @throws IllegalArgumentException if the model cannot be split like that; the message says what works
      */
     public static Troupe start(NodeConfig config, LoadProgress progress) throws IOException {
-        return start(config, progress, new KernelTimes());
+        return start(config, progress, UnaryOperator.identity());
     }
 
     /**
-     * The same, whose kernels say how long they take.
+     * The same.
      *
-     * @param times of the kernels of all ranks, and at first of their warm-up
+     * @param observer gets the kernels of every rank and gives those that the rank takes instead
      */
-    public static Troupe start(NodeConfig config, LoadProgress progress, KernelTimes times) throws IOException {
+    public static Troupe start(NodeConfig config, LoadProgress progress, UnaryOperator<Kernels> observer)
+            throws IOException {
         String model = config.replica().model();
-        KernelProvider kernels = DeviceKernels.of(config.device()).timed(times);
-        ModelStore store = ModelStore.open(config, kernels, progress);
+        KernelProvider kernels = DeviceKernels.of(config.device());
+        ModelStore store = ModelStore.open(config, kernels, observer, progress);
         try {
             Partition.even(
                     store.config(model),

@@ -32,6 +32,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /** The checkpoints that a process has registered, and the packed weights it keeps of them. Safe for use by many threads. */
@@ -40,10 +41,13 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
     private final Map<String, ModelIdentity> identities = new ConcurrentHashMap<>();
     private final WeightCache<ShardWeights> cache;
     private final KernelProvider kernels;
+    private final UnaryOperator<Kernels> observer;
     private final LoadProgress progress;
 
-    private ModelStore(KernelProvider kernels, long cacheBytes, LoadProgress progress) {
+    private ModelStore(
+            KernelProvider kernels, UnaryOperator<Kernels> observer, long cacheBytes, LoadProgress progress) {
         this.kernels = kernels;
+        this.observer = observer;
         this.cache = new WeightCache<>(cacheBytes, ShardWeights::share, ShardWeights::close);
         this.progress = progress;
     }
@@ -54,7 +58,18 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
      * @throws IOException if one of them is missing or malformed
      */
     public static ModelStore open(NodeConfig config, KernelProvider kernels, LoadProgress progress) throws IOException {
-        ModelStore store = new ModelStore(kernels, config.device().weightCacheBytes(), progress);
+        return open(config, kernels, UnaryOperator.identity(), progress);
+    }
+
+    /**
+     * The same.
+     *
+     * @param observer gets the kernels of every rank and gives those that the rank takes instead; warm-up is not observed
+     */
+    public static ModelStore open(
+            NodeConfig config, KernelProvider kernels, UnaryOperator<Kernels> observer, LoadProgress progress)
+            throws IOException {
+        ModelStore store = new ModelStore(kernels, observer, config.device().weightCacheBytes(), progress);
         try {
             for (Map.Entry<String, String> model : config.models().entrySet()) {
                 store.checkpoints.put(
@@ -167,7 +182,7 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
                                 identity(plan.model()).check(),
                                 progress),
                         WeightLoader.bytes(checkpoint, slice)));
-        Kernels own = kernels.create();
+        Kernels own = observer.apply(kernels.create());
         try {
             return new DecoderShard(weights, own, new KvSettings(plan.kvType(), plan.kvBlockSize(), plan.kvBlocks()));
         } catch (RuntimeException | OutOfMemoryError e) {

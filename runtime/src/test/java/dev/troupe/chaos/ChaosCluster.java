@@ -49,7 +49,7 @@ final class ChaosCluster implements AutoCloseable {
     private static final String KERNELS = System.getProperty("troupe.test.kernels", "reference");
 
     private static final List<String> JVM = Stream.of(
-                    Stream.of("-XX:+UseSerialGC", "-Xmx384m", "-XX:-UsePerfData"),
+                    Stream.of("-XX:-UseParallelGC", "-XX:+UseSerialGC", "-Xmx384m", "-XX:-UsePerfData"),
                     KERNELS.equals("reference") ? Stream.of("-XX:TieredStopAtLevel=1") : Stream.<String>of())
             .flatMap(options -> options)
             .toList();

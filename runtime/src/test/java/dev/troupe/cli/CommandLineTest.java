@@ -266,8 +266,7 @@ class CommandLineTest {
         assertThat(report.get("sequences").asInt()).isEqualTo(2);
         assertThat(report.get("decode_fraction_products").asDouble()).isBetween(0.01, 1.0);
         assertThat(report.get("decode_fraction_outside_kernels").asDouble()).isBetween(0.0, 0.99);
-        assertThat(report.get("int8_ceiling_ops_per_second").asDouble() > 0)
-                .isEqualTo(NativeProducts.refusal() == null);
+        assertThat(report.has("int8_ceiling_ops_per_second")).isEqualTo(NativeProducts.refusal() == null);
     }
 
     @Test

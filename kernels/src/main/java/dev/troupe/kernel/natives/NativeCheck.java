@@ -29,10 +29,10 @@ public final class NativeCheck {
     private static final int COLUMNS = 70;
     private static final int STORED_COLUMNS = 512;
 
-    /** One and some that are multiplied directly; a full tile of a panel and one that is not. */
-    private static final int[] TOKENS = {1, 3, 7};
+    /** One, and a full tile and a part of one, multiplied directly; then so many that they share a panel. */
+    private static final int[] TOKENS = {1, 7, 35};
 
-    private static final int MOST_TOKENS = 7;
+    private static final int MOST_TOKENS = 35;
 
     private NativeCheck() {}
 

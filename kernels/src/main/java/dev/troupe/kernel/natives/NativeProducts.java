@@ -11,7 +11,7 @@ import java.lang.invoke.MethodHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The functions of {@code troupe_kernels.c}, whose vectors are the widest that run here: products of block-quantised weights, as they are packed, with rounded
+ * The functions of {@code troupe_kernels.c}, at the level with the widest vectors that run here: products of block-quantised weights, as they are packed, with rounded
  * activations. Integer sums are formed by eight-bit dot products; what rounds is done in the order of NUMERICS rule 2, so the
  * bits are those of the other kernels. Memory is passed as raw addresses, and calls allocate nothing.
  */
@@ -66,6 +66,7 @@ public final class NativeProducts {
     /**
      * Forms eight-bit dot products in registers and nothing else: what products of quantised weights are made of.
      *
+     * @param rounds how often
      * @param left address that gets an int, what is left of them
      * @return products of two bytes, each with its addition, of one round
      */

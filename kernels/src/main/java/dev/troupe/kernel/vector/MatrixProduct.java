@@ -129,7 +129,7 @@ final class MatrixProduct implements AutoCloseable {
     /** Two items for every thread at least: one may be late. */
     private int groupsOfItem(int groups) {
         int items = pool.threads() == 1 ? 1 : 2 * pool.threads();
-        return Math.min(MOST_GROUPS, Math.ceilDiv(groups, items));
+        return Math.clamp(groups / items, 1, MOST_GROUPS);
     }
 
     private void share(int items, WorkerPool.Work work) {
