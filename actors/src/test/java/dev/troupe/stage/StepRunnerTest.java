@@ -12,9 +12,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class StepRunnerTest {
     private final CountingModel model = CountingModel.small();
@@ -45,6 +47,35 @@ class StepRunnerTest {
                                 a.repeated() + b.repeated(),
                                 a.refused() + b.refused(),
                                 a.noRoom() + b.noRoom()));
+    }
+
+    /** Logits are computed for some rows at a time; twenty are more. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void answersManyWantsInTheirOrder(int ranks) {
+        int[] prompt = IntStream.range(40, 60).toArray();
+        StepEntry entry = new StepEntry(
+                5,
+                TestPlans.greedy(prompt),
+                0,
+                Ints.of(prompt),
+                Ints.of(0, 1, 2, 3, 4),
+                IntStream.range(0, prompt.length)
+                        .mapToObj(offset -> new Want(offset, Want.Kind.ROW))
+                        .toList());
+        SimulatedReplica replica = replica(ranks).withoutFaults();
+        replica.join();
+
+        replica.execute(new StepBatch(TestPlans.EPOCH, 1, List.of(entry), List.of(), 0));
+        replica.drain();
+
+        Oracle oracle = new CountingOracle(model);
+        List<StepResult.Answer> expected = new ArrayList<>();
+        for (int i = 0; i < prompt.length; i++) {
+            Floats row = oracle.logits(Ints.of(prompt).slice(0, i + 1));
+            expected.add(new StepResult.Row(5, i, row));
+        }
+        assertThat(replica.results().getFirst().answers()).isEqualTo(expected);
     }
 
     /** DESIGN: R (Execute) + 2·L·R·(R − 1) + (S − 1)·R + (R − 1) + 1 + B; the first and the last are the scheduler's. */

@@ -117,7 +117,6 @@ public final class LocalCluster implements AutoCloseable {
                 jvmOptions);
         try {
             for (int n = 1; n <= nodes; n++) {
-                int number = n - 1;
                 Map<String, Object> own = new LinkedHashMap<>(settings);
                 own.put("troupe.node.host", "127.0.0." + n);
                 own.put("troupe.node.port", port);
@@ -125,7 +124,7 @@ public final class LocalCluster implements AutoCloseable {
                 own.put("troupe.cluster.seed-nodes", seeds);
                 own.put("troupe.cluster.nodes", nodes);
                 if (settings.get(CORES) instanceof List<?> cores && settings.get(THREADS) instanceof Integer threads) {
-                    own.put(CORES, dealt(cores, number * threads));
+                    own.put(CORES, dealt(cores, (n - 1) * threads));
                 }
                 own.put("troupe.wire.lane-port", port + 1);
                 if (certificates != null) {
