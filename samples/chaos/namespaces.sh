@@ -10,7 +10,7 @@
 #   half        only the link between nodes 2 and 3, for 25 s: they must not both go on with the ranks of one epoch
 #   one-way     only what node 2 sends to node 3, for 25 s
 #   flapping    links drawn at random cut and healed for 60 s; SEED draws them
-#   slow        1 Mbit/s to and from node 3, for 60 s
+#   slow        1 Mbit/s to and from nodes 2 and 3, for 60 s
 #
 # Exit code 4: it cannot run here, for the reason it prints.
 
@@ -114,21 +114,28 @@ flap() {
   done
 }
 
+# Wherever the ranks are: at least two nodes have some.
 slow() {
-  for place in 0 3; do
-    device=eth0
-    [ "$place" -ne 0 ] || device=port3
-    ip netns exec "$prefix-$place" tc qdisc add dev "$device" root tbf rate 1mbit burst 16kb latency 400ms mtu 1600
+  for place in 2 3; do
+    filter "$place" eth0 add
+    filter 0 "port$place" add
   done
   sleep 60
-  # What the filter held up is what shows that it was there.
-  dropped=$(ip netns exec "$prefix-0" tc -s qdisc show dev port3 \
-    | sed -n 's/.*dropped \([0-9]*\), overlimits \([0-9]*\) .*/\1 \2/p' | awk '{ print $1 + $2; exit }')
-  for place in 0 3; do
-    device=eth0
-    [ "$place" -ne 0 ] || device=port3
-    ip netns exec "$prefix-$place" tc qdisc del dev "$device" root
+  for place in 2 3; do
+    # What the filter held up is what shows that it was there.
+    held=$(ip netns exec "$prefix-0" tc -s qdisc show dev "port$place" \
+      | sed -n 's/.*dropped \([0-9]*\), overlimits \([0-9]*\) .*/\1 \2/p' | awk '{ print $1 + $2; exit }')
+    dropped=$((dropped + held))
+    filter "$place" eth0 del
+    filter 0 "port$place" del
   done
+}
+
+filter() { # namespace, device, add or del
+  options=
+  [ "$3" = del ] || options="tbf rate 1mbit burst 16kb latency 400ms mtu 1600"
+  # shellcheck disable=SC2086 # several options
+  ip netns exec "$prefix-$1" tc qdisc "$3" dev "$2" root $options
 }
 
 break_network() {

@@ -1,10 +1,8 @@
 package dev.troupe.kernel.vector;
 
-import dev.troupe.kernel.KernelShapes;
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.tensor.Tensor;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Causal attention over the paged cache. An item is one KV head and up to sixteen neighbouring tokens of a sequence: each
@@ -23,21 +21,12 @@ final class Attention implements AutoCloseable {
     private int[] counts = new int[16];
     private int tiles;
 
-    private @Nullable KvStore store;
-    private @Nullable TokenBatch batch;
-    private long keys;
-    private long values;
-    private long qkv;
-    private long stride;
-    private long y;
-    private long yStride;
-    private float scale;
-    private int lookback;
-    private int perGroup;
-    private int headDim;
+    private final AttentionCall call = new AttentionCall();
+    private final DirectAttention direct;
 
     Attention(WorkerPool pool) {
         this.pool = pool;
+        this.direct = new DirectAttention(pool, call);
         this.own = new AttentionHeads[pool.threads()];
         for (int i = 0; i < own.length; i++) {
             own[i] = new AttentionHeads();
@@ -46,79 +35,78 @@ final class Attention implements AutoCloseable {
 
     /** As {@code Kernels.attention}. */
     void attend(KvStore store, int layer, Tensor qkv, float scale, int window, TokenBatch batch, Tensor y) {
-        lookback = window == 0 ? Integer.MAX_VALUE : window - 1;
-        perGroup = KernelShapes.requireKv("attention", store, layer, qkv, batch, lookback);
-        headDim = store.headDim();
-        KernelShapes.requireHeads("attention", y, 0, perGroup * store.kvHeads(), headDim, batch.tokens());
-        this.store = store;
-        this.batch = batch;
-        this.keys = store.keys(layer).address();
-        this.values = store.values(layer).address();
-        this.qkv = qkv.address();
-        this.stride = 4L * qkv.columns();
-        this.y = y.address();
-        this.yStride = 4L * y.columns();
-        this.scale = scale;
-        divide(batch);
+        call.begin(store, layer, qkv, scale, window, batch, y);
+        divide(batch, DirectAttention.takes(store, call.perGroup()));
+        direct.run();
         pool.run(tiles * store.kvHeads(), item);
-        this.store = null;
-        this.batch = null;
+        call.end();
     }
 
-    /** Cuts the batch into runs of at most {@link #TOKENS} tokens of one sequence. */
-    private void divide(TokenBatch batch) {
+    /**
+     * Cuts the batch into runs of at most {@link #TOKENS} tokens of one sequence.
+     *
+     * @param alone whether runs of one token are run directly
+     */
+    private void divide(TokenBatch batch, boolean alone) {
         if (firsts.length < batch.tokens()) {
             firsts = new int[batch.tokens()];
             counts = new int[batch.tokens()];
         }
         tiles = 0;
-        for (int t = 0; t < batch.tokens(); t++) {
-            boolean continues = t > 0 && batch.sequence(t) == batch.sequence(t - 1) && counts[tiles - 1] < TOKENS;
-            if (continues) {
-                counts[tiles - 1]++;
+        direct.clear();
+        int next;
+        for (int first = 0; first < batch.tokens(); first = next) {
+            next = first + 1;
+            while (next < batch.tokens()
+                    && next < first + TOKENS
+                    && batch.sequence(next) == batch.sequence(first)) {
+                next++;
+            }
+            if (alone && next == first + 1) {
+                direct.add(first);
             } else {
-                firsts[tiles] = t;
-                counts[tiles] = 1;
+                firsts[tiles] = first;
+                counts[tiles] = next - first;
                 tiles++;
             }
         }
     }
 
     private void item(int item, int worker) {
-        if (store == null || batch == null) {
-            throw new IllegalStateException("no attention is running");
-        }
+        KvStore store = call.store();
+        TokenBatch batch = call.batch();
         int kvHead = item % store.kvHeads();
         int first = firsts[item / store.kvHeads()];
         int count = counts[item / store.kvHeads()];
         int firstPosition = batch.position(first);
         int lastPosition = firstPosition + count - 1;
-        int begin = Math.max(0, firstPosition - lookback);
+        int begin = call.begin(first);
         int sequence = batch.sequence(first);
-        long headColumn = 4L * kvHead * perGroup * headDim;
         AttentionHeads heads = own[worker];
-        heads.start(count, perGroup, headDim, store.paddedHeadDim(), scale);
+        heads.start(count, call.perGroup(), store.headDim(), store.paddedHeadDim(), call.scale());
         for (int start = begin / SPAN * SPAN; start <= lastPosition; start += SPAN) {
             int from = Math.max(begin, start);
             int to = Math.min(lastPosition, start + SPAN - 1);
-            SpanReader.read(store, keys, values, batch, sequence, kvHead, from, to, heads.keys(), heads.values());
+            SpanReader.read(
+                    store, call.keys(), call.values(), batch, sequence, kvHead, from, to, heads.keys(), heads.values());
             for (int t = 0; t < count; t++) {
                 int position = firstPosition + t;
-                int least = Math.max(0, position - lookback);
+                int least = call.begin(first + t);
                 int visibleFrom = Math.max(least, start) - start;
                 int visibleTo = Math.min(position, start + SPAN - 1) + 1 - start;
                 if (visibleFrom < visibleTo) {
-                    heads.span(t, qkv + (first + t) * stride + headColumn, visibleFrom, visibleTo, least >= start);
+                    heads.span(t, call.queries(first + t, kvHead), visibleFrom, visibleTo, least >= start);
                 }
             }
         }
         for (int t = 0; t < count; t++) {
-            heads.finish(t, y + (first + t) * yStride + headColumn);
+            heads.finish(t, call.outputs(first + t, kvHead));
         }
     }
 
     @Override
     public void close() {
+        direct.close();
         for (AttentionHeads heads : own) {
             heads.close();
         }

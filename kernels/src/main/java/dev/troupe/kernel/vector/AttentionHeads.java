@@ -1,21 +1,12 @@
 package dev.troupe.kernel.vector;
 
-import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
-import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
-import static dev.troupe.kernel.vector.lanes.Lanes.L;
-import static dev.troupe.kernel.vector.lanes.Lanes.LE;
-
 import dev.troupe.kernel.ExactMath;
-import dev.troupe.kernel.vector.lanes.Lanes;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorSpecies;
 
 /**
  * One worker's running attention: the query heads of one KV head, for the few tokens of an item. Holds a gathered span and
  * for every token and head the maximum, the denominator and the output so far (NUMERICS rule 6).
  */
 final class AttentionHeads implements AutoCloseable {
-    private static final VectorSpecies<Float> F = Lanes.F;
     private static final int SPAN = AttentionTiles.SPAN;
 
     private final Scratch scratch = new Scratch();
@@ -101,20 +92,11 @@ final class AttentionHeads implements AutoCloseable {
         }
     }
 
-    /** Scores to weights: {@code exp(z − maximum)} for visible tokens, +0 for the others of the lanes in use. */
     private void weights(int h, int low, int from, int to, int high) {
         long z = scores + 4L * SPAN * h;
-        for (int j = low; j < from; j++) {
-            ALL.set(FLOAT, z + 4L * j, Float.NEGATIVE_INFINITY);
-        }
-        for (int j = to; j < high; j++) {
-            ALL.set(FLOAT, z + 4L * j, Float.NEGATIVE_INFINITY);
-        }
-        long lane = z + 4L * low;
-        float maximum = Softmax.maximum(lane, high - low);
-        Softmax.exponentials(lane, high - low, maximum, lane);
+        float maximum = SpanSoftmax.maximum(z, low, from, to, high);
         spanMaxima[h] = maximum;
-        spanDenominators[h] = Softmax.sum(lane, high - low, lanes);
+        spanDenominators[h] = SpanSoftmax.weights(z, low, high, maximum, lanes);
     }
 
     /** Merges the span's output of head h into what came before. */
@@ -124,15 +106,7 @@ final class AttentionHeads implements AutoCloseable {
         float b = ExactMath.exp(spanMaxima[h] - m);
         denominators[state] = Math.fma(denominators[state], a, spanDenominators[h] * b);
         maxima[state] = m;
-        long o2 = spanOutputs + 4L * h * width;
-        FloatVector scaleA = FloatVector.broadcast(F, a);
-        for (int e = 0; e < width; e += L) {
-            FloatVector added =
-                    FloatVector.fromMemorySegment(F, ALL, o2 + 4L * e, LE).mul(b);
-            FloatVector.fromMemorySegment(F, ALL, o + 4L * e, LE)
-                    .fma(scaleA, added)
-                    .intoMemorySegment(ALL, o + 4L * e, LE);
-        }
+        SpanSoftmax.merge(o, a, spanOutputs + 4L * h * width, b, width);
     }
 
     /** Writes {@code o / l} of token t's heads to y, {@code [heads][headDim]}. */
@@ -141,13 +115,7 @@ final class AttentionHeads implements AutoCloseable {
             float l = denominators[t * heads + h];
             long o = outputs + 4L * (t * heads + h) * width;
             long to = y + 4L * h * headDim;
-            int e = 0;
-            for (; e + L <= headDim; e += L) {
-                FloatVector.fromMemorySegment(F, ALL, o + 4L * e, LE).div(l).intoMemorySegment(ALL, to + 4L * e, LE);
-            }
-            for (; e < headDim; e++) {
-                ALL.set(FLOAT, to + 4L * e, ALL.get(FLOAT, o + 4L * e) / l);
-            }
+            SpanSoftmax.divide(o, l, headDim, to);
         }
     }
 
