@@ -11,14 +11,19 @@ import dev.troupe.stage.PipelineStage;
 import dev.troupe.stage.ReplicaPlan;
 import dev.troupe.stage.ShardDirectory;
 import dev.troupe.stage.ShardHost;
+import dev.troupe.stage.ShardId;
 import dev.troupe.stage.ShardRoster;
 import dev.troupe.stage.TensorShard;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.RecipientRef;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
@@ -75,10 +80,18 @@ final class LocalPlacement {
                 .toList();
     }
 
+    /** Spawns every shard once: a stage asks for it again until it has an answer. */
+    static ShardDirectory directory(ActorSystem<?> system, ShardHost host) {
+        Map<ShardId, ActorRef<TensorShard.Command>> spawned = new ConcurrentHashMap<>();
+        return (id, _) -> spawned.computeIfAbsent(
+                id,
+                absent -> system.systemActorOf(
+                        TensorShard.create(host), "troupe-shard-" + UUID.randomUUID(), TensorShard.props()));
+    }
+
     private static Placement.Placed place(
             ActorContext<Placement.Command> context, ReplicaPlan plan, Epoch above, ShardHost host) {
-        ShardDirectory shards = (id, _) -> context.getSystem()
-                .systemActorOf(TensorShard.create(host), "troupe-shard-" + UUID.randomUUID(), TensorShard.props());
+        ShardDirectory shards = directory(context.getSystem(), host);
         List<RecipientRef<PipelineStage.Command>> stages = new ArrayList<>();
         for (int stage = 0; stage < plan.partition().stages().size(); stage++) {
             stages.add(context.spawnAnonymous(PipelineStage.create(shards)));
