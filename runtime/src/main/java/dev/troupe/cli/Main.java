@@ -24,6 +24,7 @@ import picocli.CommandLine.Spec;
         subcommands = {
             DemoCommand.class,
             GenerateCommand.class,
+            ServeCommand.class,
             NodeCommand.class,
             LogitsCommand.class,
             InspectCommand.class,
@@ -40,6 +41,7 @@ import picocli.CommandLine.Spec;
             "  troupe demo",
             "  troupe generate --model tales --prompt \"Once upon a time\"",
             "  troupe generate --model tales --prompt \"Lily\" --pipeline-parallel 2 --tensor-parallel 2 --nodes 3",
+            "  troupe serve --model tales",
             "  troupe node --config cluster-config/seed-1.conf",
             "  troupe certs --out certs --nodes 10.0.0.1 10.0.0.2 10.0.0.3",
             "  troupe chaos kill --connect 127.0.0.1:25520 --role stage-1/rank-0 --at token=57",

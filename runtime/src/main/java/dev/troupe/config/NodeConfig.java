@@ -20,6 +20,7 @@ import java.util.Map;
  * @param generation how generations outlive their front ends
  * @param wire the roads between nodes
  * @param chaos faults on purpose
+ * @param http its HTTP port
  * @param pekko the whole configuration of its actor system
  */
 public record NodeConfig(
@@ -33,6 +34,7 @@ public record NodeConfig(
         GenerationConfig generation,
         WireConfig wire,
         ChaosConfig chaos,
+        HttpConfig http,
         Config pekko) {
     /** Name of every node's actor system. */
     public static final String SYSTEM = "troupe";

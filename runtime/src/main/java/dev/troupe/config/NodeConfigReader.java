@@ -73,6 +73,7 @@ final class NodeConfigReader {
                 new GenerationConfig(Section.of(whole, "generation").duration("resume-within")),
                 wire,
                 chaos,
+                http(Section.of(whole, "http")),
                 (chaos.enabled() ? TEST_MODE : ConfigFactory.empty())
                         .withFallback(PekkoSettings.of(node, cluster, wire, user, reference)));
     }
@@ -187,6 +188,21 @@ final class NodeConfigReader {
                         waits.duration("canary")),
                 new SchedulerSettings.Slow(slow.number("factor"), slow.duration("after"), slow.duration("avoid")),
                 waits.duration("cluster"));
+    }
+
+    private static HttpConfig http(Section section) {
+        return new HttpConfig(
+                section.flag("enabled"),
+                section.text("host"),
+                section.integer("port"),
+                section.section("keys").entries(),
+                section.flag("insecure"),
+                section.intBytes("max-body"),
+                section.integer("running"),
+                section.integer("running-per-key"),
+                section.integer("recordings"),
+                section.duration("deadline"),
+                section.duration("stalled-after"));
     }
 
     private static WireConfig wire(NodeAddress node, Section section) {

@@ -4,6 +4,7 @@ import com.typesafe.config.ConfigFactory;
 import dev.troupe.client.FrontEnd;
 import dev.troupe.client.Troupe;
 import dev.troupe.config.NodeConfig;
+import dev.troupe.http.HttpServer;
 import dev.troupe.generation.Generation;
 import dev.troupe.generation.MemoryTokenLog;
 import dev.troupe.kernel.KernelProvider;
@@ -74,6 +75,32 @@ public final class LocalTroupe {
      */
     public static Troupe start(NodeConfig config, LoadProgress progress, UnaryOperator<Kernels> observer)
             throws IOException {
+        return open(config, progress, observer).troupe();
+    }
+
+    /**
+     * A replica in this process, with an HTTP port as {@code config} says.
+     *
+     * @throws IOException if the model is missing or malformed, or the port cannot be bound
+     * @throws IllegalArgumentException if the model cannot be split like that; the message says what works
+     */
+    public static HttpServer serve(NodeConfig config, LoadProgress progress) throws IOException {
+        Opened opened = open(config, progress, UnaryOperator.identity());
+        try {
+            return HttpServer.start(
+                    HttpBackend.of(opened.troupe(), opened.store(), config, () -> Optional.of(opened.scheduler())),
+                    config.http());
+        } catch (IOException | RuntimeException e) {
+            opened.troupe().close();
+            throw e;
+        }
+    }
+
+    /** A replica that runs. */
+    private record Opened(Troupe troupe, ModelStore store, RecipientRef<Scheduler.Command> scheduler) {}
+
+    private static Opened open(NodeConfig config, LoadProgress progress, UnaryOperator<Kernels> observer)
+            throws IOException {
         String model = config.replica().model();
         KernelProvider kernels = DeviceKernels.of(config.device());
         ModelStore store = ModelStore.open(config, kernels, observer, progress);
@@ -89,16 +116,17 @@ public final class LocalTroupe {
                             .withFallback(ConfigFactory.defaultReference())
                             .resolve());
             system.getWhenTerminated().thenRun(store::close);
-            ActorRef<FrontEnd.Command> frontEnd = start(system, config, store);
-            return new Troupe(system, frontEnd, "this process", () -> end(system));
+            RecipientRef<Scheduler.Command> scheduler = scheduler(system, config, store);
+            ActorRef<FrontEnd.Command> frontEnd = frontEnd(system, config, store, scheduler);
+            return new Opened(new Troupe(system, frontEnd, "this process", () -> end(system)), store, scheduler);
         } catch (RuntimeException e) {
             store.close();
             throw e;
         }
     }
 
-    private static ActorRef<FrontEnd.Command> start(ActorSystem<Void> system, NodeConfig config, ModelStore store)
-            throws IOException {
+    private static RecipientRef<Scheduler.Command> scheduler(
+            ActorSystem<Void> system, NodeConfig config, ModelStore store) {
         String model = config.replica().model();
         String numerics = NumericsId.exact(config.kv().type()).value();
         ShardHost host = new ShardHost(
@@ -124,7 +152,7 @@ public final class LocalTroupe {
                         host),
                 "troupe-placement",
                 Props.empty());
-        RecipientRef<Scheduler.Command> scheduler = system.systemActorOf(
+        return system.systemActorOf(
                 Scheduler.create(
                         config.scheduler()
                                 .alone()
@@ -133,6 +161,16 @@ public final class LocalTroupe {
                         System::nanoTime),
                 "troupe-scheduler",
                 Props.empty());
+    }
+
+    private static ActorRef<FrontEnd.Command> frontEnd(
+            ActorSystem<Void> system,
+            NodeConfig config,
+            ModelStore store,
+            RecipientRef<Scheduler.Command> scheduler)
+            throws IOException {
+        String model = config.replica().model();
+        String numerics = NumericsId.exact(config.kv().type()).value();
         return FrontEnd.start(
                 system,
                 new FrontEnd.Setup(

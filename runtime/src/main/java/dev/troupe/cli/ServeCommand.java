@@ -1,0 +1,131 @@
+package dev.troupe.cli;
+
+import com.typesafe.config.ConfigFactory;
+import dev.troupe.config.NodeConfig;
+import dev.troupe.http.HttpServer;
+import dev.troupe.node.LocalTroupe;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code troupe serve}: a model in this process, behind the OpenAI API. */
+@Command(
+        name = "serve",
+        description = "Serves a model in this process by the OpenAI API until Ctrl-C. Nodes of a cluster have the same routes:"
+                + " set troupe.http.enabled = on.",
+        mixinStandardHelpOptions = true,
+        sortOptions = false,
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  troupe serve --model tales",
+            "  troupe serve --model /srv/models/llama-3.2-1b-q8_0.gguf --threads 8 --port 8080",
+            "  curl http://127.0.0.1:8000/v1/completions -H 'Content-Type: application/json' \\",
+            "    -d '{\"model\": \"tales\", \"prompt\": \"Once upon a time\", \"max_tokens\": 60, \"stream\": true}'"
+        })
+final class ServeCommand implements Callable<Integer> {
+    @Mixin
+    private final ModelChoice model = new ModelChoice();
+
+    @Option(
+            names = "--served-model-name",
+            paramLabel = "ID",
+            description = "what clients call the model (default: the name of its file or directory)")
+    private @Nullable String servedName;
+
+    @Option(names = "--host", paramLabel = "HOST", defaultValue = "127.0.0.1", description = "bind to (default: 127.0.0.1)")
+    @SuppressWarnings("NullAway.Init") // set by picocli
+    private String host;
+
+    @Option(names = "--port", paramLabel = "N", defaultValue = "8000", description = "port (default: 8000; 0: a free one)")
+    private int port;
+
+    @Option(
+            names = "--api-key",
+            paramLabel = "TENANT=KEY",
+            description = "a key that clients must send, and whose it is; may be repeated. Others on this machine may see"
+                    + " the options of a process: in the environment TROUPE_API_KEY is safer (tenant 'default')")
+    private Map<String, String> keys = Map.of();
+
+    @Option(names = "--insecure", description = "bind off loopback although HTTP is plain text")
+    private boolean insecure;
+
+    @Option(names = "--pipeline-parallel", paramLabel = "N", defaultValue = "1", description = "stages (default: 1)")
+    private int pipelineParallel;
+
+    @Option(names = "--tensor-parallel", paramLabel = "N", defaultValue = "1", description = "ranks of a stage (default: 1)")
+    private int tensorParallel;
+
+    @Option(
+            names = "--kv-memory",
+            paramLabel = "SIZE",
+            description = "memory for keys and values of each rank, for example 2GiB (default: 256MiB)")
+    private @Nullable String kvMemory;
+
+    @Mixin
+    private final EngineChoice engine = new EngineChoice();
+
+    @Spec
+    @SuppressWarnings("NullAway.Init") // set by picocli
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() throws Exception {
+        NodeConfig config = NodeConfig.of(ConfigFactory.parseMap(settings(), "the options"));
+        try (HttpServer server = serve(config)) {
+            PrintWriter out = spec.commandLine().getOut();
+            String key = config.http().keys().isEmpty() ? "" : " -H 'Authorization: Bearer KEY'";
+            out.printf("serving %s at http://%s%n", config.replica().model(), server.address());
+            out.printf(
+                    "try: curl http://%s/v1/completions%s -H 'Content-Type: application/json' -d '{\"model\": \"%s\","
+                            + " \"prompt\": \"Once upon a time\", \"max_tokens\": 40}'%n",
+                    server.address(), key, config.replica().model());
+            out.flush();
+            new CountDownLatch(1).await(); // until Ctrl-C or SIGTERM ends the process
+        }
+        return 0;
+    }
+
+    private static HttpServer serve(NodeConfig config) throws IOException {
+        try (ProgressLine progress = ProgressLine.onStandardError()) {
+            return LocalTroupe.serve(config, (done, total) -> progress.bytes("reading weights", done, total));
+        }
+    }
+
+    private Map<String, Object> settings() {
+        String id = servedName == null ? model.location().id() : servedName;
+        Map<String, String> all = new LinkedHashMap<>(keys);
+        String fromEnvironment = System.getenv("TROUPE_API_KEY");
+        if (fromEnvironment != null && !fromEnvironment.isBlank()) {
+            all.put("default", fromEnvironment.strip());
+        }
+        Map<String, Object> settings = new LinkedHashMap<>();
+        settings.put("troupe.models", Map.of(id, model.location().text()));
+        settings.put("troupe.replica.model", id);
+        settings.put("troupe.replica.pipeline-parallel", pipelineParallel);
+        settings.put("troupe.replica.tensor-parallel", tensorParallel);
+        settings.put("troupe.device.threads", engine.threads());
+        settings.put("troupe.device.kernels", engine.kernels());
+        settings.put("troupe.device.cores", engine.cores());
+        settings.put("troupe.kv.type", engine.kvCache().label());
+        if (kvMemory != null) {
+            settings.put("troupe.kv.memory", kvMemory);
+        }
+        settings.put("troupe.scheduler.prefill-chunk", engine.prefillChunk());
+        settings.put("troupe.scheduler.tokens-per-step", Math.max(256, engine.prefillChunk()));
+        settings.put("troupe.http.enabled", true);
+        settings.put("troupe.http.host", host);
+        settings.put("troupe.http.port", port);
+        settings.put("troupe.http.keys", all);
+        settings.put("troupe.http.insecure", insecure);
+        return settings;
+    }
+}

@@ -1,0 +1,58 @@
+package dev.troupe.config;
+
+import java.time.Duration;
+import java.util.Map;
+
+/**
+ * A node's HTTP port ({@code troupe.http}).
+ *
+ * @param enabled whether it has one
+ * @param host what it binds to
+ * @param port 0 takes a free one
+ * @param keys API keys by tenant; empty lets anybody in who reaches the port
+ * @param insecure whether it may bind off loopback all the same
+ * @param maxBodyBytes of a request, at most
+ * @param mostRunning generations of all tenants at a time
+ * @param mostRunningPerKey generations of one tenant at a time
+ * @param recordings streams that clients can come back to, kept at a time
+ * @param deadline the most time of one generation
+ * @param stalledAfter silence of all running generations that is no health any more
+ */
+public record HttpConfig(
+        boolean enabled,
+        String host,
+        int port,
+        Map<String, String> keys,
+        boolean insecure,
+        int maxBodyBytes,
+        int mostRunning,
+        int mostRunningPerKey,
+        int recordings,
+        Duration deadline,
+        Duration stalledAfter) {
+    private static final int SHORTEST_KEY = 16;
+
+    public HttpConfig {
+        keys = Map.copyOf(keys);
+        Check.holds(port >= 0 && port <= 65_535, "http.port", port, "0 to 65535");
+        Check.atLeast("http.max-body", maxBodyBytes, 1024);
+        Check.atLeast("http.running", mostRunning, 1);
+        Check.atLeast("http.running-per-key", mostRunningPerKey, 1);
+        Check.atLeast("http.recordings", recordings, 1);
+        Check.holds(deadline.compareTo(Duration.ofSeconds(1)) >= 0, "http.deadline", deadline, "at least 1s");
+        Check.holds(
+                stalledAfter.compareTo(Duration.ofSeconds(1)) >= 0, "http.stalled-after", stalledAfter, "at least 1s");
+        keys.forEach((tenant, key) -> Check.holds(
+                key.length() >= SHORTEST_KEY,
+                "http.keys",
+                "a key of %d characters for %s".formatted(key.length(), tenant),
+                "at least %d characters".formatted(SHORTEST_KEY)));
+        if (enabled && !insecure && !BindGuard.isLoopback(host)) {
+            throw new ConfigurationException(
+                    ("troupe.http.host = %s is not a loopback address, and HTTP there is plain text: keys and prompts could be"
+                                    + " read on the way. Bind to 127.0.0.1 behind a proxy that speaks TLS; or, where the network"
+                                    + " is yours alone, set troupe.http.insecure = on (--insecure)%s")
+                            .formatted(host, keys.isEmpty() ? " and troupe.http.keys" : ""));
+        }
+    }
+}

@@ -1,0 +1,199 @@
+package dev.troupe.http;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.troupe.client.TextEvent;
+import dev.troupe.serving.FinishReason;
+import dev.troupe.stage.StepResult.Logprob;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a client gets for a call: a fold over the events of its generations, as chunks of a stream or as one object. Belongs to one
+ * request; its methods are called in the order of the events.
+ */
+abstract class Answer {
+    static final JsonNodeFactory JSON = JsonNodeFactory.instance;
+
+    private final GenerationCall call;
+    private final ServedModel model;
+    private final long created = Instant.now().getEpochSecond();
+    private final List<Choice> choices = new ArrayList<>();
+    private volatile String generation = "";
+    private int completionTokens;
+
+    /** A choice as far as it has come. */
+    static final class Choice {
+        final int prompt;
+        final StringBuilder text = new StringBuilder();
+        final List<TextEvent.Token> tokens = new ArrayList<>();
+        final List<Integer> offsets = new ArrayList<>();
+        @Nullable FinishReason reason;
+        private double logprob;
+
+        Choice(int prompt) {
+            this.prompt = prompt;
+        }
+
+        private double meanLogprob() {
+            return tokens.isEmpty() ? Double.NEGATIVE_INFINITY : logprob / tokens.size();
+        }
+    }
+
+    Answer(GenerationCall call, ServedModel model) {
+        this.call = call;
+        this.model = model;
+        for (int prompt = 0; prompt < call.prompts().size(); prompt++) {
+            for (int choice = 0; choice < call.drawn(); choice++) {
+                choices.add(new Choice(prompt));
+            }
+        }
+    }
+
+    GenerationCall call() {
+        return call;
+    }
+
+    ServedModel model() {
+        return model;
+    }
+
+    /** The id of the first prompt's generation, by which a client can come back; empty before it has begun. */
+    String generation() {
+        return generation;
+    }
+
+    /** Completion tokens so far. */
+    int completionTokens() {
+        return completionTokens;
+    }
+
+    /** Takes an event over; for a stream, what the client is sent for it. */
+    Optional<ObjectNode> take(int prompt, TextEvent event) {
+        if (event instanceof TextEvent.Started started && prompt == 0) {
+            generation = started.id();
+        }
+        OptionalInt number = TextEvent.choiceOf(event);
+        if (number.isEmpty()) {
+            return Optional.empty();
+        }
+        int index = prompt * call.drawn() + number.getAsInt();
+        Choice choice = choices.get(index);
+        return switch (event) {
+            case TextEvent.Started _, TextEvent.Logits _ -> Optional.empty();
+            case TextEvent.Token token -> {
+                boolean first = choice.tokens.isEmpty();
+                choice.tokens.add(token);
+                choice.offsets.add(choice.text.length());
+                choice.text.append(token.text());
+                choice.logprob += token.logprob();
+                completionTokens++;
+                yield Optional.of(chunk(index, choice, first, token.text(), token, null));
+            }
+            case TextEvent.Ended ended -> {
+                boolean first = choice.tokens.isEmpty();
+                choice.text.append(ended.text());
+                choice.reason = ended.reason();
+                yield Optional.of(chunk(index, choice, first, ended.text(), null, ended.reason()));
+            }
+        };
+    }
+
+    /** Whether all choices have ended. */
+    boolean isWhole() {
+        return choices.stream().allMatch(choice -> choice.reason != null);
+    }
+
+    /** One chunk of a stream, with one choice. */
+    abstract ObjectNode chunk(
+            int index,
+            Choice choice,
+            boolean first,
+            String text,
+            TextEvent.@Nullable Token token,
+            @Nullable FinishReason reason);
+
+    /** One choice of a whole answer. */
+    abstract ObjectNode whole(int index, Choice choice);
+
+    /** {@code text_completion} and the like. */
+    abstract String object(boolean ofChunk);
+
+    /** What stands before the generation's id. */
+    abstract String idPrefix();
+
+    /** An answer without choices. */
+    final ObjectNode envelope(boolean ofChunk) {
+        ObjectNode root = JSON.objectNode();
+        root.put("id", idPrefix() + generation);
+        root.put("object", object(ofChunk));
+        root.put("created", created);
+        root.put("model", model.id());
+        root.putArray("choices");
+        return root;
+    }
+
+    /** The whole answer; of more choices than the client wanted the most probable ones. */
+    ObjectNode whole() {
+        ObjectNode root = envelope(false);
+        ArrayNode shown = root.withArray("choices");
+        int index = 0;
+        for (int prompt = 0; prompt < call.prompts().size(); prompt++) {
+            List<Choice> drawn = choices.subList(prompt * call.drawn(), (prompt + 1) * call.drawn());
+            List<Choice> best = call.shown() == call.drawn()
+                    ? drawn
+                    : drawn.stream()
+                            .sorted(Comparator.comparingDouble(Choice::meanLogprob)
+                                    .reversed())
+                            .limit(call.shown())
+                            .toList();
+            for (Choice choice : best) {
+                shown.add(whole(index++, choice));
+            }
+        }
+        root.set("usage", usage());
+        return root;
+    }
+
+    /** The last chunk of a stream that ends with what it used. */
+    ObjectNode usageChunk() {
+        ObjectNode root = envelope(true);
+        root.set("usage", usage());
+        return root;
+    }
+
+    private ObjectNode usage() {
+        int prompt = call.prompts().stream().mapToInt(ids -> ids.size()).sum();
+        ObjectNode usage = JSON.objectNode();
+        usage.put("prompt_tokens", prompt);
+        usage.put("completion_tokens", completionTokens);
+        usage.put("total_tokens", prompt + completionTokens);
+        return usage;
+    }
+
+    /** What the API calls it; null while a choice goes on. */
+    static @Nullable String reason(@Nullable FinishReason reason) {
+        return switch (reason) {
+            case null -> null;
+            case STOP -> "stop";
+            case LENGTH -> "length";
+            case CANCELLED -> "cancelled";
+            case ERROR -> "error";
+        };
+    }
+
+    /** Log-probabilities by token text, the most probable first. */
+    final ObjectNode byText(List<Logprob> top) {
+        ObjectNode all = JSON.objectNode();
+        for (Logprob logprob : top) {
+            all.put(model.text(logprob.token()), logprob.logprob());
+        }
+        return all;
+    }
+}

@@ -1,0 +1,91 @@
+package dev.troupe.http;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.troupe.client.TextEvent;
+import dev.troupe.serving.FinishReason;
+import dev.troupe.stage.StepResult.Logprob;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** The answer of {@code /v1/chat/completions}. */
+final class ChatAnswer extends Answer {
+    ChatAnswer(GenerationCall call, ServedModel model) {
+        super(call, model);
+    }
+
+    @Override
+    String object(boolean ofChunk) {
+        return ofChunk ? "chat.completion.chunk" : "chat.completion";
+    }
+
+    @Override
+    String idPrefix() {
+        return "chatcmpl-";
+    }
+
+    @Override
+    ObjectNode chunk(
+            int index,
+            Choice choice,
+            boolean first,
+            String text,
+            TextEvent.@Nullable Token token,
+            @Nullable FinishReason reason) {
+        ObjectNode root = envelope(true);
+        ObjectNode node = root.withArray("choices").addObject();
+        node.put("index", index);
+        ObjectNode delta = node.putObject("delta");
+        if (first) {
+            delta.put("role", "assistant");
+        }
+        if (first || !text.isEmpty()) {
+            delta.put("content", text);
+        }
+        node.set("logprobs", token == null ? null : logprobs(List.of(token)));
+        node.put("finish_reason", reason(reason));
+        return root;
+    }
+
+    @Override
+    ObjectNode whole(int index, Choice choice) {
+        ObjectNode node = JSON.objectNode();
+        node.put("index", index);
+        ObjectNode message = node.putObject("message");
+        message.put("role", "assistant");
+        message.put("content", choice.text.toString());
+        message.putNull("refusal");
+        node.set("logprobs", logprobs(choice.tokens));
+        node.put("finish_reason", reason(choice.reason));
+        return node;
+    }
+
+    private @Nullable ObjectNode logprobs(List<TextEvent.Token> tokens) {
+        if (!call().logprobs()) {
+            return null;
+        }
+        ObjectNode node = JSON.objectNode();
+        ArrayNode content = node.putArray("content");
+        for (TextEvent.Token token : tokens) {
+            ObjectNode entry = entry(token.token(), token.logprob());
+            ArrayNode top = entry.putArray("top_logprobs");
+            for (Logprob logprob : token.top()) {
+                top.add(entry(logprob.token(), logprob.logprob()));
+            }
+            content.add(entry);
+        }
+        node.putNull("refusal");
+        return node;
+    }
+
+    private ObjectNode entry(int token, float logprob) {
+        ObjectNode entry = JSON.objectNode();
+        entry.put("token", model().text(token));
+        entry.put("logprob", logprob);
+        ArrayNode bytes = entry.putArray("bytes");
+        for (byte b : model().bytes(token)) {
+            bytes.add(b & 0xff);
+        }
+        return entry;
+    }
+}

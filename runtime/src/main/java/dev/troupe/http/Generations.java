@@ -1,0 +1,215 @@
+package dev.troupe.http;
+
+import dev.troupe.client.RequestFailedException;
+import dev.troupe.client.TextEvent;
+import dev.troupe.client.Troupe;
+import dev.troupe.serving.GenerationFailure;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import java.util.stream.IntStream;
+import org.apache.pekko.Done;
+import org.apache.pekko.NotUsed;
+import org.apache.pekko.http.javadsl.model.HttpResponse;
+import org.apache.pekko.japi.Pair;
+import org.apache.pekko.japi.pf.PFBuilder;
+import org.apache.pekko.stream.KillSwitches;
+import org.apache.pekko.stream.UniqueKillSwitch;
+import org.apache.pekko.stream.javadsl.Keep;
+import org.apache.pekko.stream.javadsl.Sink;
+import org.apache.pekko.stream.javadsl.Source;
+import org.apache.pekko.util.ByteString;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Runs calls and answers with them, whole or as a stream of server-sent events. A client that hangs up ends its generations, unless
+ * it wants to come back.
+ */
+final class Generations {
+    private static final Duration SIGN_OF_LIFE = Duration.ofSeconds(15);
+    private static final ByteString COMMENT = ByteString.fromString(": still working\n\n");
+    private static final Logger LOG = LoggerFactory.getLogger(Generations.class);
+
+    private final Troupe troupe;
+    private final Crowd crowd;
+    private final HttpMetrics metrics;
+    private final Running running;
+
+    Generations(Troupe troupe, Crowd crowd, HttpMetrics metrics, Running running) {
+        this.troupe = troupe;
+        this.crowd = crowd;
+        this.metrics = metrics;
+        this.running = running;
+    }
+
+    /** An event of the generation of one of the prompts. */
+    private record Tagged(int prompt, TextEvent event) {}
+
+    /** Somebody wants a generation to end. */
+    static final class CancelledException extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        CancelledException(String reason) {
+            super(reason);
+        }
+    }
+
+    /** Answers a call. */
+    CompletionStage<HttpResponse> answer(Exchange exchange, Answer answer) {
+        GenerationCall call = answer.call();
+        Crowd.Place place =
+                crowd.enter(exchange.tenant(), call.prompts().size() * call.drawn());
+        return call.stream() ? streamed(exchange, answer, place) : whole(exchange, answer, place);
+    }
+
+    private Source<Tagged, UniqueKillSwitch> events(Answer answer, String tenant, Crowd.Place place) {
+        GenerationCall call = answer.call();
+        Watch watch = new Watch(metrics);
+        return Source.from(IntStream.range(0, call.prompts().size()).boxed().toList())
+                .flatMapMerge(
+                        call.prompts().size(),
+                        prompt -> troupe.generate(call.of(prompt)).map(event -> new Tagged(prompt, event)))
+                .viaMat(KillSwitches.single(), Keep.right())
+                .map(tagged -> {
+                    watch.see(tagged.event());
+                    return tagged;
+                })
+                .watchTermination((killSwitch, done) -> {
+                    running.begin(tenant, answer, killSwitch);
+                    done.whenComplete((ended, failure) -> {
+                        place.close();
+                        running.end(answer);
+                        if (failure instanceof RequestFailedException failed) {
+                            metrics.failed(failed.kind());
+                        }
+                    });
+                    return killSwitch;
+                });
+    }
+
+    private CompletionStage<HttpResponse> whole(Exchange exchange, Answer answer, Crowd.Place place) {
+        Pair<UniqueKillSwitch, CompletionStage<Done>> run = events(answer, exchange.tenant(), place)
+                .toMat(Sink.foreach(tagged -> answer.take(tagged.prompt(), tagged.event())), Keep.both())
+                .run(troupe.system());
+        exchange.gone().thenRun(() -> run.first().abort(new CancelledException("the client has hung up")));
+        return run.second().handle((done, failure) -> {
+            if (failure != null) {
+                throw error(failure);
+            }
+            return Responses.json(answer.whole());
+        });
+    }
+
+    /** Waits for the first event, so that what is refused has a status. */
+    private CompletionStage<HttpResponse> streamed(Exchange exchange, Answer answer, Crowd.Place place) {
+        return events(answer, exchange.tenant(), place)
+                .prefixAndTail(1)
+                .runWith(Sink.head(), troupe.system())
+                .handle((opened, failure) -> {
+                    if (failure != null) {
+                        throw error(failure);
+                    }
+                    List<Tagged> first = opened.first();
+                    Source<ByteString, NotUsed> events =
+                            render(Source.from(first).concat(opened.second()), answer);
+                    return Responses.events(
+                            (answer.call().resumable() ? recorded(exchange.tenant(), answer, first, events) : events)
+                                    .keepAlive(SIGN_OF_LIFE, () -> COMMENT));
+                });
+    }
+
+    /** The stream runs by itself from now on, and its client reads what is written down of it. */
+    private Source<ByteString, NotUsed> recorded(
+            String tenant, Answer answer, List<Tagged> first, Source<ByteString, NotUsed> events) {
+        Recording recording = new Recording(tenant);
+        String id = first.getFirst().event() instanceof TextEvent.Started started ? started.id() : answer.generation();
+        running.record(id, recording);
+        events.runWith(Sink.foreach(recording::add), troupe.system()).whenComplete((done, failure) -> recording.end());
+        return recording.from(0);
+    }
+
+    /** Events with numbers, an end, and after it the usual last word; or an error and no last word. */
+    private static Source<ByteString, NotUsed> render(Source<Tagged, NotUsed> events, Answer answer) {
+        Numbers numbers = new Numbers(answer);
+        return events.mapConcat(tagged -> answer.take(tagged.prompt(), tagged.event()).stream()
+                        .map(chunk -> numbers.event(chunk.toString()))
+                        .toList())
+                .concat(Source.lazySource(() -> Source.from(numbers.end())))
+                .recover(new PFBuilder<Throwable, ByteString>()
+                        .matchAny(failure -> numbers.event(
+                                error(failure).toJson().toString()))
+                        .build());
+    }
+
+    /** Numbers the events of one stream. */
+    private static final class Numbers {
+        private final Answer answer;
+        private int next;
+
+        Numbers(Answer answer) {
+            this.answer = answer;
+        }
+
+        ByteString event(String data) {
+            return ByteString.fromString("id: %s:%d\ndata: %s\n\n".formatted(answer.generation(), next++, data));
+        }
+
+        List<ByteString> end() {
+            if (!answer.isWhole()) {
+                return List.of(event(ApiError.of(GenerationFailure.Kind.LOST, "the stream ended before all choices did")
+                        .toJson()
+                        .toString()));
+            }
+            ByteString last = event("[DONE]");
+            return answer.call().includeUsage()
+                    ? List.of(event(answer.usageChunk().toString()), last)
+                    : List.of(last);
+        }
+    }
+
+    /** What a client hears of a failure. */
+    static ApiError error(Throwable failure) {
+        Throwable cause = failure;
+        while (cause instanceof CompletionException && cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        return switch (cause) {
+            case ApiError error -> error;
+            case RequestFailedException failed ->
+                ApiError.of(failed.kind(), Optional.ofNullable(failed.getMessage()).orElse(""));
+            case CancelledException cancelled ->
+                ApiError.unavailable("cancelled", String.valueOf(cancelled.getMessage()));
+            default -> {
+                LOG.error("a defect while answering", cause);
+                yield ApiError.defect();
+            }
+        };
+    }
+
+    /** Times between the events of one call. */
+    private static final class Watch {
+        private final HttpMetrics metrics;
+        private long last = System.nanoTime();
+        private boolean any;
+
+        Watch(HttpMetrics metrics) {
+            this.metrics = metrics;
+        }
+
+        void see(TextEvent event) {
+            switch (event) {
+                case TextEvent.Started started -> metrics.prompt(started.prompt().size());
+                case TextEvent.Token _ -> {
+                    long now = System.nanoTime();
+                    metrics.token(!any, now - last);
+                    last = now;
+                    any = true;
+                }
+                case TextEvent.Logits _, TextEvent.Ended _ -> {}
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+package dev.troupe.http;
+
+import dev.troupe.serving.GenerationFailure;
+import dev.troupe.serving.SchedulerStats;
+import dev.troupe.stage.StageWork;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.Timer;
+import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
+import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
+
+/** What Prometheus reads of this server: its own requests, and what the scheduler told last. Thread-safe. */
+final class HttpMetrics implements AutoCloseable {
+    private static final Duration[] BUCKETS = {
+        Duration.ofMillis(5),
+        Duration.ofMillis(10),
+        Duration.ofMillis(25),
+        Duration.ofMillis(50),
+        Duration.ofMillis(100),
+        Duration.ofMillis(250),
+        Duration.ofMillis(500),
+        Duration.ofSeconds(1),
+        Duration.ofMillis(2500),
+        Duration.ofSeconds(5),
+        Duration.ofSeconds(10),
+        Duration.ofSeconds(30),
+        Duration.ofSeconds(60)
+    };
+
+    private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    private final JvmGcMetrics collections = new JvmGcMetrics();
+    private final Timer firstToken = timer("troupe.first.token", "From a request to its first token");
+    private final Timer betweenTokens = timer("troupe.between.tokens", "From one token of a completion to the next");
+    private final Counter promptTokens = counter("troupe.prompt.tokens", "Tokens of accepted prompts");
+    private final Counter completionTokens = counter("troupe.completion.tokens", "Tokens that clients were given");
+    private volatile @Nullable SchedulerStats stats;
+    private volatile long lastTokenNanos = System.nanoTime();
+
+    HttpMetrics(Crowd crowd) {
+        new JvmMemoryMetrics().bindTo(registry);
+        new ProcessorMetrics().bindTo(registry);
+        collections.bindTo(registry);
+        Gauge.builder("troupe.requests.running", crowd, Crowd::size)
+                .description("Generations that this server runs for clients")
+                .register(registry);
+        gauge("troupe.generations", "Generations that the scheduler knows, running and waiting", SchedulerStats::generations);
+        gauge("troupe.sequences.running", "Sequences that hold KV blocks", SchedulerStats::runningSequences);
+        gauge("troupe.sequences.waiting", "Sequences that wait for KV blocks", SchedulerStats::waitingSequences);
+        gauge("troupe.kv.blocks", "KV blocks in all", SchedulerStats::blocks);
+        gauge("troupe.kv.blocks.free", "KV blocks that can be allocated", SchedulerStats::freeBlocks);
+        gauge("troupe.kv.blocks.retiring", "KV blocks that wait for a step", SchedulerStats::retiringBlocks);
+        gauge("troupe.steps", "Steps that have ended, in all epochs", SchedulerStats::steps);
+        gauge("troupe.computed.tokens", "Tokens that steps have computed", SchedulerStats::tokens);
+        gauge("troupe.preemptions", "Sequences put back because blocks ran out", SchedulerStats::preemptions);
+        gauge("troupe.epochs.lost", "Epochs that ended by a loss", SchedulerStats::epochsLost);
+        gauge("troupe.epochs.left", "Epochs left for a better one", SchedulerStats::epochsLeft);
+        gauge("troupe.stale.results", "Results of other epochs, dropped", SchedulerStats::staleResults);
+    }
+
+    private Timer timer(String name, String description) {
+        return Timer.builder(name)
+                .description(description)
+                .serviceLevelObjectives(BUCKETS)
+                .register(registry);
+    }
+
+    private Counter counter(String name, String description) {
+        return Counter.builder(name).description(description).register(registry);
+    }
+
+    private void gauge(String name, String description, ToDoubleFunction<SchedulerStats> value) {
+        Gauge.builder(name, this, metrics -> {
+                    SchedulerStats now = metrics.stats;
+                    return now == null ? Double.NaN : value.applyAsDouble(now);
+                })
+                .description(description)
+                .register(registry);
+    }
+
+    /** What the scheduler says of itself now; null if it says nothing. */
+    void note(@Nullable SchedulerStats now) {
+        stats = now;
+        if (now != null) {
+            for (StageWork work : now.work()) {
+                stage(work.stage(), "compute", "Time that ranks of a stage computed in this epoch", StageWork::computeNanos);
+                stage(work.stage(), "wait", "Time that open steps of a stage waited in this epoch", StageWork::waitNanos);
+            }
+        }
+    }
+
+    private void stage(int stage, String what, String description, ToDoubleFunction<StageWork> nanos) {
+        Gauge.builder("troupe.stage." + what + ".seconds", this, metrics -> {
+                    SchedulerStats now = metrics.stats;
+                    return now == null
+                            ? Double.NaN
+                            : now.work().stream()
+                                    .filter(work -> work.stage() == stage)
+                                    .mapToDouble(nanos)
+                                    .sum()
+                                    / 1e9;
+                })
+                .tag("stage", Integer.toString(stage))
+                .description(description)
+                .register(registry);
+    }
+
+    /** A request has been answered. */
+    void answered(String route, int status) {
+        Counter.builder("troupe.http.requests")
+                .description("Requests by route and status")
+                .tag("route", route)
+                .tag("status", Integer.toString(status))
+                .register(registry)
+                .increment();
+    }
+
+    void failed(GenerationFailure.Kind kind) {
+        Counter.builder("troupe.failures")
+                .description("Generations that failed, by kind")
+                .tag("kind", kind.name().toLowerCase(Locale.ROOT))
+                .register(registry)
+                .increment();
+    }
+
+    void prompt(int tokens) {
+        promptTokens.increment(tokens);
+    }
+
+    /**
+     * A client has got a token.
+     *
+     * @param first whether it is the first of the request
+     * @param nanos since the token before it, or since the request
+     */
+    void token(boolean first, long nanos) {
+        completionTokens.increment();
+        (first ? firstToken : betweenTokens).record(Duration.ofNanos(nanos));
+        lastTokenNanos = System.nanoTime();
+    }
+
+    /** Since the last token of anybody, or since the start. */
+    double secondsSinceToken() {
+        return (System.nanoTime() - lastTokenNanos) / 1e9;
+    }
+
+    /** The text that Prometheus reads. */
+    String text() {
+        return registry.scrape();
+    }
+
+    @Override
+    public void close() {
+        collections.close();
+        registry.close();
+    }
+}

@@ -1,0 +1,62 @@
+package dev.troupe.http;
+
+import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.pekko.stream.UniqueKillSwitch;
+
+/**
+ * The generations of this server that clients may name: those that run, and the recordings of those that they may come back to. Old
+ * recordings make room for new ones. Thread-safe.
+ */
+final class Running {
+    private final int mostRecordings;
+    private final Map<Answer, Cancel> running = new HashMap<>();
+    private final Map<String, Recording> recordings = new HashMap<>();
+    private final ArrayDeque<String> oldest = new ArrayDeque<>();
+
+    private record Cancel(String tenant, UniqueKillSwitch killSwitch) {}
+
+    /** @param mostRecordings how many are kept */
+    Running(int mostRecordings) {
+        this.mostRecordings = mostRecordings;
+    }
+
+    synchronized void begin(String tenant, Answer answer, UniqueKillSwitch killSwitch) {
+        running.put(answer, new Cancel(tenant, killSwitch));
+    }
+
+    synchronized void end(Answer answer) {
+        running.remove(answer);
+    }
+
+    synchronized void record(String generation, Recording recording) {
+        recordings.put(generation, recording);
+        oldest.add(generation);
+        while (oldest.size() > mostRecordings) {
+            recordings.remove(oldest.remove());
+        }
+    }
+
+    /** What was recorded of a tenant's generation. */
+    synchronized Optional<Recording> recording(String tenant, String generation) {
+        return Optional.ofNullable(recordings.get(generation))
+                .filter(recording -> recording.tenant().equals(tenant));
+    }
+
+    /** Ends a tenant's generation; false if none of that name runs. */
+    synchronized boolean cancel(String tenant, String generation) {
+        return running.entrySet().stream()
+                .filter(entry -> entry.getKey().generation().equals(generation)
+                        && entry.getValue().tenant().equals(tenant))
+                .findFirst()
+                .map(entry -> {
+                    entry.getValue()
+                            .killSwitch()
+                            .abort(new Generations.CancelledException("the generation was cancelled"));
+                    return true;
+                })
+                .orElse(false);
+    }
+}
