@@ -5,7 +5,8 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.troupe.client.TextEvent;
 import dev.troupe.serving.FinishReason;
-import dev.troupe.stage.StepResult.Logprob;
+import dev.troupe.serving.GenerationId;
+import dev.troupe.sampling.Logprob;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -56,6 +57,11 @@ abstract class Answer {
         }
     }
 
+    /** What clients call a generation: its id without the slot that it began on. */
+    static String name(TextEvent.Started started) {
+        return GenerationId.parse(started.id()).value();
+    }
+
     GenerationCall call() {
         return call;
     }
@@ -77,7 +83,7 @@ abstract class Answer {
     /** Takes an event over; for a stream, what the client is sent for it. */
     Optional<ObjectNode> take(int prompt, TextEvent event) {
         if (event instanceof TextEvent.Started started && prompt == 0) {
-            generation = started.id();
+            generation = name(started);
         }
         OptionalInt number = TextEvent.choiceOf(event);
         if (number.isEmpty()) {

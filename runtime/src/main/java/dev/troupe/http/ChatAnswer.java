@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.troupe.client.TextEvent;
 import dev.troupe.serving.FinishReason;
-import dev.troupe.stage.StepResult.Logprob;
+import dev.troupe.sampling.Logprob;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 

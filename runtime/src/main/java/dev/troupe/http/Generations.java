@@ -5,6 +5,7 @@ import dev.troupe.client.TextEvent;
 import dev.troupe.client.Troupe;
 import dev.troupe.serving.GenerationFailure;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
@@ -125,8 +126,9 @@ final class Generations {
     private Source<ByteString, NotUsed> recorded(
             String tenant, Answer answer, List<Tagged> first, Source<ByteString, NotUsed> events) {
         Recording recording = new Recording(tenant);
-        String id = first.getFirst().event() instanceof TextEvent.Started started ? started.id() : answer.generation();
-        running.record(id, recording);
+        if (first.getFirst().event() instanceof TextEvent.Started started) {
+            running.record(Answer.name(started), recording);
+        }
         events.runWith(Sink.foreach(recording::add), troupe.system()).whenComplete((done, failure) -> recording.end());
         return recording.from(0);
     }
@@ -137,7 +139,7 @@ final class Generations {
         return events.mapConcat(tagged -> answer.take(tagged.prompt(), tagged.event()).stream()
                         .map(chunk -> numbers.event(chunk.toString()))
                         .toList())
-                .concat(Source.lazySource(() -> Source.from(numbers.end())))
+                .concatLazy(Source.lazySource(() -> Source.from(numbers.end())))
                 .recover(new PFBuilder<Throwable, ByteString>()
                         .matchAny(failure -> numbers.event(
                                 error(failure).toJson().toString()))
@@ -163,10 +165,12 @@ final class Generations {
                         .toJson()
                         .toString()));
             }
-            ByteString last = event("[DONE]");
-            return answer.call().includeUsage()
-                    ? List.of(event(answer.usageChunk().toString()), last)
-                    : List.of(last);
+            List<ByteString> last = new ArrayList<>();
+            if (answer.call().includeUsage()) {
+                last.add(event(answer.usageChunk().toString()));
+            }
+            last.add(event("[DONE]"));
+            return last;
         }
     }
 

@@ -13,6 +13,8 @@ import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -40,6 +42,7 @@ final class HttpMetrics implements AutoCloseable {
     private final Timer betweenTokens = timer("troupe.between.tokens", "From one token of a completion to the next");
     private final Counter promptTokens = counter("troupe.prompt.tokens", "Tokens of accepted prompts");
     private final Counter completionTokens = counter("troupe.completion.tokens", "Tokens that clients were given");
+    private final Set<Integer> stages = ConcurrentHashMap.newKeySet();
     private volatile @Nullable SchedulerStats stats;
     private volatile long lastTokenNanos = System.nanoTime();
 
@@ -89,6 +92,9 @@ final class HttpMetrics implements AutoCloseable {
         stats = now;
         if (now != null) {
             for (StageWork work : now.work()) {
+                if (!stages.add(work.stage())) {
+                    continue;
+                }
                 stage(work.stage(), "compute", "Time that ranks of a stage computed in this epoch", StageWork::computeNanos);
                 stage(work.stage(), "wait", "Time that open steps of a stage waited in this epoch", StageWork::waitNanos);
             }

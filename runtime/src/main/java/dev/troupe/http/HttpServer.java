@@ -34,6 +34,7 @@ import org.apache.pekko.http.javadsl.model.HttpResponse;
 import org.apache.pekko.http.javadsl.settings.ServerSettings;
 import org.apache.pekko.http.scaladsl.model.EntityStreamSizeException;
 import org.apache.pekko.japi.Pair;
+import org.apache.pekko.stream.Materializer;
 import org.apache.pekko.stream.javadsl.Flow;
 import org.apache.pekko.stream.javadsl.Keep;
 import org.apache.pekko.stream.javadsl.Sink;
@@ -101,7 +102,7 @@ public final class HttpServer implements AutoCloseable {
                     .connectionSource()
                     .toMat(
                             Sink.foreach(connection -> connection.handleWith(
-                                    connection(), org.apache.pekko.stream.Materializer.matFromSystem(system))),
+                                    connection(), Materializer.matFromSystem(system))),
                             Keep.left())
                     .run(system)
                     .toCompletableFuture()

@@ -213,8 +213,4 @@ final class Routes {
         return stats().thenApply(_ -> Responses.text(metrics.text()));
     }
 
-    /** The facade that requests go through. */
-    Troupe troupe() {
-        return backend.troupe();
-    }
 }

@@ -1,6 +1,7 @@
 package dev.troupe.node;
 
 import dev.troupe.client.FrontEnd;
+import dev.troupe.client.Troupe;
 import dev.troupe.cluster.ClusterNode;
 import dev.troupe.cluster.NodeProfile;
 import dev.troupe.cluster.guardian.PromisedLoader;
@@ -19,6 +20,7 @@ import dev.troupe.config.SeedNode;
 import dev.troupe.generation.Generation;
 import dev.troupe.generation.LogKeeper;
 import dev.troupe.generation.ReplicatedTokenLog;
+import dev.troupe.http.HttpServer;
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kernel.NumericsId;
 import dev.troupe.model.Partition;
@@ -37,16 +39,21 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
+import org.apache.pekko.Done;
 import org.apache.pekko.actor.CoordinatedShutdown;
+import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Props;
 import org.apache.pekko.actor.typed.RecipientRef;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.cluster.sharding.typed.javadsl.EntityTypeKey;
+import org.jspecify.annotations.Nullable;
 
 /** A process of the cluster: an actor system with whatever its roles ask for. */
 public final class TroupeNode implements AutoCloseable {
@@ -70,6 +77,8 @@ public final class TroupeNode implements AutoCloseable {
     private final ClusterNode.Started started;
     private final KernelProvider kernels;
     private final NodeChaos chaos;
+
+    private @Nullable HttpServer http;
 
     /** Whether all members were there once. Before that a replica would be placed on too few nodes. */
     private volatile boolean complete;
@@ -297,7 +306,7 @@ public final class TroupeNode implements AutoCloseable {
     private void startFrontEnd() throws IOException {
         ClusterNode node = started.node();
         Slot slot = Slot.of(node.self(), NodeRole.FRONTEND);
-        FrontEnd.start(
+        ActorRef<FrontEnd.Command> frontEnd = FrontEnd.start(
                 system,
                 new FrontEnd.Setup(
                         model,
@@ -318,6 +327,26 @@ public final class TroupeNode implements AutoCloseable {
                                 this::refused,
                                 () -> frontEnds(node),
                                 () -> NodeChaos.players(node, schedulerSlots(node)))));
+        if (config.http().enabled()) {
+            startHttp(node, frontEnd);
+        }
+    }
+
+    private void startHttp(ClusterNode node, ActorRef<FrontEnd.Command> frontEnd) throws IOException {
+        Troupe troupe = new Troupe(system, frontEnd, node.self().hostPort(), () -> {});
+        HttpServer server = HttpServer.start(
+                HttpBackend.of(
+                        troupe,
+                        store,
+                        config,
+                        () -> schedulerSlots(node).stream().findFirst().map(at -> scheduler(node, at))),
+                config.http());
+        http = server;
+        CoordinatedShutdown.get(system)
+                .addTask(CoordinatedShutdown.PhaseServiceUnbind(), "troupe-http", () -> {
+                    server.close();
+                    return CompletableFuture.completedFuture(Done.getInstance());
+                });
     }
 
     /** A generation that goes on here has the value of its first id, on this node's slot. */
@@ -362,6 +391,11 @@ public final class TroupeNode implements AutoCloseable {
     /** Labels of its roles. */
     public List<String> roles() {
         return started.node().roles().stream().map(NodeRole::label).toList();
+    }
+
+    /** Where its HTTP port listens, if it has one. */
+    public Optional<String> http() {
+        return Optional.ofNullable(http).map(HttpServer::address);
     }
 
     /** One sentence about its kernels. */
