@@ -83,7 +83,10 @@ final class ServeCommand implements Callable<Integer> {
         try (HttpServer server = serve(config)) {
             PrintWriter out = spec.commandLine().getOut();
             String key = config.http().keys().isEmpty() ? "" : " -H 'Authorization: Bearer KEY'";
-            out.printf("serving %s at http://%s%n", config.replica().model(), server.address());
+            out.printf("loading %s; http://%s/ shows how it is%n", config.replica().model(), server.address());
+            out.flush();
+            server.whenWarm().toCompletableFuture().join();
+            out.printf("serving %s at http://%s/v1%n", config.replica().model(), server.address());
             out.printf(
                     "try: curl http://%s/v1/completions%s -H 'Content-Type: application/json' -d '{\"model\": \"%s\","
                             + " \"prompt\": \"Once upon a time\", \"max_tokens\": 40}'%n",

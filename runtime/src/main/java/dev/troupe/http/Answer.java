@@ -27,7 +27,7 @@ abstract class Answer {
     private final long created = Instant.now().getEpochSecond();
     private final List<Choice> choices = new ArrayList<>();
     private volatile String generation = "";
-    private int completionTokens;
+    private volatile int completionTokens;
 
     /** A choice as far as it has come. */
     static final class Choice {
@@ -99,7 +99,7 @@ abstract class Answer {
                 choice.offsets.add(choice.text.length());
                 choice.text.append(token.text());
                 choice.logprob += token.logprob();
-                completionTokens++;
+                completionTokens = completionTokens + 1;
                 yield Optional.of(chunk(index, choice, first, token.text(), token, null));
             }
             case TextEvent.Ended ended -> {

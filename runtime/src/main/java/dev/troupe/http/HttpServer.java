@@ -11,10 +11,13 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.typesafe.config.ConfigFactory;
+import dev.troupe.client.TextRequest;
 import dev.troupe.client.Troupe;
 import dev.troupe.config.HttpConfig;
 import dev.troupe.serving.SchedulerStats;
+import dev.troupe.tensor.Ints;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -34,6 +37,7 @@ import org.apache.pekko.http.javadsl.model.HttpResponse;
 import org.apache.pekko.http.javadsl.settings.ServerSettings;
 import org.apache.pekko.http.scaladsl.model.EntityStreamSizeException;
 import org.apache.pekko.japi.Pair;
+import org.apache.pekko.pattern.Patterns;
 import org.apache.pekko.stream.Materializer;
 import org.apache.pekko.stream.javadsl.Flow;
 import org.apache.pekko.stream.javadsl.Keep;
@@ -43,6 +47,7 @@ import org.apache.pekko.util.ByteString;
 /** A node's HTTP port: reads requests, finds who asks, and passes them to their routes. */
 public final class HttpServer implements AutoCloseable {
     private static final long BODY_WITHIN_MILLIS = 30_000;
+    private static final Duration AGAIN = Duration.ofSeconds(1);
     private static final int DEEPEST = 64;
     private static final ObjectMapper MAPPER = mapper();
 
@@ -52,6 +57,8 @@ public final class HttpServer implements AutoCloseable {
     private final HttpMetrics metrics;
     private final List<Route> routes;
     private final ServerBinding binding;
+    private final CompletionStage<Done> warm;
+    private volatile boolean closed;
 
     /**
      * What requests are answered with.
@@ -71,6 +78,26 @@ public final class HttpServer implements AutoCloseable {
         this.metrics = new HttpMetrics(crowd);
         this.routes = new Routes(backend, config, crowd, metrics).all();
         this.binding = bind();
+        this.warm = warmUp(backend);
+    }
+
+    /** The first request makes the scheduler place its plan and load it, so the server asks itself. */
+    private CompletionStage<Done> warmUp(Backend backend) {
+        TextRequest first = TextRequest.greedy("", 1)
+                .withPrompt(new TextRequest.Tokens(Ints.of(0)))
+                .withIgnoreEos(true);
+        return backend.troupe()
+                .complete(first)
+                .<Done>thenApply(_ -> Done.getInstance())
+                .exceptionallyCompose(_ -> closed
+                        ? CompletableFuture.completedFuture(Done.getInstance())
+                        : Patterns.after(
+                                AGAIN, system.classicSystem(), () -> warmUp(backend)));
+    }
+
+    /** Answers when the model has been loaded and has computed something. */
+    public CompletionStage<Done> whenWarm() {
+        return warm;
     }
 
     /**
@@ -264,6 +291,7 @@ public final class HttpServer implements AutoCloseable {
     /** Takes no more connections; those that are there end with their streams. */
     @Override
     public void close() {
+        closed = true;
         binding.unbind().toCompletableFuture().join();
         metrics.close();
     }

@@ -8,6 +8,7 @@ import dev.troupe.client.Troupe;
 import dev.troupe.config.HttpConfig;
 import dev.troupe.serving.SchedulerStats;
 import dev.troupe.tensor.Ints;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
 
 /** All routes of a server, and what they do. What is not here does not exist. */
 final class Routes {
+    private static final Duration DESCRIBED_WITHIN = Duration.ofSeconds(2);
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
 
     private final HttpServer.Backend backend;
@@ -38,7 +40,9 @@ final class Routes {
 
     /** All of them. */
     List<Route> all() {
-        return List.of(
+        List<Route> routes = new ArrayList<>(Page.routes());
+        routes.addAll(List.of(
+                new Route("GET", "/status", Route.Access.KEY, this::status),
                 new Route("GET", "/v1/models", Route.Access.KEY, this::models),
                 new Route("GET", "/v1/models/{id}", Route.Access.KEY, this::model),
                 new Route("POST", "/v1/completions", Route.Access.KEY, this::completions),
@@ -51,7 +55,8 @@ final class Routes {
                 new Route("GET", "/startupz", Route.Access.ANYBODY, _ -> now(Responses.text("started\n"))),
                 new Route("GET", "/readyz", Route.Access.ANYBODY, this::ready),
                 new Route("GET", "/health", Route.Access.ANYBODY, this::health),
-                new Route("GET", "/metrics", Route.Access.KEY, this::metrics));
+                new Route("GET", "/metrics", Route.Access.KEY, this::metrics)));
+        return List.copyOf(routes);
     }
 
     private static CompletionStage<HttpResponse> now(HttpResponse response) {
@@ -207,6 +212,16 @@ final class Routes {
             }
             return Responses.json(stalled || !serving ? 503 : 200, node);
         });
+    }
+
+    private CompletionStage<HttpResponse> status(Exchange exchange) {
+        CompletionStage<Troupe.@Nullable Description> description = backend.troupe()
+                .describe(DESCRIBED_WITHIN)
+                .<Troupe.@Nullable Description>handle((found, failure) -> failure == null ? found : null);
+        return stats().thenCombine(
+                        description,
+                        (stats, found) -> Responses.json(StatusReport.of(
+                                backend.model(), found, stats, running.of(exchange.tenant()))));
     }
 
     private CompletionStage<HttpResponse> metrics(Exchange exchange) {

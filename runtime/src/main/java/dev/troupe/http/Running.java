@@ -1,7 +1,9 @@
 package dev.troupe.http;
 
 import java.util.ArrayDeque;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.pekko.stream.UniqueKillSwitch;
@@ -43,6 +45,20 @@ final class Running {
     synchronized Optional<Recording> recording(String tenant, String generation) {
         return Optional.ofNullable(recordings.get(generation))
                 .filter(recording -> recording.tenant().equals(tenant));
+    }
+
+    /** A generation that runs. */
+    record Generation(String id, int tokens) {}
+
+    /** A tenant's generations, as far as they have begun. */
+    synchronized List<Generation> of(String tenant) {
+        return running.entrySet().stream()
+                .filter(entry -> entry.getValue().tenant().equals(tenant))
+                .map(entry -> new Generation(
+                        entry.getKey().generation(), entry.getKey().completionTokens()))
+                .filter(generation -> !generation.id().isEmpty())
+                .sorted(Comparator.comparing(Generation::id))
+                .toList();
     }
 
     /** Ends a tenant's generation; false if none of that name runs. */
