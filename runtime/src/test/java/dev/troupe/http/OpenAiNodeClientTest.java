@@ -1,0 +1,92 @@
+package dev.troupe.http;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The official client for JavaScript, as it is, against a server; skipped where it cannot be installed. */
+class OpenAiNodeClientTest {
+    private static final String PACKAGE = "openai@7.59.0";
+    private static final int MINUTES = 3;
+    private static final String SCRIPT =
+            """
+            import OpenAI from "openai";
+            const client = new OpenAI({ baseURL: process.env.BASE, apiKey: process.env.KEY, maxRetries: 0 });
+            const story = { model: "tales", prompt: "Once upon a time", max_tokens: 20, temperature: 0 };
+            const result = {};
+            result.models = (await client.models.list()).data.map(model => model.id);
+            result.whole = (await client.completions.create(story)).choices[0].text;
+            result.streamed = "";
+            for await (const chunk of await client.completions.create({ ...story, stream: true, stream_options: { include_usage: true } })) {
+              if (chunk.usage) result.usage = chunk.usage.completion_tokens;
+              else result.streamed += chunk.choices[0].text;
+            }
+            const stream = await client.completions.create({ ...story, max_tokens: 500, stream: true, ignore_eos: true });
+            result.cancelled = 0;
+            for await (const chunk of stream) {
+              if (++result.cancelled === 3) stream.controller.abort();
+            }
+            try {
+              await client.completions.create({ ...story, temperature: 9 });
+            } catch (error) {
+              result.error = { status: error.status, param: error.param, message: error.message };
+            }
+            console.log(JSON.stringify(result));
+            """;
+
+    @Test
+    void completesStreamsCancelsAndUnderstandsErrors(@TempDir Path directory) throws Exception {
+        Files.writeString(directory.resolve("package.json"), "{\"type\": \"module\"}");
+        assumeTrue(
+                run(directory, Map.of(), "npm", "install", "--no-audit", "--no-fund", "--silent", PACKAGE) == 0,
+                "npm cannot install " + PACKAGE + " here");
+        Files.writeString(directory.resolve("client.mjs"), SCRIPT);
+
+        try (Served served = Served.start(Map.of())) {
+            Map<String, String> environment =
+                    Map.of("BASE", served.uri("/v1").toString(), "KEY", Served.KEY);
+            int status = run(directory, environment, "node", "client.mjs");
+
+            String output = Files.readString(directory.resolve("output"));
+            assertThat(status).as(output).isZero();
+            JsonNode result = Served.JSON.readTree(output);
+            assertThat(result.at("/models/0").textValue()).isEqualTo("tales");
+            assertThat(result.path("whole").textValue())
+                    .hasSizeGreaterThan(20)
+                    .isEqualTo(result.path("streamed").textValue());
+            assertThat(result.path("usage").intValue()).isEqualTo(20);
+            assertThat(result.path("cancelled").intValue()).isBetween(3, 400);
+            assertThat(result.at("/error/status").intValue()).isEqualTo(400);
+            assertThat(result.at("/error/param").textValue()).isEqualTo("temperature");
+        }
+    }
+
+    /** The exit status; 127 where there is no such program. */
+    private static int run(Path directory, Map<String, String> environment, String... command) throws Exception {
+        ProcessBuilder builder = new ProcessBuilder(List.of(command))
+                .directory(directory.toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(directory.resolve("output").toFile());
+        builder.environment().putAll(environment);
+        Process process;
+        try {
+            process = builder.start();
+        } catch (IOException e) {
+            return 127;
+        }
+        if (!process.waitFor(MINUTES, TimeUnit.MINUTES)) {
+            process.destroyForcibly();
+            return 124;
+        }
+        return process.exitValue();
+    }
+}
