@@ -6,6 +6,7 @@ import dev.troupe.http.HttpServer;
 import dev.troupe.node.LocalTroupe;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -70,6 +71,12 @@ final class ServeCommand implements Callable<Integer> {
             description = "memory for keys and values of each rank, for example 2GiB (default: 256MiB)")
     private @Nullable String kvMemory;
 
+    @Option(
+            names = "--config",
+            paramLabel = "FILE",
+            description = "more settings, as for a node: keys, weights and limits under troupe.http; options come first")
+    private @Nullable Path config;
+
     @Mixin
     private final EngineChoice engine = new EngineChoice();
 
@@ -79,18 +86,20 @@ final class ServeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        NodeConfig config = NodeConfig.of(ConfigFactory.parseMap(settings(), "the options"));
-        try (HttpServer server = serve(config)) {
+        NodeConfig read = config == null
+                ? NodeConfig.of(ConfigFactory.parseMap(settings(), "the options"))
+                : NodeConfig.load(config, settings());
+        try (HttpServer server = serve(read)) {
             PrintWriter out = spec.commandLine().getOut();
-            String key = config.http().keys().isEmpty() ? "" : " -H 'Authorization: Bearer KEY'";
-            out.printf("loading %s; http://%s/ shows how it is%n", config.replica().model(), server.address());
+            String key = read.http().keys().isEmpty() ? "" : " -H 'Authorization: Bearer KEY'";
+            out.printf("loading %s; http://%s/ shows how it is%n", read.replica().model(), server.address());
             out.flush();
             server.whenWarm().toCompletableFuture().join();
-            out.printf("serving %s at http://%s/v1%n", config.replica().model(), server.address());
+            out.printf("serving %s at http://%s/v1%n", read.replica().model(), server.address());
             out.printf(
                     "try: curl http://%s/v1/completions%s -H 'Content-Type: application/json' -d '{\"model\": \"%s\","
                             + " \"prompt\": \"Once upon a time\", \"max_tokens\": 40}'%n",
-                    server.address(), key, config.replica().model());
+                    server.address(), key, read.replica().model());
             out.flush();
             new CountDownLatch(1).await(); // until Ctrl-C or SIGTERM ends the process
         }
@@ -127,8 +136,12 @@ final class ServeCommand implements Callable<Integer> {
         settings.put("troupe.http.enabled", true);
         settings.put("troupe.http.host", host);
         settings.put("troupe.http.port", port);
-        settings.put("troupe.http.keys", all);
-        settings.put("troupe.http.insecure", insecure);
+        if (!all.isEmpty()) {
+            settings.put("troupe.http.keys", all);
+        }
+        if (insecure) {
+            settings.put("troupe.http.insecure", true);
+        }
         return settings;
     }
 }

@@ -10,10 +10,12 @@ import java.util.Map;
  * @param host what it binds to
  * @param port 0 takes a free one
  * @param keys API keys by tenant; empty lets anybody in who reaches the port
+ * @param weights shares of tenants among those that wait; 1 for those that are not in it
  * @param insecure whether it may bind off loopback all the same
  * @param maxBodyBytes of a request, at most
- * @param mostRunning generations of all tenants at a time
- * @param mostRunningPerKey generations of one tenant at a time
+ * @param mostRunning generations that run at a time
+ * @param mostWaiting generations that wait, of all tenants
+ * @param mostWaitingPerKey generations that wait, of one tenant
  * @param recordings streams that clients can come back to, kept at a time
  * @param deadline the most time of one generation
  * @param stalledAfter silence of all running generations that is no health any more
@@ -23,21 +25,31 @@ public record HttpConfig(
         String host,
         int port,
         Map<String, String> keys,
+        Map<String, Integer> weights,
         boolean insecure,
         int maxBodyBytes,
         int mostRunning,
-        int mostRunningPerKey,
+        int mostWaiting,
+        int mostWaitingPerKey,
         int recordings,
         Duration deadline,
         Duration stalledAfter) {
     private static final int SHORTEST_KEY = 16;
+    private static final int MOST_WEIGHT = 1000;
 
     public HttpConfig {
         keys = Map.copyOf(keys);
+        weights = Map.copyOf(weights);
         Check.holds(port >= 0 && port <= 65_535, "http.port", port, "0 to 65535");
         Check.atLeast("http.max-body", maxBodyBytes, 1024);
         Check.atLeast("http.running", mostRunning, 1);
-        Check.atLeast("http.running-per-key", mostRunningPerKey, 1);
+        Check.atLeast("http.waiting", mostWaiting, 0);
+        Check.atLeast("http.waiting-per-key", mostWaitingPerKey, 0);
+        weights.forEach((tenant, weight) -> Check.holds(
+                weight >= 1 && weight <= MOST_WEIGHT,
+                "http.weights",
+                "%d of %s".formatted(weight, tenant),
+                "1 to %d".formatted(MOST_WEIGHT)));
         Check.atLeast("http.recordings", recordings, 1);
         Check.holds(deadline.compareTo(Duration.ofSeconds(1)) >= 0, "http.deadline", deadline, "at least 1s");
         Check.holds(

@@ -196,10 +196,12 @@ final class NodeConfigReader {
                 section.text("host"),
                 section.integer("port"),
                 section.section("keys").entries(),
+                section.section("weights").integerEntries(),
                 section.flag("insecure"),
                 section.intBytes("max-body"),
                 section.integer("running"),
-                section.integer("running-per-key"),
+                section.integer("waiting"),
+                section.integer("waiting-per-key"),
                 section.integer("recordings"),
                 section.duration("deadline"),
                 section.duration("stalled-after"));

@@ -125,6 +125,15 @@ final class Section {
         return constant.name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
+    /** All entries, whose keys are up to the user and whose values are whole numbers. */
+    Map<String, Integer> integerEntries() {
+        Map<String, Integer> entries = new LinkedHashMap<>();
+        for (String key : whole.getObject("troupe." + path).keySet()) {
+            entries.put(key, integer(ConfigUtil.joinPath(key)));
+        }
+        return entries;
+    }
+
     /** All entries, whose keys are up to the user and whose values are text. */
     Map<String, String> entries() {
         Map<String, String> entries = new LinkedHashMap<>();

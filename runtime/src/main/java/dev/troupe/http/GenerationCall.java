@@ -34,6 +34,13 @@ record GenerationCall(
         return request.withPrompt(new TextRequest.Tokens(prompts.get(prompt)));
     }
 
+    /** Tokens that it may take, those of prompts included. */
+    long mostTokens() {
+        return prompts.stream()
+                .mapToLong(prompt -> prompt.size() + (long) request.maxTokens() * request.choices())
+                .sum();
+    }
+
     /** Completions that are drawn for every prompt. */
     int drawn() {
         return request.choices();

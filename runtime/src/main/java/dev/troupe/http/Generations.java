@@ -8,6 +8,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.stream.IntStream;
@@ -35,13 +37,13 @@ final class Generations {
     private static final Logger LOG = LoggerFactory.getLogger(Generations.class);
 
     private final Troupe troupe;
-    private final Crowd crowd;
+    private final FairQueue queue;
     private final HttpMetrics metrics;
     private final Running running;
 
-    Generations(Troupe troupe, Crowd crowd, HttpMetrics metrics, Running running) {
+    Generations(Troupe troupe, FairQueue queue, HttpMetrics metrics, Running running) {
         this.troupe = troupe;
-        this.crowd = crowd;
+        this.queue = queue;
         this.metrics = metrics;
         this.running = running;
     }
@@ -61,12 +63,14 @@ final class Generations {
     /** Answers a call. */
     CompletionStage<HttpResponse> answer(Exchange exchange, Answer answer) {
         GenerationCall call = answer.call();
-        Crowd.Place place =
-                crowd.enter(exchange.tenant(), call.prompts().size() * call.drawn());
-        return call.stream() ? streamed(exchange, answer, place) : whole(exchange, answer, place);
+        CompletableFuture<FairQueue.Place> entered =
+                queue.enter(exchange.tenant(), call.prompts().size() * call.drawn(), call.mostTokens());
+        FairQueue.giveUpWhen(exchange.gone(), entered);
+        return entered.thenCompose(
+                place -> call.stream() ? streamed(exchange, answer, place) : whole(exchange, answer, place));
     }
 
-    private Source<Tagged, UniqueKillSwitch> events(Answer answer, String tenant, Crowd.Place place) {
+    private Source<Tagged, UniqueKillSwitch> events(Answer answer, String tenant, FairQueue.Place place) {
         GenerationCall call = answer.call();
         Watch watch = new Watch(metrics);
         return Source.from(IntStream.range(0, call.prompts().size()).boxed().toList())
@@ -91,7 +95,7 @@ final class Generations {
                 });
     }
 
-    private CompletionStage<HttpResponse> whole(Exchange exchange, Answer answer, Crowd.Place place) {
+    private CompletionStage<HttpResponse> whole(Exchange exchange, Answer answer, FairQueue.Place place) {
         Pair<UniqueKillSwitch, CompletionStage<Done>> run = events(answer, exchange.tenant(), place)
                 .toMat(Sink.foreach(tagged -> answer.take(tagged.prompt(), tagged.event())), Keep.both())
                 .run(troupe.system());
@@ -105,7 +109,7 @@ final class Generations {
     }
 
     /** Waits for the first event, so that what is refused has a status. */
-    private CompletionStage<HttpResponse> streamed(Exchange exchange, Answer answer, Crowd.Place place) {
+    private CompletionStage<HttpResponse> streamed(Exchange exchange, Answer answer, FairQueue.Place place) {
         return events(answer, exchange.tenant(), place)
                 .prefixAndTail(1)
                 .runWith(Sink.head(), troupe.system())
@@ -184,6 +188,7 @@ final class Generations {
             case ApiError error -> error;
             case RequestFailedException failed ->
                 ApiError.of(failed.kind(), Optional.ofNullable(failed.getMessage()).orElse(""));
+            case CancellationException _ -> ApiError.unavailable("cancelled", "the client has hung up");
             case CancelledException cancelled ->
                 ApiError.unavailable("cancelled", String.valueOf(cancelled.getMessage()));
             default -> {

@@ -46,12 +46,15 @@ final class HttpMetrics implements AutoCloseable {
     private volatile @Nullable SchedulerStats stats;
     private volatile long lastTokenNanos = System.nanoTime();
 
-    HttpMetrics(Crowd crowd) {
+    HttpMetrics(FairQueue queue) {
         new JvmMemoryMetrics().bindTo(registry);
         new ProcessorMetrics().bindTo(registry);
         collections.bindTo(registry);
-        Gauge.builder("troupe.requests.running", crowd, Crowd::size)
+        Gauge.builder("troupe.requests.running", queue, FairQueue::running)
                 .description("Generations that this server runs for clients")
+                .register(registry);
+        Gauge.builder("troupe.requests.waiting", queue, FairQueue::waiting)
+                .description("Generations that wait at this server")
                 .register(registry);
         gauge("troupe.generations", "Generations that the scheduler knows, running and waiting", SchedulerStats::generations);
         gauge("troupe.sequences.running", "Sequences that hold KV blocks", SchedulerStats::runningSequences);

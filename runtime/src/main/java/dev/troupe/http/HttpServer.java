@@ -74,9 +74,10 @@ public final class HttpServer implements AutoCloseable {
         this.system = backend.troupe().system();
         this.config = config;
         this.keys = new ApiKeys(config.keys());
-        Crowd crowd = new Crowd(config.mostRunning(), config.mostRunningPerKey());
-        this.metrics = new HttpMetrics(crowd);
-        this.routes = new Routes(backend, config, crowd, metrics).all();
+        FairQueue queue = new FairQueue(
+                config.mostRunning(), config.mostWaiting(), config.mostWaitingPerKey(), config.weights());
+        this.metrics = new HttpMetrics(queue);
+        this.routes = new Routes(backend, config, queue, metrics).all();
         this.binding = bind();
         this.warm = warmUp(backend);
     }

@@ -26,16 +26,16 @@ final class Routes {
     private final HttpConfig config;
     private final Generations generations;
     private final Running running;
-    private final Crowd crowd;
+    private final FairQueue queue;
     private final HttpMetrics metrics;
 
-    Routes(HttpServer.Backend backend, HttpConfig config, Crowd crowd, HttpMetrics metrics) {
+    Routes(HttpServer.Backend backend, HttpConfig config, FairQueue queue, HttpMetrics metrics) {
         this.backend = backend;
         this.config = config;
-        this.crowd = crowd;
+        this.queue = queue;
         this.metrics = metrics;
         this.running = new Running(config.recordings());
-        this.generations = new Generations(backend.troupe(), crowd, metrics, running);
+        this.generations = new Generations(backend.troupe(), queue, metrics, running);
     }
 
     /** All of them. */
@@ -194,13 +194,14 @@ final class Routes {
     private CompletionStage<HttpResponse> health(Exchange exchange) {
         return stats().thenApply(stats -> {
             double silence = metrics.secondsSinceToken();
-            boolean stalled = crowd.size() > 0 && silence > config.stalledAfter().toMillis() / 1e3;
+            boolean stalled = queue.running() > 0 && silence > config.stalledAfter().toMillis() / 1e3;
             boolean serving = stats != null && stats.serving();
             ObjectNode node = JSON.objectNode();
             node.put("status", stalled ? "stalled" : serving ? "ok" : "not ready");
             node.put("model", backend.model().id());
             node.put("serving", serving);
-            node.put("running", crowd.size());
+            node.put("running", queue.running());
+            node.put("waiting", queue.waiting());
             node.put("seconds_since_last_token", silence);
             if (stats != null) {
                 node.put("epoch", stats.epoch().toString());

@@ -25,7 +25,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class HttpServerTest {
     private static final String COMPLETIONS = "/v1/completions";
-    private static final int OF_ONE_KEY = 40;
+    private static final int RUNNING = 20;
+    private static final int WAITING_OF_ONE_KEY = 30;
     private static final int LARGEST_BODY = 64 * 1024;
 
     private static Served served;
@@ -33,8 +34,8 @@ class HttpServerTest {
     @BeforeAll
     static void start() throws Exception {
         served = Served.start(Map.of(
-                "troupe.http.running-per-key", OF_ONE_KEY,
-                "troupe.http.running", OF_ONE_KEY + 10,
+                "troupe.http.running", RUNNING,
+                "troupe.http.waiting-per-key", WAITING_OF_ONE_KEY,
                 "troupe.http.max-body", LARGEST_BODY));
     }
 
@@ -57,7 +58,11 @@ class HttpServerTest {
     void noRouteAnswersWithoutAKeyUnlessItIsOpen() throws Exception {
         for (Route route : served.server().routes()) {
             HttpRequest request = HttpRequest.newBuilder(served.uri(route.path().replace("{id}", "x")))
-                    .method(route.method(), HttpRequest.BodyPublishers.ofString("{}"))
+                    .method(
+                            route.method(),
+                            route.method().equals("POST")
+                                    ? HttpRequest.BodyPublishers.ofString("{}")
+                                    : HttpRequest.BodyPublishers.noBody())
                     .build();
 
             int status = served.send(request).statusCode();
@@ -71,7 +76,7 @@ class HttpServerTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"/", "/v1", "/v1/nothing", "/v1/completions/", "/V1/models", "/metrics/x"})
+    @ValueSource(strings = {"/page", "/v1", "/v1/nothing", "/v1/completions/", "/V1/models", "/metrics/x"})
     void whatIsNoRouteIsDeniedLikeOne(String path) throws Exception {
         HttpRequest stranger = HttpRequest.newBuilder(served.uri(path)).build();
 
@@ -346,15 +351,34 @@ class HttpServerTest {
     }
 
     @Test
-    void moreThanATenantMayHaveIsRefusedAtOnceAndTheOthersAreServed() throws Exception {
-        String many = greedy("Once", 8, ", \"n\": %d".formatted(OF_ONE_KEY + 1));
+    void moreThanMayWaitIsRefusedAtOnceAndWhatWaitsIsServed() throws Exception {
+        try (ExecutorService pool = Executors.newVirtualThreadPerTaskExecutor()) {
+            String many = greedy("Once", 200, ", \"ignore_eos\": true, \"n\": " + RUNNING);
+            List<Future<HttpResponse<String>>> served = new ArrayList<>();
+            served.add(pool.submit(() -> HttpServerTest.served.post(COMPLETIONS, many)));
+            Served.await("it runs", () -> health("running") == RUNNING);
+            String small = greedy("Once", 2, ", \"n\": " + WAITING_OF_ONE_KEY / 2);
+            served.add(pool.submit(() -> HttpServerTest.served.post(COMPLETIONS, small)));
+            served.add(pool.submit(() -> HttpServerTest.served.post(COMPLETIONS, small)));
+            Served.await("two wait", () -> health("waiting") == WAITING_OF_ONE_KEY);
 
-        HttpResponse<String> refused = served.post(COMPLETIONS, many);
+            HttpResponse<String> refused = HttpServerTest.served.post(COMPLETIONS, greedy("Once", 2, ""));
 
-        assertThat(refused.statusCode()).isEqualTo(429);
-        assertThat(refused.headers().firstValue("Retry-After")).isPresent();
-        assertThat(refused.body()).contains("%d more were asked for, expected at most %d".formatted(OF_ONE_KEY + 1, OF_ONE_KEY));
-        assertThat(served.post(COMPLETIONS, greedy("Once", 2, "")).statusCode()).isEqualTo(200);
+            assertThat(refused.statusCode()).isEqualTo(429);
+            assertThat(refused.headers().firstValue("Retry-After")).isPresent();
+            assertThat(refused.body()).contains("%d generations of yours wait".formatted(WAITING_OF_ONE_KEY));
+            for (Future<HttpResponse<String>> future : served) {
+                assertThat(future.get().statusCode()).isEqualTo(200);
+            }
+        }
+    }
+
+    private static int health(String field) {
+        try {
+            return Served.json(served.get("/health")).path(field).intValue();
+        } catch (Exception e) {
+            throw new AssertionError(e);
+        }
     }
 
     @Test

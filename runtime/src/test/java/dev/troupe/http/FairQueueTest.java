@@ -1,0 +1,130 @@
+package dev.troupe.http;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+
+class FairQueueTest {
+    private static FairQueue.Place now(CompletableFuture<FairQueue.Place> entered) {
+        assertThat(entered).isDone();
+        return entered.join();
+    }
+
+    @Test
+    void letsInAtOnceWhileThereIsRoom() {
+        FairQueue queue = new FairQueue(3, 0, 0, Map.of());
+
+        FairQueue.Place two = now(queue.enter("a", 2, 10));
+        now(queue.enter("b", 1, 10));
+
+        assertThat(queue.running()).isEqualTo(3);
+        assertThatThrownBy(() -> queue.enter("a", 1, 10)).hasMessageContaining("generations of yours wait");
+        two.close();
+        two.close();
+        assertThat(queue.running()).isEqualTo(1);
+    }
+
+    @Test
+    void refusesWhatCouldNeverRun() {
+        FairQueue queue = new FairQueue(3, 100, 100, Map.of());
+
+        assertThatThrownBy(() -> queue.enter("a", 4, 10)).hasMessageContaining("expected at most 3");
+    }
+
+    @Test
+    void refusesByTenantAndByAllTogether() {
+        FairQueue queue = new FairQueue(2, 3, 2, Map.of());
+        now(queue.enter("a", 2, 10));
+        queue.enter("a", 2, 10);
+        queue.enter("b", 1, 10);
+
+        assertThatThrownBy(() -> queue.enter("a", 1, 10))
+                .isInstanceOfSatisfying(ApiError.class, error -> assertThat(error.status()).isEqualTo(429));
+        assertThatThrownBy(() -> queue.enter("c", 1, 10))
+                .isInstanceOfSatisfying(ApiError.class, error -> assertThat(error.status()).isEqualTo(503));
+    }
+
+    @Test
+    void whatIsGivenUpLetsTheNextIn() {
+        FairQueue queue = new FairQueue(1, 10, 10, Map.of());
+        FairQueue.Place first = now(queue.enter("a", 1, 10));
+        CompletableFuture<FairQueue.Place> givenUp = queue.enter("a", 1, 10);
+        CompletableFuture<FairQueue.Place> next = queue.enter("a", 1, 10);
+
+        givenUp.cancel(false);
+        first.close();
+
+        now(next).close();
+        assertThat(queue.running()).isZero();
+        assertThat(queue.waiting()).isZero();
+    }
+
+    /** Three tenants that always have requests waiting, of random sizes: tokens are shared by weight. */
+    @Test
+    void busyTenantsShareTokensByWeight() {
+        Map<String, Integer> weights = Map.of("a", 8, "b", 1, "c", 1);
+        FairQueue queue = new FairQueue(4, 1000, 1000, weights);
+        Random random = new Random(7);
+        Map<String, Long> served = new HashMap<>();
+        ArrayDeque<FairQueue.Place> running = new ArrayDeque<>();
+        for (int i = 0; i < 20; i++) {
+            weights.keySet().forEach(tenant -> request(queue, tenant, random, served, running));
+        }
+
+        for (int i = 0; i < 5000; i++) {
+            running.remove().close();
+        }
+
+        long all = served.values().stream().mapToLong(Long::longValue).sum();
+        assertThat((double) served.get("a") / all).isBetween(0.77, 0.83);
+        assertThat((double) served.get("b") / all).isBetween(0.08, 0.12);
+        assertThat((double) served.get("c") / all).isBetween(0.08, 0.12);
+    }
+
+    /** A request that asks again as soon as it has been let in. */
+    private static void request(
+            FairQueue queue, String tenant, Random random, Map<String, Long> served, ArrayDeque<FairQueue.Place> running) {
+        long tokens = 1 + random.nextInt(100);
+        queue.enter(tenant, 1, tokens).thenAccept(place -> {
+            served.merge(tenant, tokens, Long::sum);
+            running.add(place);
+            request(queue, tenant, random, served, running);
+        });
+    }
+
+    @Test
+    void aTenantThatWasIdleHasSavedNothingUp() {
+        FairQueue queue = new FairQueue(1, 1000, 1000, Map.of());
+        FairQueue.Place place = now(queue.enter("busy", 1, 10));
+        for (int i = 0; i < 100; i++) {
+            CompletableFuture<FairQueue.Place> next = queue.enter("busy", 1, 10);
+            place.close();
+            place = now(next);
+        }
+        List<String> order = new ArrayList<>();
+        ArrayDeque<FairQueue.Place> running = new ArrayDeque<>(List.of(place));
+        for (int i = 0; i < 10; i++) {
+            for (String tenant : List.of("busy", "late")) {
+                queue.enter(tenant, 1, 10).thenAccept(entered -> {
+                    order.add(tenant);
+                    running.add(entered);
+                });
+            }
+        }
+
+        while (!running.isEmpty()) {
+            running.remove().close();
+        }
+
+        assertThat(order).hasSize(20);
+        assertThat(order.subList(0, 10)).filteredOn("late"::equals).hasSizeBetween(4, 6);
+    }
+}
