@@ -21,8 +21,9 @@ import picocli.CommandLine.Spec;
 /** {@code troupe serve}: a model in this process, behind the OpenAI API. */
 @Command(
         name = "serve",
-        description = "Serves a model in this process by the OpenAI API until Ctrl-C. Nodes of a cluster have the same routes:"
-                + " set troupe.http.enabled = on.",
+        description =
+                "Serves a model in this process by the OpenAI API until Ctrl-C. Nodes of a cluster have the same routes:"
+                        + " set troupe.http.enabled = on.",
         mixinStandardHelpOptions = true,
         sortOptions = false,
         footerHeading = "%nExamples:%n",
@@ -42,18 +43,27 @@ final class ServeCommand implements Callable<Integer> {
             description = "what clients call the model (default: the name of its file or directory)")
     private @Nullable String servedName;
 
-    @Option(names = "--host", paramLabel = "HOST", defaultValue = "127.0.0.1", description = "bind to (default: 127.0.0.1)")
+    @Option(
+            names = "--host",
+            paramLabel = "HOST",
+            defaultValue = "127.0.0.1",
+            description = "bind to (default: 127.0.0.1)")
     @SuppressWarnings("NullAway.Init") // set by picocli
     private String host;
 
-    @Option(names = "--port", paramLabel = "N", defaultValue = "8000", description = "port (default: 8000; 0: a free one)")
+    @Option(
+            names = "--port",
+            paramLabel = "N",
+            defaultValue = "8000",
+            description = "port (default: 8000; 0: a free one)")
     private int port;
 
     @Option(
             names = "--api-key",
             paramLabel = "TENANT=KEY",
-            description = "a key that clients must send, and whose it is; may be repeated. Others on this machine may see"
-                    + " the options of a process: in the environment TROUPE_API_KEY is safer (tenant 'default')")
+            description =
+                    "a key that clients must send, and whose it is; may be repeated. Others on this machine may see"
+                            + " the options of a process: in the environment TROUPE_API_KEY is safer (tenant 'default')")
     private Map<String, String> keys = Map.of();
 
     @Option(names = "--insecure", description = "bind off loopback although HTTP is plain text")
@@ -62,7 +72,11 @@ final class ServeCommand implements Callable<Integer> {
     @Option(names = "--pipeline-parallel", paramLabel = "N", defaultValue = "1", description = "stages (default: 1)")
     private int pipelineParallel;
 
-    @Option(names = "--tensor-parallel", paramLabel = "N", defaultValue = "1", description = "ranks of a stage (default: 1)")
+    @Option(
+            names = "--tensor-parallel",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "ranks of a stage (default: 1)")
     private int tensorParallel;
 
     @Option(
@@ -74,7 +88,8 @@ final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--config",
             paramLabel = "FILE",
-            description = "more settings, as for a node: keys, weights and limits under troupe.http; options come first")
+            description =
+                    "more settings, as for a node: keys, weights and limits under troupe.http; options come first")
     private @Nullable Path config;
 
     @Mixin
@@ -92,7 +107,8 @@ final class ServeCommand implements Callable<Integer> {
         try (HttpServer server = serve(read)) {
             PrintWriter out = spec.commandLine().getOut();
             String key = read.http().keys().isEmpty() ? "" : " -H 'Authorization: Bearer KEY'";
-            out.printf("loading %s; http://%s/ shows how it is%n", read.replica().model(), server.address());
+            out.printf(
+                    "loading %s; http://%s/ shows how it is%n", read.replica().model(), server.address());
             out.flush();
             server.whenWarm().toCompletableFuture().join();
             out.printf("serving %s at http://%s/v1%n", read.replica().model(), server.address());

@@ -4,15 +4,16 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.troupe.client.TextEvent;
+import dev.troupe.sampling.Logprob;
 import dev.troupe.serving.FinishReason;
 import dev.troupe.serving.GenerationId;
-import dev.troupe.sampling.Logprob;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,7 +28,7 @@ abstract class Answer {
     private final long created = Instant.now().getEpochSecond();
     private final List<Choice> choices = new ArrayList<>();
     private volatile String generation = "";
-    private volatile int completionTokens;
+    private final AtomicInteger completionTokens = new AtomicInteger();
 
     /** A choice as far as it has come. */
     static final class Choice {
@@ -35,7 +36,10 @@ abstract class Answer {
         final StringBuilder text = new StringBuilder();
         final List<TextEvent.Token> tokens = new ArrayList<>();
         final List<Integer> offsets = new ArrayList<>();
-        @Nullable FinishReason reason;
+
+        @Nullable
+        FinishReason reason;
+
         private double logprob;
 
         Choice(int prompt) {
@@ -77,7 +81,7 @@ abstract class Answer {
 
     /** Completion tokens so far. */
     int completionTokens() {
-        return completionTokens;
+        return completionTokens.get();
     }
 
     /** Takes an event over; for a stream, what the client is sent for it. */
@@ -99,7 +103,7 @@ abstract class Answer {
                 choice.offsets.add(choice.text.length());
                 choice.text.append(token.text());
                 choice.logprob += token.logprob();
-                completionTokens = completionTokens + 1;
+                completionTokens.incrementAndGet();
                 yield Optional.of(chunk(index, choice, first, token.text(), token, null));
             }
             case TextEvent.Ended ended -> {
@@ -178,8 +182,8 @@ abstract class Answer {
         int prompt = call.prompts().stream().mapToInt(ids -> ids.size()).sum();
         ObjectNode usage = JSON.objectNode();
         usage.put("prompt_tokens", prompt);
-        usage.put("completion_tokens", completionTokens);
-        usage.put("total_tokens", prompt + completionTokens);
+        usage.put("completion_tokens", completionTokens());
+        usage.put("total_tokens", prompt + completionTokens());
         return usage;
     }
 

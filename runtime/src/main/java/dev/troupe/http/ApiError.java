@@ -78,8 +78,7 @@ final class ApiError extends RuntimeException {
     }
 
     static ApiError defect() {
-        return new ApiError(
-                500, "server_error", null, "internal_error", "a defect of the server; its log says more");
+        return new ApiError(500, "server_error", null, "internal_error", "a defect of the server; its log says more");
     }
 
     /** What a generation's failure is to a client. */

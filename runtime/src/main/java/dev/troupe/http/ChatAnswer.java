@@ -3,8 +3,8 @@ package dev.troupe.http;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.troupe.client.TextEvent;
-import dev.troupe.serving.FinishReason;
 import dev.troupe.sampling.Logprob;
+import dev.troupe.serving.FinishReason;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 

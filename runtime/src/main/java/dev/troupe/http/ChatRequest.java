@@ -38,8 +38,8 @@ final class ChatRequest {
         OptionalLong old = fields.whole("max_tokens", 1, Integer.MAX_VALUE);
         OptionalLong asked = fields.whole("max_completion_tokens", 1, Integer.MAX_VALUE);
         String name = asked.isPresent() ? "max_completion_tokens" : "max_tokens";
-        int maxTokens = SamplingFields.maxTokens(
-                name, asked.orElse(old.orElse(-1)), prompt.size(), Integer.MAX_VALUE, model);
+        int maxTokens =
+                SamplingFields.maxTokens(name, asked.orElse(old.orElse(-1)), prompt.size(), Integer.MAX_VALUE, model);
         TextRequest request = new TextRequest(
                 new TextRequest.Tokens(prompt),
                 maxTokens,
@@ -52,8 +52,7 @@ final class ChatRequest {
         boolean usage = SamplingFields.includeUsage(fields, stream);
         boolean resumable = fields.flag("resumable", false);
         refuseOthers(fields);
-        return new GenerationCall(
-                List.of(prompt), request, choices, false, stream, usage, resumable, logprobs);
+        return new GenerationCall(List.of(prompt), request, choices, false, stream, usage, resumable, logprobs);
     }
 
     /** What the API knows and this server does not do; what only describes a request is taken. */

@@ -32,21 +32,20 @@ final class CompletionAnswer extends Answer {
             @Nullable FinishReason reason) {
         ObjectNode root = envelope(true);
         String shown = first ? echoed(choice) + text : text;
-        ObjectNode logprobs = token == null
-                ? null
-                : logprobs(List.of(token), List.of(choice.offsets.getLast()));
+        ObjectNode logprobs = token == null ? null : logprobs(List.of(token), List.of(choice.offsets.getLast()));
         root.withArray("choices").add(choice(index, shown, logprobs, reason));
         return root;
     }
 
     @Override
     ObjectNode whole(int index, Choice choice) {
-        return choice(
-                index, echoed(choice) + choice.text, logprobs(choice.tokens, choice.offsets), choice.reason);
+        return choice(index, echoed(choice) + choice.text, logprobs(choice.tokens, choice.offsets), choice.reason);
     }
 
     private String echoed(Choice choice) {
-        return call().echo() ? model().requireTokenizer("echo").decode(call().prompts().get(choice.prompt)) : "";
+        return call().echo()
+                ? model().requireTokenizer("echo").decode(call().prompts().get(choice.prompt))
+                : "";
     }
 
     private static ObjectNode choice(

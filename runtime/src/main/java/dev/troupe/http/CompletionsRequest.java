@@ -31,7 +31,8 @@ final class CompletionsRequest {
         if (drawn < shown || (stream && drawn > shown)) {
             throw ApiError.invalid(
                     "best_of",
-                    "best_of=%d with n=%d, expected at least n, and n itself where stream=true".formatted(drawn, shown));
+                    "best_of=%d with n=%d, expected at least n, and n itself where stream=true"
+                            .formatted(drawn, shown));
         }
         int logprobs = fields.whole("logprobs", -1, 0, SamplingParameters.MAX_TOP_LOGPROBS);
         boolean echo = fields.flag("echo", false);

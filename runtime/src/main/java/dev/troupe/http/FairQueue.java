@@ -32,10 +32,15 @@ final class FairQueue {
     }
 
     private static final class Tenant {
+        final String name;
         final ArrayDeque<Waiting> queue = new ArrayDeque<>();
         int waiting;
         int running;
         double finish;
+
+        Tenant(String name) {
+            this.name = name;
+        }
     }
 
     private record Waiting(int count, double start, CompletableFuture<Place> entered) {}
@@ -64,7 +69,7 @@ final class FairQueue {
         CompletableFuture<Place> entered = new CompletableFuture<>();
         synchronized (this) {
             requireRoom(tenant, count);
-            Tenant own = tenants.computeIfAbsent(tenant, name -> new Tenant());
+            Tenant own = tenants.computeIfAbsent(tenant, Tenant::new);
             double start = Math.max(virtualTime, own.finish);
             own.finish = start + (double) tokens / weights.getOrDefault(tenant, 1);
             own.queue.add(new Waiting(count, start, entered));
@@ -101,8 +106,7 @@ final class FairQueue {
         record Entering(CompletableFuture<Place> entered, Place place) {}
         List<Entering> entering = new ArrayList<>();
         synchronized (this) {
-            for (String name = next(); name != null; name = next()) {
-                Tenant tenant = tenants.get(name);
+            for (Tenant tenant = next(); tenant != null; tenant = next()) {
                 Waiting first = tenant.queue.remove();
                 tenant.waiting -= first.count();
                 waiting -= first.count();
@@ -112,7 +116,7 @@ final class FairQueue {
                 virtualTime = Math.max(virtualTime, first.start());
                 tenant.running += first.count();
                 running += first.count();
-                entering.add(new Entering(first.entered(), place(name, first.count())));
+                entering.add(new Entering(first.entered(), place(tenant, first.count())));
             }
         }
         for (Entering one : entering) {
@@ -123,18 +127,16 @@ final class FairQueue {
     }
 
     /** The tenant whose first request began to wait at the earliest virtual time, if that request has room. */
-    private @Nullable String next() {
-        return tenants.entrySet().stream()
-                .filter(entry -> !entry.getValue().queue.isEmpty())
-                .min(Comparator.comparingDouble(
-                        entry -> entry.getValue().queue.element().start()))
-                .filter(entry -> entry.getValue().queue.element().entered().isDone()
-                        || running + entry.getValue().queue.element().count() <= mostRunning)
-                .map(Map.Entry::getKey)
+    private @Nullable Tenant next() {
+        return tenants.values().stream()
+                .filter(tenant -> !tenant.queue.isEmpty())
+                .min(Comparator.comparingDouble(tenant -> tenant.queue.element().start()))
+                .filter(tenant -> tenant.queue.element().entered().isDone()
+                        || running + tenant.queue.element().count() <= mostRunning)
                 .orElse(null);
     }
 
-    private Place place(String name, int count) {
+    private Place place(Tenant tenant, int count) {
         return new Place() {
             private boolean left;
 
@@ -146,10 +148,9 @@ final class FairQueue {
                     }
                     left = true;
                     running -= count;
-                    Tenant tenant = tenants.get(name);
                     tenant.running -= count;
                     if (tenant.running == 0 && tenant.queue.isEmpty() && tenant.finish <= virtualTime) {
-                        tenants.remove(name);
+                        tenants.remove(tenant.name, tenant);
                     }
                 }
                 serve();

@@ -121,14 +121,14 @@ final class Generations {
                     Source<ByteString, NotUsed> events =
                             render(Source.from(first).concat(opened.second()), answer);
                     return Responses.events(
-                            (answer.call().resumable() ? recorded(exchange.tenant(), answer, first, events) : events)
+                            (answer.call().resumable() ? recorded(exchange.tenant(), first, events) : events)
                                     .keepAlive(SIGN_OF_LIFE, () -> COMMENT));
                 });
     }
 
     /** The stream runs by itself from now on, and its client reads what is written down of it. */
     private Source<ByteString, NotUsed> recorded(
-            String tenant, Answer answer, List<Tagged> first, Source<ByteString, NotUsed> events) {
+            String tenant, List<Tagged> first, Source<ByteString, NotUsed> events) {
         Recording recording = new Recording(tenant);
         if (first.getFirst().event() instanceof TextEvent.Started started) {
             running.record(Answer.name(started), recording);
@@ -145,8 +145,8 @@ final class Generations {
                         .toList())
                 .concatLazy(Source.lazySource(() -> Source.from(numbers.end())))
                 .recover(new PFBuilder<Throwable, ByteString>()
-                        .matchAny(failure -> numbers.event(
-                                error(failure).toJson().toString()))
+                        .matchAny(
+                                failure -> numbers.event(error(failure).toJson().toString()))
                         .build());
     }
 
@@ -187,7 +187,8 @@ final class Generations {
         return switch (cause) {
             case ApiError error -> error;
             case RequestFailedException failed ->
-                ApiError.of(failed.kind(), Optional.ofNullable(failed.getMessage()).orElse(""));
+                ApiError.of(
+                        failed.kind(), Optional.ofNullable(failed.getMessage()).orElse(""));
             case CancellationException _ -> ApiError.unavailable("cancelled", "the client has hung up");
             case CancelledException cancelled ->
                 ApiError.unavailable("cancelled", String.valueOf(cancelled.getMessage()));
@@ -210,7 +211,8 @@ final class Generations {
 
         void see(TextEvent event) {
             switch (event) {
-                case TextEvent.Started started -> metrics.prompt(started.prompt().size());
+                case TextEvent.Started started ->
+                    metrics.prompt(started.prompt().size());
                 case TextEvent.Token _ -> {
                     long now = System.nanoTime();
                     metrics.token(!any, now - last);

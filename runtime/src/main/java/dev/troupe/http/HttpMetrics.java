@@ -56,7 +56,10 @@ final class HttpMetrics implements AutoCloseable {
         Gauge.builder("troupe.requests.waiting", queue, FairQueue::waiting)
                 .description("Generations that wait at this server")
                 .register(registry);
-        gauge("troupe.generations", "Generations that the scheduler knows, running and waiting", SchedulerStats::generations);
+        gauge(
+                "troupe.generations",
+                "Generations that the scheduler knows, running and waiting",
+                SchedulerStats::generations);
         gauge("troupe.sequences.running", "Sequences that hold KV blocks", SchedulerStats::runningSequences);
         gauge("troupe.sequences.waiting", "Sequences that wait for KV blocks", SchedulerStats::waitingSequences);
         gauge("troupe.kv.blocks", "KV blocks in all", SchedulerStats::blocks);
@@ -98,8 +101,16 @@ final class HttpMetrics implements AutoCloseable {
                 if (!stages.add(work.stage())) {
                     continue;
                 }
-                stage(work.stage(), "compute", "Time that ranks of a stage computed in this epoch", StageWork::computeNanos);
-                stage(work.stage(), "wait", "Time that open steps of a stage waited in this epoch", StageWork::waitNanos);
+                stage(
+                        work.stage(),
+                        "compute",
+                        "Time that ranks of a stage computed in this epoch",
+                        StageWork::computeNanos);
+                stage(
+                        work.stage(),
+                        "wait",
+                        "Time that open steps of a stage waited in this epoch",
+                        StageWork::waitNanos);
             }
         }
     }
@@ -110,9 +121,9 @@ final class HttpMetrics implements AutoCloseable {
                     return now == null
                             ? Double.NaN
                             : now.work().stream()
-                                    .filter(work -> work.stage() == stage)
-                                    .mapToDouble(nanos)
-                                    .sum()
+                                            .filter(work -> work.stage() == stage)
+                                            .mapToDouble(nanos)
+                                            .sum()
                                     / 1e9;
                 })
                 .tag("stage", Integer.toString(stage))

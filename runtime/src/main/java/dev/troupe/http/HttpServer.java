@@ -67,15 +67,14 @@ public final class HttpServer implements AutoCloseable {
      * @param model that it serves
      * @param stats asks the scheduler how it is
      */
-    public record Backend(
-            Troupe troupe, ServedModel model, Supplier<CompletionStage<SchedulerStats>> stats) {}
+    public record Backend(Troupe troupe, ServedModel model, Supplier<CompletionStage<SchedulerStats>> stats) {}
 
     private HttpServer(Backend backend, HttpConfig config) throws IOException {
         this.system = backend.troupe().system();
         this.config = config;
         this.keys = new ApiKeys(config.keys());
-        FairQueue queue = new FairQueue(
-                config.mostRunning(), config.mostWaiting(), config.mostWaitingPerKey(), config.weights());
+        FairQueue queue =
+                new FairQueue(config.mostRunning(), config.mostWaiting(), config.mostWaitingPerKey(), config.weights());
         this.metrics = new HttpMetrics(queue);
         this.routes = new Routes(backend, config, queue, metrics).all();
         this.binding = bind();
@@ -92,8 +91,7 @@ public final class HttpServer implements AutoCloseable {
                 .<Done>thenApply(_ -> Done.getInstance())
                 .exceptionallyCompose(_ -> closed
                         ? CompletableFuture.completedFuture(Done.getInstance())
-                        : Patterns.after(
-                                AGAIN, system.classicSystem(), () -> warmUp(backend)));
+                        : Patterns.after(AGAIN, system.classicSystem(), () -> warmUp(backend)));
     }
 
     /** Answers when the model has been loaded and has computed something. */
@@ -112,25 +110,24 @@ public final class HttpServer implements AutoCloseable {
 
     private ServerBinding bind() throws IOException {
         // Requests have deadlines of their own, and streams give signs of life.
-        ServerSettings settings = ServerSettings.create(ConfigFactory.parseString(
-                        """
+        ServerSettings settings = ServerSettings.create(
+                ConfigFactory.parseString("""
                         pekko.http.server {
                           server-header = "troupe"
                           request-timeout = infinite
                           idle-timeout = %d s
                           parsing.max-content-length = %d
                         }
-                        """.formatted(
-                                config.deadline().toSeconds() + 60, config.maxBodyBytes()))
-                .withFallback(system.settings().config()));
+                        """.formatted(config.deadline().toSeconds() + 60, config.maxBodyBytes()))
+                        .withFallback(system.settings().config()));
         try {
             return Http.get(system)
                     .newServerAt(config.host(), config.port())
                     .withSettings(settings)
                     .connectionSource()
                     .toMat(
-                            Sink.foreach(connection -> connection.handleWith(
-                                    connection(), Materializer.matFromSystem(system))),
+                            Sink.foreach(connection ->
+                                    connection.handleWith(connection(), Materializer.matFromSystem(system))),
                             Keep.left())
                     .run(system)
                     .toCompletableFuture()
@@ -190,14 +187,13 @@ public final class HttpServer implements AutoCloseable {
             HttpRequest request, String path, CompletionStage<Done> gone) {
         String method = request.method().value();
         Optional<Route> found = routes.stream()
-                .filter(route -> route.method().equals(method) && route.match(path).isPresent())
+                .filter(route ->
+                        route.method().equals(method) && route.match(path).isPresent())
                 .findFirst();
         String authorization =
                 request.getHeader("Authorization").map(header -> header.value()).orElse("");
         boolean open = found.isPresent() && found.get().access() == Route.Access.ANYBODY;
-        String tenant = open
-                ? ApiKeys.ANYBODY
-                : keys.tenant(authorization).orElseThrow(ApiError::unauthorized);
+        String tenant = open ? ApiKeys.ANYBODY : keys.tenant(authorization).orElseThrow(ApiError::unauthorized);
         if (found.isEmpty()) {
             throw absent(method, path);
         }
@@ -210,9 +206,7 @@ public final class HttpServer implements AutoCloseable {
 
     private ApiError absent(String method, String path) {
         TreeSet<String> others = new TreeSet<>();
-        routes.stream()
-                .filter(route -> route.match(path).isPresent())
-                .forEach(route -> others.add(route.method()));
+        routes.stream().filter(route -> route.match(path).isPresent()).forEach(route -> others.add(route.method()));
         return others.isEmpty()
                 ? ApiError.notFound("there is no such route")
                 : ApiError.method(method, String.join(", ", others));
@@ -227,19 +221,17 @@ public final class HttpServer implements AutoCloseable {
             throw ApiError.malformed("compressed bodies are not taken; send the JSON as it is");
         }
         HttpEntity entity = request.entity().withSizeLimit(config.maxBodyBytes());
-        return entity.toStrict(BODY_WITHIN_MILLIS, system)
-                .handle((strict, failure) -> {
-                    if (failure != null) {
-                        throw bodyError(failure);
-                    }
-                    return parse(strict.getData());
-                });
+        return entity.toStrict(BODY_WITHIN_MILLIS, system).handle((strict, failure) -> {
+            if (failure != null) {
+                throw bodyError(failure);
+            }
+            return parse(strict.getData());
+        });
     }
 
     private ApiError bodyError(Throwable failure) {
-        Throwable cause = failure instanceof CompletionException && failure.getCause() != null
-                ? failure.getCause()
-                : failure;
+        Throwable cause =
+                failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
         return cause instanceof EntityStreamSizeException
                 ? ApiError.tooLarge("the body has more than %d bytes".formatted(config.maxBodyBytes()))
                 : ApiError.malformed("the body did not come whole within %d s".formatted(BODY_WITHIN_MILLIS / 1000));
@@ -269,11 +261,10 @@ public final class HttpServer implements AutoCloseable {
             throw ApiError.malformed("the body is no JSON object");
         } catch (JsonProcessingException e) {
             var at = e.getLocation();
-            throw ApiError.malformed(
-                    "the body is no JSON object of at most %d levels without double names%s"
-                            .formatted(
-                                    DEEPEST,
-                                    at == null ? "" : ": line %d, column %d".formatted(at.getLineNr(), at.getColumnNr())));
+            throw ApiError.malformed("the body is no JSON object of at most %d levels without double names%s"
+                    .formatted(
+                            DEEPEST,
+                            at == null ? "" : ": line %d, column %d".formatted(at.getLineNr(), at.getColumnNr())));
         } catch (IOException e) {
             throw ApiError.malformed("the body cannot be read");
         }

@@ -40,11 +40,15 @@ final class Page {
 
     private static Route file(String path, String resource, ContentType type) {
         ByteString content = read(resource);
-        return new Route("GET", path, Route.Access.ANYBODY, _ -> CompletableFuture.completedFuture(HttpResponse.create()
-                .withEntity(HttpEntities.create(type, content))
-                .addHeader(RawHeader.create("Content-Security-Policy", POLICY))
-                .addHeader(RawHeader.create("X-Content-Type-Options", "nosniff"))
-                .addHeader(RawHeader.create("Referrer-Policy", "no-referrer"))));
+        return new Route(
+                "GET",
+                path,
+                Route.Access.ANYBODY,
+                _ -> CompletableFuture.completedFuture(HttpResponse.create()
+                        .withEntity(HttpEntities.create(type, content))
+                        .addHeader(RawHeader.create("Content-Security-Policy", POLICY))
+                        .addHeader(RawHeader.create("X-Content-Type-Options", "nosniff"))
+                        .addHeader(RawHeader.create("Referrer-Policy", "no-referrer"))));
     }
 
     private static ByteString read(String resource) {

@@ -62,8 +62,7 @@ final class Recording {
         CompletableFuture<Boolean> waiting;
         synchronized (this) {
             if (number < events.size()) {
-                return CompletableFuture.completedFuture(
-                        Optional.of(Pair.create(number + 1, events.get(number))));
+                return CompletableFuture.completedFuture(Optional.of(Pair.create(number + 1, events.get(number))));
             }
             if (ended) {
                 return CompletableFuture.completedFuture(Optional.empty());

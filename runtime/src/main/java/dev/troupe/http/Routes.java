@@ -105,8 +105,9 @@ final class Routes {
     /** Goes on with a recorded stream after the event that the client has. */
     private CompletionStage<HttpResponse> resume(Exchange exchange) {
         Recording recording = running.recording(exchange.tenant(), exchange.id())
-                .orElseThrow(() -> ApiError.notFound(
-                        "no generation of yours with this id can be resumed here; ask with stream=true and resumable=true"));
+                .orElseThrow(
+                        () -> ApiError.notFound(
+                                "no generation of yours with this id can be resumed here; ask with stream=true and resumable=true"));
         return now(Responses.events(recording.from(Math.toIntExact(1 + after(exchange)))));
     }
 
@@ -114,7 +115,8 @@ final class Routes {
         Optional<String> last = exchange.request()
                 .getHeader("Last-Event-ID")
                 .map(header -> header.value().substring(1 + header.value().lastIndexOf(':')));
-        String text = last.or(() -> exchange.request().getUri().query().get("after")).orElse("-1");
+        String text =
+                last.or(() -> exchange.request().getUri().query().get("after")).orElse("-1");
         try {
             int after = Integer.parseInt(text);
             if (after >= -1 && after < Integer.MAX_VALUE) {
@@ -142,8 +144,7 @@ final class Routes {
     private CompletionStage<HttpResponse> tokenize(Exchange exchange) {
         Fields fields = new Fields(exchange.body(), "");
         fields.text("model");
-        String text = fields.text("prompt")
-                .orElseThrow(() -> ApiError.invalid("prompt", "prompt is missing"));
+        String text = fields.text("prompt").orElseThrow(() -> ApiError.invalid("prompt", "prompt is missing"));
         boolean special = fields.flag("add_special_tokens", true);
         fields.requireNoOthers();
         var tokenizer = backend.model().requireTokenizer("prompt");
@@ -194,7 +195,8 @@ final class Routes {
     private CompletionStage<HttpResponse> health(Exchange exchange) {
         return stats().thenApply(stats -> {
             double silence = metrics.secondsSinceToken();
-            boolean stalled = queue.running() > 0 && silence > config.stalledAfter().toMillis() / 1e3;
+            boolean stalled =
+                    queue.running() > 0 && silence > config.stalledAfter().toMillis() / 1e3;
             boolean serving = stats != null && stats.serving();
             ObjectNode node = JSON.objectNode();
             node.put("status", stalled ? "stalled" : serving ? "ok" : "not ready");
@@ -221,12 +223,11 @@ final class Routes {
                 .<Troupe.@Nullable Description>handle((found, failure) -> failure == null ? found : null);
         return stats().thenCombine(
                         description,
-                        (stats, found) -> Responses.json(StatusReport.of(
-                                backend.model(), found, stats, running.of(exchange.tenant()))));
+                        (stats, found) -> Responses.json(
+                                StatusReport.of(backend.model(), found, stats, running.of(exchange.tenant()))));
     }
 
     private CompletionStage<HttpResponse> metrics(Exchange exchange) {
         return stats().thenApply(_ -> Responses.text(metrics.text()));
     }
-
 }

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.troupe.client.TextRequest;
 import dev.troupe.sampling.SamplingParameters;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
@@ -48,15 +47,12 @@ final class SamplingFields {
             throw fields.expected(
                     "logit_bias", given, "an object of at most %d token ids with numbers".formatted(MOST_BIASES));
         }
-        Iterator<Map.Entry<String, JsonNode>> entries = given.fields();
-        while (entries.hasNext()) {
-            Map.Entry<String, JsonNode> entry = entries.next();
+        for (Map.Entry<String, JsonNode> entry : given.properties()) {
             JsonNode bias = entry.getValue();
             int id = tokenId(entry.getKey());
             if (id < 0 || id >= model.vocabularySize()) {
                 throw ApiError.invalid(
-                        "logit_bias",
-                        "logit_bias has an id that is not 0 to %d".formatted(model.vocabularySize() - 1));
+                        "logit_bias", "logit_bias has an id that is not 0 to %d".formatted(model.vocabularySize() - 1));
             }
             if (!bias.isNumber() || !(Math.abs(bias.doubleValue()) <= 100)) {
                 throw ApiError.invalid(
@@ -112,8 +108,7 @@ final class SamplingFields {
     /** Refuses the model that is not served. */
     static void requireModel(Fields fields, ServedModel model) {
         String asked = fields.text("model")
-                .orElseThrow(() ->
-                        ApiError.invalid("model", "model is missing; this one is served: " + model.id()));
+                .orElseThrow(() -> ApiError.invalid("model", "model is missing; this one is served: " + model.id()));
         if (!asked.equals(model.id())) {
             throw ApiError.noSuchModel(asked, model.id());
         }

@@ -45,7 +45,8 @@ public record ServedModel(
         try {
             return chatPrompt.of(messages);
         } catch (IllegalArgumentException e) {
-            throw ApiError.invalid("messages", "the chat template of %s refuses them: %s".formatted(id, e.getMessage()));
+            throw ApiError.invalid(
+                    "messages", "the chat template of %s refuses them: %s".formatted(id, e.getMessage()));
         }
     }
 

@@ -36,11 +36,17 @@ final class HttpBackend {
                 store.config(id).maxPositions(),
                 store.config(id).vocabularySize(),
                 Instant.now().getEpochSecond());
-        return new HttpServer.Backend(troupe, model, () -> scheduler
-                .get()
-                .map(found -> AskPattern.<Scheduler.Command, SchedulerStats>ask(
-                        found, Scheduler.GetStats::new, WITHIN, troupe.system().scheduler()))
-                .orElseGet(() -> CompletableFuture.failedFuture(
-                        new IllegalStateException("there is no scheduler that can be reached"))));
+        return new HttpServer.Backend(
+                troupe,
+                model,
+                () -> scheduler
+                        .get()
+                        .map(found -> AskPattern.<Scheduler.Command, SchedulerStats>ask(
+                                found,
+                                Scheduler.GetStats::new,
+                                WITHIN,
+                                troupe.system().scheduler()))
+                        .orElseGet(() -> CompletableFuture.failedFuture(
+                                new IllegalStateException("there is no scheduler that can be reached"))));
     }
 }

@@ -4,9 +4,9 @@ import com.typesafe.config.ConfigFactory;
 import dev.troupe.client.FrontEnd;
 import dev.troupe.client.Troupe;
 import dev.troupe.config.NodeConfig;
-import dev.troupe.http.HttpServer;
 import dev.troupe.generation.Generation;
 import dev.troupe.generation.MemoryTokenLog;
+import dev.troupe.http.HttpServer;
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.NumericsId;
@@ -164,10 +164,7 @@ public final class LocalTroupe {
     }
 
     private static ActorRef<FrontEnd.Command> frontEnd(
-            ActorSystem<Void> system,
-            NodeConfig config,
-            ModelStore store,
-            RecipientRef<Scheduler.Command> scheduler)
+            ActorSystem<Void> system, NodeConfig config, ModelStore store, RecipientRef<Scheduler.Command> scheduler)
             throws IOException {
         String model = config.replica().model();
         String numerics = NumericsId.exact(config.kv().type()).value();

@@ -342,11 +342,10 @@ public final class TroupeNode implements AutoCloseable {
                         () -> schedulerSlots(node).stream().findFirst().map(at -> scheduler(node, at))),
                 config.http());
         http = server;
-        CoordinatedShutdown.get(system)
-                .addTask(CoordinatedShutdown.PhaseServiceUnbind(), "troupe-http", () -> {
-                    server.close();
-                    return CompletableFuture.completedFuture(Done.getInstance());
-                });
+        CoordinatedShutdown.get(system).addTask(CoordinatedShutdown.PhaseServiceUnbind(), "troupe-http", () -> {
+            server.close();
+            return CompletableFuture.completedFuture(Done.getInstance());
+        });
     }
 
     /** A generation that goes on here has the value of its first id, on this node's slot. */

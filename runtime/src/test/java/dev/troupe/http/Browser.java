@@ -52,8 +52,8 @@ final class Browser implements AutoCloseable {
         HttpRequest list = HttpRequest.newBuilder(
                         URI.create("http://127.0.0.1:%d/json/list".formatted(devTools.getPort())))
                 .build();
-        JsonNode pages = Served.JSON.readTree(client.send(list, HttpResponse.BodyHandlers.ofString())
-                .body());
+        JsonNode pages = Served.JSON.readTree(
+                client.send(list, HttpResponse.BodyHandlers.ofString()).body());
         String page = null;
         for (JsonNode target : pages) {
             page = target.path("type").asText().equals("page")
@@ -136,7 +136,11 @@ final class Browser implements AutoCloseable {
     /** Makes the page believe that its reader likes it dark. */
     void prefer(String scheme) throws Exception {
         ObjectNode parameters = Served.JSON.createObjectNode();
-        parameters.putArray("features").addObject().put("name", "prefers-color-scheme").put("value", scheme);
+        parameters
+                .putArray("features")
+                .addObject()
+                .put("name", "prefers-color-scheme")
+                .put("value", scheme);
         call("Emulation.setEmulatedMedia", parameters);
     }
 

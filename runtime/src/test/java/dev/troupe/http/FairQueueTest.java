@@ -47,9 +47,11 @@ class FairQueueTest {
         queue.enter("b", 1, 10);
 
         assertThatThrownBy(() -> queue.enter("a", 1, 10))
-                .isInstanceOfSatisfying(ApiError.class, error -> assertThat(error.status()).isEqualTo(429));
+                .isInstanceOfSatisfying(
+                        ApiError.class, error -> assertThat(error.status()).isEqualTo(429));
         assertThatThrownBy(() -> queue.enter("c", 1, 10))
-                .isInstanceOfSatisfying(ApiError.class, error -> assertThat(error.status()).isEqualTo(503));
+                .isInstanceOfSatisfying(
+                        ApiError.class, error -> assertThat(error.status()).isEqualTo(503));
     }
 
     @Test
@@ -91,7 +93,11 @@ class FairQueueTest {
 
     /** A request that asks again as soon as it has been let in. */
     private static void request(
-            FairQueue queue, String tenant, Random random, Map<String, Long> served, ArrayDeque<FairQueue.Place> running) {
+            FairQueue queue,
+            String tenant,
+            Random random,
+            Map<String, Long> served,
+            ArrayDeque<FairQueue.Place> running) {
         long tokens = 1 + random.nextInt(100);
         queue.enter(tenant, 1, tokens).thenAccept(place -> {
             served.merge(tenant, tokens, Long::sum);

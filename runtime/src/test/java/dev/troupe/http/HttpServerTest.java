@@ -93,23 +93,25 @@ class HttpServerTest {
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {
-        "temperature | 7 | temperature=7, expected a number from 0 to 2",
-        "temperature | \"hot\" | temperature=a string of 3 characters, expected a number from 0 to 2",
-        "top_p | 0 | top_p=0, expected a number from",
-        "n | 1000 | n=1000, expected a whole number from 1 to 128",
-        "n | 1.5 | n=1.5, expected a whole number from 1 to 128",
-        "max_tokens | 0 | max_tokens=0, expected a whole number from 1",
-        "max_tokens | 100000 | expected at most 512 together",
-        "logprobs | 21 | logprobs=21, expected a whole number from 0 to 20",
-        "stop | [\"\"] | stop holds a string of 0 characters, expected 1 to",
-        "logit_bias | {\"99999999\": 1} | logit_bias has an id that is not 0 to",
-        "logit_bias | {\"5\": 101} | logit_bias of token 5, expected a number from -100 to 100",
-        "best_of | 3 | best_of=3 with n=1",
-        "suffix | \"x\" | suffix=a string of 1 characters does not work here",
-        "stream_options | {} | stream_options is for stream=true only",
-        "tempratur | 1 | tempratur is no parameter of this request; these are: best_of, echo",
-    })
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "temperature | 7 | temperature=7, expected a number from 0 to 2",
+                "temperature | \"hot\" | temperature=a string of 3 characters, expected a number from 0 to 2",
+                "top_p | 0 | top_p=0, expected a number from",
+                "n | 1000 | n=1000, expected a whole number from 1 to 128",
+                "n | 1.5 | n=1.5, expected a whole number from 1 to 128",
+                "max_tokens | 0 | max_tokens=0, expected a whole number from 1",
+                "max_tokens | 100000 | expected at most 512 together",
+                "logprobs | 21 | logprobs=21, expected a whole number from 0 to 20",
+                "stop | [\"\"] | stop holds a string of 0 characters, expected 1 to",
+                "logit_bias | {\"99999999\": 1} | logit_bias has an id that is not 0 to",
+                "logit_bias | {\"5\": 101} | logit_bias of token 5, expected a number from -100 to 100",
+                "best_of | 3 | best_of=3 with n=1",
+                "suffix | \"x\" | suffix=a string of 1 characters does not work here",
+                "stream_options | {} | stream_options is for stream=true only",
+                "tempratur | 1 | tempratur is no parameter of this request; these are: best_of, echo",
+            })
     void aValueThatIsWrongIsNamed(String field, String value, String message) throws Exception {
         String more = field.equals("best_of") ? ", \"stream\": true" : "";
 
@@ -145,7 +147,8 @@ class HttpServerTest {
         String deep = "{\"a\": " + "[".repeat(1000) + "]".repeat(1000) + "}";
 
         assertThat(served.post(COMPLETIONS, deep).statusCode()).isEqualTo(400);
-        assertThat(served.post(COMPLETIONS, "x".repeat(LARGEST_BODY + 1)).statusCode()).isEqualTo(413);
+        assertThat(served.post(COMPLETIONS, "x".repeat(LARGEST_BODY + 1)).statusCode())
+                .isEqualTo(413);
     }
 
     @Test
@@ -211,7 +214,8 @@ class HttpServerTest {
 
     @Test
     void theBestOfSeveralIsTheMostProbable() throws Exception {
-        String body = "{\"model\": \"tales\", \"prompt\": \"Once\", \"max_tokens\": 8, \"seed\": 5, \"logprobs\": 0, %s}";
+        String body =
+                "{\"model\": \"tales\", \"prompt\": \"Once\", \"max_tokens\": 8, \"seed\": 5, \"logprobs\": 0, %s}";
         JsonNode all = Served.json(served.post(COMPLETIONS, body.formatted("\"n\": 4")));
         List<Double> sums = new ArrayList<>();
         for (JsonNode choice : all.path("choices")) {
@@ -226,12 +230,14 @@ class HttpServerTest {
         JsonNode one = Served.json(served.post(COMPLETIONS, body.formatted("\"best_of\": 4")));
 
         assertThat(one.path("choices")).hasSize(1);
-        assertThat(one.at("/choices/0/text")).isEqualTo(all.path("choices").get(best).path("text"));
+        assertThat(one.at("/choices/0/text"))
+                .isEqualTo(all.path("choices").get(best).path("text"));
     }
 
     @Test
     void tokensDoNotDependOnWhoElseIsServed() throws Exception {
-        String body = "{\"model\": \"tales\", \"prompt\": \"%s\", \"max_tokens\": 24, \"temperature\": 0.9, \"seed\": %d}";
+        String body =
+                "{\"model\": \"tales\", \"prompt\": \"%s\", \"max_tokens\": 24, \"temperature\": 0.9, \"seed\": %d}";
         List<String> names = List.of("Once upon a time", "Tom", "Lily and her mom", "The sun");
         List<String> bodies = new ArrayList<>();
         for (int i = 0; i < 32; i++) {
@@ -277,12 +283,13 @@ class HttpServerTest {
     /** Sends a request by hand, waits until it runs, and closes the connection. */
     private static void hangUp(String body) throws Exception {
         byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
-        try (var socket = new java.net.Socket(
-                served.uri("/").getHost(), served.uri("/").getPort())) {
+        try (var socket =
+                new java.net.Socket(served.uri("/").getHost(), served.uri("/").getPort())) {
             socket.getOutputStream()
-                    .write("POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-                            .formatted(COMPLETIONS, Served.KEY, bytes.length)
-                            .getBytes(StandardCharsets.UTF_8));
+                    .write(
+                            "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+                                    .formatted(COMPLETIONS, Served.KEY, bytes.length)
+                                    .getBytes(StandardCharsets.UTF_8));
             socket.getOutputStream().write(bytes);
             socket.getOutputStream().flush();
             Served.await("it runs", () -> !isIdle());
@@ -314,8 +321,8 @@ class HttpServerTest {
 
         HttpResponse<String> all = served.get(path);
         HttpResponse<String> rest = served.get(path + "?after=9");
-        HttpResponse<String> byHeader =
-                served.send(served.request(path).header("Last-Event-ID", first).GET().build());
+        HttpResponse<String> byHeader = served.send(
+                served.request(path).header("Last-Event-ID", first).GET().build());
         HttpResponse<String> stranger = served.send(HttpRequest.newBuilder(served.uri(path))
                 .header("Authorization", "Bearer " + Served.OTHER_KEY)
                 .build());
@@ -397,8 +404,12 @@ class HttpServerTest {
 
         assertThat(served.get("/livez").statusCode()).isEqualTo(200);
         assertThat(served.get("/readyz").body()).isEqualTo("ready\n");
-        assertThat(Served.json(served.get("/health")).path("status").textValue()).isEqualTo("ok");
+        assertThat(Served.json(served.get("/health")).path("status").textValue())
+                .isEqualTo("ok");
         assertThat(served.get("/metrics").body())
-                .contains("troupe_first_token_seconds_bucket", "troupe_kv_blocks ", "troupe_stage_compute_seconds{stage=\"0\"}");
+                .contains(
+                        "troupe_first_token_seconds_bucket",
+                        "troupe_kv_blocks ",
+                        "troupe_stage_compute_seconds{stage=\"0\"}");
     }
 }

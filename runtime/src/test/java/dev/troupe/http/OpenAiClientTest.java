@@ -54,8 +54,9 @@ class OpenAiClientTest {
 
     @Test
     void listsModels() {
-        assertThat(client.models().list().data()).singleElement().satisfies(model -> assertThat(model.id())
-                .isEqualTo("tales"));
+        assertThat(client.models().list().data())
+                .singleElement()
+                .satisfies(model -> assertThat(model.id()).isEqualTo("tales"));
     }
 
     @Test

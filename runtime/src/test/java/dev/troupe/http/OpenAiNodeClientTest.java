@@ -17,8 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 class OpenAiNodeClientTest {
     private static final String PACKAGE = "openai@7.59.0";
     private static final int MINUTES = 3;
-    private static final String SCRIPT =
-            """
+    private static final String SCRIPT = """
             import OpenAI from "openai";
             const client = new OpenAI({ baseURL: process.env.BASE, apiKey: process.env.KEY, maxRetries: 0 });
             const story = { model: "tales", prompt: "Once upon a time", max_tokens: 20, temperature: 0 };
@@ -52,8 +51,7 @@ class OpenAiNodeClientTest {
         Files.writeString(directory.resolve("client.mjs"), SCRIPT);
 
         try (Served served = Served.start(Map.of())) {
-            Map<String, String> environment =
-                    Map.of("BASE", served.uri("/v1").toString(), "KEY", Served.KEY);
+            Map<String, String> environment = Map.of("BASE", served.uri("/v1").toString(), "KEY", Served.KEY);
             int status = run(directory, environment, "node", "client.mjs");
 
             String output = Files.readString(directory.resolve("output"));

@@ -18,8 +18,8 @@ class NodesHttpTest {
 
     @Test
     void eachAnswersAlikeOnceTheReplicaIsPlaced() throws Exception {
-        Map<String, Object> settings = Map.of(
-                "troupe.replica.pipeline-parallel", 2, "troupe.http.enabled", true, "troupe.http.port", 0);
+        Map<String, Object> settings =
+                Map.of("troupe.replica.pipeline-parallel", 2, "troupe.http.enabled", true, "troupe.http.port", 0);
         try (TestNodes nodes = new TestNodes(2, settings);
                 HttpClient client = HttpClient.newHttpClient()) {
             TroupeNode first = nodes.start(MODEL, Map.of());
@@ -28,7 +28,8 @@ class NodesHttpTest {
             TroupeNode second = nodes.start(MODEL, Map.of());
 
             for (TroupeNode node : List.of(first, second)) {
-                TestNodes.await("it is ready", () -> send(client, get(node, "/readyz")).statusCode() == 200);
+                TestNodes.await(
+                        "it is ready", () -> send(client, get(node, "/readyz")).statusCode() == 200);
             }
             String story = text(send(client, story(first)));
 
@@ -48,8 +49,9 @@ class NodesHttpTest {
 
     private static HttpRequest story(TroupeNode node) {
         return request(node, "/v1/completions")
-                .POST(HttpRequest.BodyPublishers.ofString(
-                        "{\"model\": \"tales\", \"prompt\": \"Once upon a time\", \"max_tokens\": 20, \"temperature\": 0}"))
+                .POST(
+                        HttpRequest.BodyPublishers.ofString(
+                                "{\"model\": \"tales\", \"prompt\": \"Once upon a time\", \"max_tokens\": 20, \"temperature\": 0}"))
                 .build();
     }
 
