@@ -86,6 +86,12 @@ final class ServeCommand implements Callable<Integer> {
     private @Nullable String kvMemory;
 
     @Option(
+            names = "--chat-template",
+            paramLabel = "FILE",
+            description = "a Jinja file in place of the model's own chat template")
+    private @Nullable Path chatTemplate;
+
+    @Option(
             names = "--config",
             paramLabel = "FILE",
             description =
@@ -154,6 +160,9 @@ final class ServeCommand implements Callable<Integer> {
         settings.put("troupe.http.port", port);
         if (!all.isEmpty()) {
             settings.put("troupe.http.keys", all);
+        }
+        if (chatTemplate != null) {
+            settings.put("troupe.http.chat-template", chatTemplate.toString());
         }
         if (insecure) {
             settings.put("troupe.http.insecure", true);

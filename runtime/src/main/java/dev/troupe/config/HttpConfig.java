@@ -12,6 +12,7 @@ import java.util.Map;
  * @param keys API keys by tenant; empty lets anybody in who reaches the port
  * @param weights shares of tenants among those that wait; 1 for those that are not in it
  * @param insecure whether it may bind off loopback all the same
+ * @param chatTemplate a Jinja file that takes the place of the model's chat template; empty for the model's own
  * @param maxBodyBytes of a request, at most
  * @param mostRunning generations that run at a time
  * @param mostWaiting generations that wait, of all tenants
@@ -27,6 +28,7 @@ public record HttpConfig(
         Map<String, String> keys,
         Map<String, Integer> weights,
         boolean insecure,
+        String chatTemplate,
         int maxBodyBytes,
         int mostRunning,
         int mostWaiting,

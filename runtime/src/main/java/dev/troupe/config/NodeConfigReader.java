@@ -198,6 +198,7 @@ final class NodeConfigReader {
                 section.section("keys").entries(),
                 section.section("weights").integerEntries(),
                 section.flag("insecure"),
+                section.text("chat-template"),
                 section.intBytes("max-body"),
                 section.integer("running"),
                 section.integer("waiting"),

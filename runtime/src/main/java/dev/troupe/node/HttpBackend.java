@@ -1,12 +1,17 @@
 package dev.troupe.node;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import dev.troupe.client.Troupe;
 import dev.troupe.config.NodeConfig;
 import dev.troupe.http.HttpServer;
 import dev.troupe.http.ServedModel;
 import dev.troupe.serving.Scheduler;
 import dev.troupe.serving.SchedulerStats;
+import dev.troupe.text.template.ChatInput;
+import dev.troupe.text.template.ChatTemplate;
+import dev.troupe.text.template.limit.TemplateException;
 import java.io.IOException;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
@@ -14,12 +19,29 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 import org.apache.pekko.actor.typed.RecipientRef;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
+import org.jspecify.annotations.Nullable;
 
 /** What a node's HTTP port answers with. */
 final class HttpBackend {
     private static final Duration WITHIN = Duration.ofSeconds(2);
 
     private HttpBackend() {}
+
+    /** Of the operator's template, or else of the model's. */
+    private static ServedModel.@Nullable ChatPrompt chatPrompt(ModelStore store, NodeConfig config)
+            throws IOException {
+        return store.chatTemplate(config.replica().model(), config.http().chatTemplate())
+                .<ServedModel.ChatPrompt>map(found -> messages -> render(found, messages))
+                .orElse(null);
+    }
+
+    private static String render(ChatTemplate template, ArrayNode messages) {
+        try {
+            return template.render(ChatInput.of(messages), Clock.systemDefaultZone());
+        } catch (TemplateException e) {
+            throw new IllegalArgumentException(e.getMessage(), e);
+        }
+    }
 
     /** @param scheduler finds the scheduler, if there is one */
     static HttpServer.Backend of(
@@ -32,7 +54,7 @@ final class HttpBackend {
         ServedModel model = new ServedModel(
                 id,
                 store.tokenizer(id),
-                null,
+                chatPrompt(store, config),
                 store.config(id).maxPositions(),
                 store.config(id).vocabularySize(),
                 Instant.now().getEpochSecond());

@@ -22,6 +22,9 @@ import dev.troupe.stage.ShardLoader;
 import dev.troupe.tensor.Ints;
 import dev.troupe.text.Tokenizer;
 import dev.troupe.text.gguf.GgufTokenizer;
+import dev.troupe.text.template.ChatTemplate;
+import dev.troupe.text.template.ChatTemplates;
+import dev.troupe.text.template.SpecialTexts;
 import dev.troupe.weights.LoadProgress;
 import dev.troupe.weights.WeightFormatException;
 import dev.troupe.weights.gguf.GgufMetadata;
@@ -30,6 +33,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.UnaryOperator;
@@ -126,6 +130,30 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
         Path directory = checkpoint.directory();
         Path file = directory == null ? null : directory.resolve("tokenizer.json");
         return file == null || !Files.exists(file) ? null : Tokenizer.load(file);
+    }
+
+    /**
+     * The chat template of a registered model, if it has one.
+     *
+     * @param instead a file that takes its place, or empty
+     * @throws IOException if it cannot be read, or is none
+     */
+    public Optional<ChatTemplate> chatTemplate(String model, String instead) throws IOException {
+        Checkpoint checkpoint = checkpoint(model);
+        GgufMetadata metadata = checkpoint.metadata();
+        Path directory = checkpoint.directory();
+        if (!instead.isEmpty()) {
+            SpecialTexts special = metadata != null
+                    ? ChatTemplates.special(metadata)
+                    : directory != null
+                            ? ChatTemplates.special(directory)
+                            : new SpecialTexts(Optional.empty(), Optional.empty());
+            return Optional.of(ChatTemplates.read(Path.of(instead), special));
+        }
+        if (metadata != null) {
+            return ChatTemplates.of(metadata);
+        }
+        return directory == null ? Optional.empty() : ChatTemplates.of(directory);
     }
 
     /** Tokens that end a text of a registered model. */

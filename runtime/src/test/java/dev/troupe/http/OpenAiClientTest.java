@@ -9,22 +9,36 @@ import com.openai.core.http.StreamResponse;
 import com.openai.errors.BadRequestException;
 import com.openai.errors.NotFoundException;
 import com.openai.errors.UnauthorizedException;
+import com.openai.models.chat.completions.ChatCompletion;
+import com.openai.models.chat.completions.ChatCompletionChunk;
+import com.openai.models.chat.completions.ChatCompletionCreateParams;
 import com.openai.models.completions.Completion;
 import com.openai.models.completions.CompletionCreateParams;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The official client of the API, as it is, against a server. */
 class OpenAiClientTest {
+    @TempDir
+    private static Path directory;
+
     private static Served served;
     private static OpenAIClient client;
 
     @BeforeAll
     static void start() throws Exception {
-        served = Served.start(Map.of());
+        Path template = directory.resolve("template.jinja");
+        Files.writeString(
+                template,
+                "{%- for m in messages -%}{{ '' if m.role == 'system' else m.content }} {% endfor -%}"
+                        + "{%- if messages[-1].role == 'assistant' %}{{ raise_exception('the last message is no question') }}{% endif -%}");
+        served = Served.start(Map.of("troupe.http.chat-template", template.toString()));
         client = client(Served.KEY);
     }
 
@@ -75,6 +89,44 @@ class OpenAiClientTest {
         assertThat(whole.choices().getFirst().logprobs().orElseThrow().tokens().orElseThrow())
                 .hasSize(20);
         assertThat(whole.usage().orElseThrow().completionTokens()).isEqualTo(20);
+    }
+
+    private static ChatCompletionCreateParams.Builder chat() {
+        return ChatCompletionCreateParams.builder()
+                .model("tales")
+                .addSystemMessage("You tell stories.")
+                .addUserMessage("Once upon a time")
+                .maxCompletionTokens(20)
+                .temperature(0.0);
+    }
+
+    @Test
+    void chatsAndStreamsTheSame() {
+        ChatCompletion whole =
+                client.chat().completions().create(chat().logprobs(true).topLogprobs(2).build());
+
+        String streamed;
+        try (StreamResponse<ChatCompletionChunk> stream =
+                client.chat().completions().createStreaming(chat().build())) {
+            streamed = stream.stream()
+                    .flatMap(chunk -> chunk.choices().stream())
+                    .map(choice -> choice.delta().content().orElse(""))
+                    .collect(Collectors.joining());
+        }
+
+        ChatCompletion.Choice choice = whole.choices().getFirst();
+        assertThat(choice.message().content().orElseThrow()).isEqualTo(streamed).hasSizeGreaterThan(20);
+        assertThat(choice.finishReason().toString()).isEqualTo("length");
+        assertThat(choice.logprobs().orElseThrow().content().orElseThrow()).hasSize(20);
+    }
+
+    @Test
+    void hearsWhyATemplateRefusesMessages() {
+        assertThatThrownBy(() -> client.chat()
+                        .completions()
+                        .create(chat().addAssistantMessage("So?").build()))
+                .isInstanceOf(BadRequestException.class)
+                .hasMessageContaining("the last message is no question");
     }
 
     @Test

@@ -38,7 +38,6 @@ public final class ChatTemplates {
      */
     public static Optional<ChatTemplate> of(Path directory) throws IOException {
         JsonNode config = json(directory.resolve(CONFIG));
-        JsonNode map = json(directory.resolve("special_tokens_map.json"));
         Map<String, String> sources = new HashMap<>();
         JsonNode template = config.path("chat_template");
         if (template.isTextual()) {
@@ -53,8 +52,31 @@ public final class ChatTemplates {
                 sources,
                 TOOL_USE,
                 directory.resolve("additional_chat_templates").resolve(TOOL_USE + ".jinja"));
-        SpecialTexts special = new SpecialTexts(special(config, map, "bos_token"), special(config, map, "eos_token"));
-        return compile(directory.toString(), sources, special);
+        return compile(directory.toString(), sources, special(directory));
+    }
+
+    /**
+     * An operator's template, in place of a model's.
+     *
+     * @param special how the model writes the ends of a text
+     * @throws TokenizerFormatException if it does not compile
+     * @throws IOException if it cannot be read
+     */
+    public static ChatTemplate read(Path file, SpecialTexts special) throws IOException {
+        return compile(file.toString(), DEFAULT, Files.readString(file), special);
+    }
+
+    /** How a model in Hugging Face's layout writes the ends of a text. */
+    public static SpecialTexts special(Path directory) throws IOException {
+        JsonNode config = json(directory.resolve(CONFIG));
+        JsonNode map = json(directory.resolve("special_tokens_map.json"));
+        return new SpecialTexts(special(config, map, "bos_token"), special(config, map, "eos_token"));
+    }
+
+    /** How the model of a GGUF file writes the ends of a text. */
+    public static SpecialTexts special(GgufMetadata metadata) throws WeightFormatException {
+        List<String> tokens = metadata.texts("tokenizer.ggml.tokens");
+        return new SpecialTexts(token(metadata, "bos", tokens), token(metadata, "eos", tokens));
     }
 
     /**
@@ -71,9 +93,7 @@ public final class ChatTemplates {
         if (sources.isEmpty()) {
             return Optional.empty();
         }
-        List<String> tokens = metadata.texts("tokenizer.ggml.tokens");
-        SpecialTexts special = new SpecialTexts(token(metadata, "bos", tokens), token(metadata, "eos", tokens));
-        return compile(metadata.file(), sources, special);
+        return compile(metadata.file(), sources, special(metadata));
     }
 
     private static Optional<ChatTemplate> compile(String file, Map<String, String> sources, SpecialTexts special)
