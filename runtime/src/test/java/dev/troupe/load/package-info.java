@@ -1,0 +1,4 @@
+@NullMarked
+package dev.troupe.load;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.troupe.openai;
+
+import org.jspecify.annotations.NullMarked;
