@@ -57,9 +57,7 @@ final class Attention implements AutoCloseable {
         int next;
         for (int first = 0; first < batch.tokens(); first = next) {
             next = first + 1;
-            while (next < batch.tokens()
-                    && next < first + TOKENS
-                    && batch.sequence(next) == batch.sequence(first)) {
+            while (next < batch.tokens() && next < first + TOKENS && batch.sequence(next) == batch.sequence(first)) {
                 next++;
             }
             if (alone && next == first + 1) {

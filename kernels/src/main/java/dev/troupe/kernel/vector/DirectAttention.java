@@ -247,7 +247,11 @@ final class DirectAttention implements AutoCloseable {
                     maximum = m;
                     SpanSoftmax.merge(o, a, output + 4L * next * width, b, width);
                 }
-                SpanSoftmax.divide(o, denominator, call.store().headDim(), to + 4L * h * call.store().headDim());
+                SpanSoftmax.divide(
+                        o,
+                        denominator,
+                        call.store().headDim(),
+                        to + 4L * h * call.store().headDim());
             }
         }
     }

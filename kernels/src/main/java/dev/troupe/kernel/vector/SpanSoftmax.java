@@ -47,7 +47,9 @@ final class SpanSoftmax {
         for (int e = 0; e < width; e += L) {
             FloatVector more =
                     FloatVector.fromMemorySegment(F, ALL, added + 4L * e, LE).mul(b);
-            FloatVector.fromMemorySegment(F, ALL, o + 4L * e, LE).fma(scale, more).intoMemorySegment(ALL, o + 4L * e, LE);
+            FloatVector.fromMemorySegment(F, ALL, o + 4L * e, LE)
+                    .fma(scale, more)
+                    .intoMemorySegment(ALL, o + 4L * e, LE);
         }
     }
 
