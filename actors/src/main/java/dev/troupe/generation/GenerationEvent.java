@@ -26,8 +26,11 @@ public sealed interface GenerationEvent {
      *
      * @param promptTokens of the prompt, once
      * @param completionTokens of all choices
+     * @param cachedTokens of the prompt, that were there when the generation began and did not have to be computed; 0 where
+     *     the owner that knew it was lost
      */
-    record Ended(GenerationId id, int promptTokens, int completionTokens) implements GenerationEvent {}
+    record Ended(GenerationId id, int promptTokens, int completionTokens, int cachedTokens)
+            implements GenerationEvent {}
 
     /** The generation could not go on; what there is of the log has been told. */
     record Failed(GenerationId id, GenerationFailure failure) implements GenerationEvent {}

@@ -18,6 +18,8 @@ import java.time.Duration;
  * @param linger how long the generation lives on without a subscriber; zero cancels it when its subscriber leaves
  * @param deadline the most time it may take, delivery included
  * @param traceId names the request in every log and error
+ * @param cacheSalt what is computed for it is reused only for requests with the same, and the other way round; empty for those
+ *     of everybody who has none
  */
 public record GenerationRequest(
         String model,
@@ -28,9 +30,13 @@ public record GenerationRequest(
         Returns returns,
         Duration linger,
         Duration deadline,
-        String traceId) {
+        String traceId,
+        String cacheSalt) {
     /** The most choices of one request. */
     public static final int MAX_CHOICES = 128;
+
+    /** The longest salt, in characters. */
+    public static final int MAX_CACHE_SALT = 256;
 
     public GenerationRequest {
         if (prompt.isEmpty()) {
@@ -46,6 +52,10 @@ public record GenerationRequest(
             throw new IllegalArgumentException(
                     "linger=%s deadline=%s, expected no negative time and some until the deadline"
                             .formatted(linger, deadline));
+        }
+        if (cacheSalt.length() > MAX_CACHE_SALT) {
+            throw new IllegalArgumentException(
+                    "cache_salt has %d characters, expected at most %d".formatted(cacheSalt.length(), MAX_CACHE_SALT));
         }
     }
 
@@ -66,6 +76,7 @@ public record GenerationRequest(
         private Duration linger = Duration.ZERO;
         private Duration deadline = Duration.ofHours(1);
         private String traceId = "";
+        private String cacheSalt = "";
 
         private Builder(String model, Ints prompt) {
             this.model = model;
@@ -120,6 +131,12 @@ public record GenerationRequest(
             return this;
         }
 
+        /** Shares what is computed only with requests that have the same salt. */
+        public Builder cacheSalt(String salt) {
+            cacheSalt = salt;
+            return this;
+        }
+
         /**
          * The request.
          *
@@ -127,7 +144,8 @@ public record GenerationRequest(
          */
         public GenerationRequest build() {
             FinishRule finish = new FinishRule(maxTokens, stopTokens);
-            return new GenerationRequest(model, prompt, n, sampling, finish, returns, linger, deadline, traceId);
+            return new GenerationRequest(
+                    model, prompt, n, sampling, finish, returns, linger, deadline, traceId, cacheSalt);
         }
     }
 }

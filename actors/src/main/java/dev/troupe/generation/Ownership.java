@@ -45,6 +45,9 @@ final class Ownership {
     private Epoch epoch = Epoch.NONE;
     private long stale;
 
+    /** Prompt tokens that were not computed, as the first scheduler that gave something has said; null before that. */
+    private @Nullable Integer cachedTokens;
+
     Ownership(
             ActorContext<Generation.Command> context,
             TimerScheduler<Generation.Command> timers,
@@ -81,6 +84,7 @@ final class Ownership {
     Behavior<Generation.Command> resume(List<ActorRef<Generation.Resumption>> replyTo) {
         resumers.addAll(replyTo);
         transcript.restore(opening.entries()).forEach(log::append);
+        cachedTokens = opening.entries().isEmpty() ? null : 0;
         if (transcript.hasFailed()) {
             failure = new GenerationFailure(
                     GenerationFailure.Kind.LOST,
@@ -110,7 +114,8 @@ final class Ownership {
                 request.sampling(),
                 request.finish(),
                 request.returns(),
-                losses);
+                losses,
+                request.cacheSalt());
     }
 
     private Behavior<Generation.Command> running(Generation.Command command) {
@@ -159,6 +164,7 @@ final class Ownership {
             case Scheduler.Advanced advanced when advanced.epoch().compareTo(epoch) < 0 -> stale++;
             case Scheduler.Advanced advanced -> {
                 epoch = advanced.epoch();
+                cachedTokens = cachedTokens == null ? advanced.cachedTokens() : cachedTokens;
                 advanced.outputs().forEach(this::take);
             }
         }
@@ -351,7 +357,8 @@ final class Ownership {
 
     private GenerationEvent lastEvent() {
         return failure == null
-                ? new GenerationEvent.Ended(id, request.prompt().size(), transcript.drawn())
+                ? new GenerationEvent.Ended(
+                        id, request.prompt().size(), transcript.drawn(), cachedTokens == null ? 0 : cachedTokens)
                 : new GenerationEvent.Failed(id, failure);
     }
 }

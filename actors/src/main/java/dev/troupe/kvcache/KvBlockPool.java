@@ -2,18 +2,22 @@ package dev.troupe.kvcache;
 
 import dev.troupe.tensor.Ints;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
+import java.util.LinkedHashSet;
+import java.util.OptionalInt;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
  * The KV blocks of one replica in one epoch: who holds how many, and which are free. A block id is valid on every rank,
  * so one allocation here needs no agreement.
  *
- * <p>A block has holders (sequences now, a prefix index later). When the last one lets go, the block is <em>retiring</em>
- * until every step that touches it has retired, and only then free: a rank of a late stage may still be writing it.
- * Free blocks are handed out longest free first.
+ * <p>A block has holders, which are sequences. When the last one lets go, the block is <em>retiring</em> until every step that
+ * touches it has retired, and only then free: a rank of a late stage may still be writing it.
+ *
+ * <p>A full block may be <em>published</em>: then it can be found by what it holds, and shared, whether it has holders or not.
+ * A free block that is published is as good for allocation as an empty one, and is taken when there are no empty ones, the
+ * least recently used first. Empty blocks are handed out longest free first.
  *
  * <p>Owned by one thread.
  */
@@ -23,10 +27,15 @@ public final class KvBlockPool {
     /** The last step that touches the block, as far as its former holders said; 0 for none. */
     private final long[] lastStep;
 
-    private final ArrayDeque<Integer> free;
-    private final TreeMap<Long, List<Integer>> retiring = new TreeMap<>();
+    private final ArrayDeque<Integer> empty;
+    /** Free and published, least recently used first. */
+    private final LinkedHashSet<Integer> cached = new LinkedHashSet<>();
+
+    private final TreeMap<Long, LinkedHashSet<Integer>> retiring = new TreeMap<>();
+    private final PrefixIndex index;
     private int retiringBlocks;
     private long retired;
+    private long evictions;
 
     /**
      * A pool whose blocks are all free.
@@ -42,9 +51,10 @@ public final class KvBlockPool {
         this.blockSize = blockSize;
         this.holders = new int[blocks];
         this.lastStep = new long[blocks];
-        this.free = new ArrayDeque<>(blocks);
+        this.index = new PrefixIndex(blocks);
+        this.empty = new ArrayDeque<>(blocks);
         for (int block = 0; block < blocks; block++) {
-            free.add(block);
+            empty.add(block);
         }
     }
 
@@ -58,9 +68,19 @@ public final class KvBlockPool {
         return holders.length;
     }
 
-    /** Blocks that can be allocated now. */
+    /** Blocks that can be allocated now, published ones without a holder among them. */
     public int free() {
-        return free.size();
+        return empty.size() + cached.size();
+    }
+
+    /** Blocks that can be found by what they hold, with and without holders. */
+    public int published() {
+        return index.size();
+    }
+
+    /** How often a published block was allocated for something else. */
+    public long evictions() {
+        return evictions;
     }
 
     /** Blocks without a holder that wait for steps to retire. */
@@ -70,7 +90,7 @@ public final class KvBlockPool {
 
     /** Blocks that have a holder. */
     public int held() {
-        return total() - free.size() - retiringBlocks;
+        return total() - free() - retiringBlocks;
     }
 
     /** Blocks that hold {@code tokens} tokens. */
@@ -79,34 +99,85 @@ public final class KvBlockPool {
     }
 
     /**
-     * Takes blocks; the caller is their one holder.
+     * Takes blocks; the caller is their one holder. What they held can be found no more.
      *
      * @throws IllegalStateException if fewer than {@code count} are free
      */
     public Ints allocate(int count) {
-        if (count > free.size()) {
+        if (count > free()) {
             throw new IllegalStateException("asked for %d KV blocks: free=%d, retiring=%d, held=%d"
-                    .formatted(count, free.size(), retiringBlocks, held()));
+                    .formatted(count, free(), retiringBlocks, held()));
         }
         int[] blocks = new int[count];
         for (int i = 0; i < count; i++) {
-            blocks[i] = free.remove();
+            blocks[i] = empty.isEmpty() ? evict() : empty.remove();
             holders[blocks[i]] = 1;
             lastStep[blocks[i]] = 0;
         }
         return Ints.of(blocks);
     }
 
+    private int evict() {
+        int block = cached.removeFirst();
+        index.remove(block);
+        evictions++;
+        return block;
+    }
+
+    /**
+     * Makes a block known by what it holds.
+     *
+     * @param block full, held, and written by no step that has not retired
+     * @return false if another block holds the same: then that one is found
+     * @throws IllegalStateException if nobody holds it, or it is known by another name
+     */
+    public boolean publish(int block, PrefixHash name) {
+        requireHeld(block, "publish");
+        return index.put(block, name);
+    }
+
+    /** The published block that holds it. */
+    public OptionalInt find(PrefixHash name) {
+        return index.find(name);
+    }
+
+    /** How many of these blocks are free: sharing them takes so many from what can be allocated. */
+    public int freeAmong(Ints blocks) {
+        return (int) blocks.stream().filter(cached::contains).count();
+    }
+
     /**
      * Adds one holder to each block.
      *
-     * @throws IllegalStateException if one of them has no holder
+     * @throws IllegalStateException if one of them has no holder and is not published
      */
     public void share(Ints blocks) {
         for (int i = 0; i < blocks.size(); i++) {
-            requireHeld(blocks.get(i), "share");
-            holders[blocks.get(i)]++;
+            int block = blocks.get(i);
+            if (!revive(block)) {
+                requireHeld(block, "share");
+            }
+            holders[block]++;
         }
+    }
+
+    /** Takes a published block without a holder from where it waits for one, or for allocation. */
+    private boolean revive(int block) {
+        if (!isBlock(block) || holders[block] > 0 || !index.contains(block)) {
+            return false;
+        }
+        if (!cached.remove(block)) {
+            LinkedHashSet<Integer> ofStep = retiring.get(lastStep[block]);
+            if (ofStep == null || !ofStep.remove(block)) {
+                throw new IllegalStateException(
+                        "KV block %d is published, and neither held, retiring nor free".formatted(block));
+            }
+            retiringBlocks--;
+            if (ofStep.isEmpty()) {
+                retiring.remove(lastStep[block]);
+            }
+        }
+        return true;
     }
 
     /** Holders of {@code block}. */
@@ -115,13 +186,14 @@ public final class KvBlockPool {
     }
 
     /**
-     * Takes one holder from each block.
+     * Takes one holder from each block. The blocks of a sequence are given in its order: a later one can only be found after
+     * those before it, so it counts as used less recently.
      *
      * @param usedUntil the last step in which this holder used them; 0 for none
      * @throws IllegalStateException if one of them has no holder
      */
     public void release(Ints blocks, long usedUntil) {
-        for (int i = 0; i < blocks.size(); i++) {
+        for (int i = blocks.size() - 1; i >= 0; i--) {
             int block = blocks.get(i);
             requireHeld(block, "release");
             lastStep[block] = Math.max(lastStep[block], usedUntil);
@@ -129,12 +201,20 @@ public final class KvBlockPool {
                 continue;
             }
             if (lastStep[block] <= retired) {
-                free.add(block);
+                free(block);
             } else {
-                retiring.computeIfAbsent(lastStep[block], step -> new ArrayList<>())
+                retiring.computeIfAbsent(lastStep[block], step -> new LinkedHashSet<>())
                         .add(block);
                 retiringBlocks++;
             }
+        }
+    }
+
+    private void free(int block) {
+        if (index.contains(block)) {
+            cached.add(block);
+        } else {
+            empty.add(block);
         }
     }
 
@@ -145,20 +225,22 @@ public final class KvBlockPool {
     public void retire(long step) {
         retired = Math.max(retired, step);
         while (!retiring.isEmpty() && retiring.firstKey() <= retired) {
-            List<Integer> blocks = retiring.pollFirstEntry().getValue();
+            LinkedHashSet<Integer> blocks = retiring.pollFirstEntry().getValue();
             retiringBlocks -= blocks.size();
-            free.addAll(blocks);
+            blocks.forEach(this::free);
         }
     }
 
     /**
-     * Checks that every block is exactly one of free, retiring and held.
+     * Checks that every block is exactly one of empty, free but published, retiring and held, and that the published ones are
+     * found under their names.
      *
      * @throws IllegalStateException naming the first block that is not
      */
     public void checkIntegrity() {
         int[] seen = new int[total()];
-        free.forEach(block -> seen[block]++);
+        empty.forEach(block -> seen[block]++);
+        cached.forEach(block -> seen[block]++);
         retiring.values().forEach(blocks -> blocks.forEach(block -> seen[block]++));
         for (int block = 0; block < total(); block++) {
             if (holders[block] < 0 || seen[block] + (holders[block] > 0 ? 1 : 0) != 1) {
@@ -167,7 +249,11 @@ public final class KvBlockPool {
                                 .formatted(block, holders[block], seen[block]));
             }
         }
-        int waiting = retiring.values().stream().mapToInt(List::size).sum();
+        index.checkIntegrity();
+        if (empty.stream().anyMatch(index::contains) || !cached.stream().allMatch(index::contains)) {
+            throw new IllegalStateException("empty=%s, cached=%s: published are other ones".formatted(empty, cached));
+        }
+        int waiting = retiring.values().stream().mapToInt(Set::size).sum();
         if (waiting != retiringBlocks || (!retiring.isEmpty() && retiring.firstKey() <= retired)) {
             throw new IllegalStateException("retiring=%d, counted=%d, oldest=%s, retired step=%d"
                     .formatted(retiringBlocks, waiting, retiring.keySet(), retired));
@@ -175,19 +261,23 @@ public final class KvBlockPool {
     }
 
     private void requireHeld(int block, String what) {
-        if (block < 0 || block >= total() || holders[block] == 0) {
+        if (!isBlock(block) || holders[block] == 0) {
             throw new IllegalStateException("cannot %s KV block %d: %s"
-                    .formatted(
-                            what, block, block < 0 || block >= total() ? "there are " + total() : "it has no holder"));
+                    .formatted(what, block, isBlock(block) ? "it has no holder" : "there are " + total()));
         }
+    }
+
+    private boolean isBlock(int block) {
+        return block >= 0 && block < total();
     }
 
     @Override
     public String toString() {
-        return "KvBlockPool[blockSize=%d, free=%d, retiring=%d, held=%s]"
+        return "KvBlockPool[blockSize=%d, free=%d, published=%d, retiring=%d, held=%s]"
                 .formatted(
                         blockSize,
-                        free.size(),
+                        free(),
+                        published(),
                         retiringBlocks,
                         Arrays.stream(holders).filter(h -> h > 0).count());
     }

@@ -1,4 +1,4 @@
-/** KV blocks: the pool of one replica. */
+/** KV blocks: the pool of one replica, and what its blocks hold. */
 @NullMarked
 package dev.troupe.kvcache;
 

@@ -260,7 +260,11 @@ final class Clients {
             failure = part.failure() != null ? part.failure() : failure;
         }
         if (!outputs.isEmpty()) {
-            client.replyTo().tell(new Scheduler.Advanced(client.id(), epoch, outputs));
+            int cached = progress.stream()
+                    .mapToInt(part -> part.sequence().cachedTokens())
+                    .min()
+                    .orElse(0);
+            client.replyTo().tell(new Scheduler.Advanced(client.id(), epoch, outputs, cached));
         }
         if (failure != null) {
             fail(client, failure);

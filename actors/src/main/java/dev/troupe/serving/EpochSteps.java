@@ -1,6 +1,7 @@
 package dev.troupe.serving;
 
 import dev.troupe.kvcache.KvBlockPool;
+import dev.troupe.kvcache.PrefixHasher;
 import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.stage.Epoch;
 import dev.troupe.stage.ReplicaPlan;
@@ -51,12 +52,23 @@ final class EpochSteps {
 
     EpochSteps(Epoch epoch, ReplicaPlan plan, SchedulerSettings settings, LongSupplier nanoTime) {
         KvBlockPool pool = new KvBlockPool(plan.kvBlocks(), plan.kvBlockSize());
+        BlockTables tables = new BlockTables(pool, settings.prefixCache() ? hasher(plan) : null);
         StepLimits limits = settings.limits().withRowsWithin(RESULT_BYTES, Admission.vocabulary(plan));
-        this.planner = new StepPlanner(epoch, limits, pool);
+        this.planner = new StepPlanner(epoch, limits, tables);
         this.admission = new Admission(settings, plan, pool);
         this.patience =
                 new StepPatience(settings.waits().firstStep(), settings.waits().leastStep());
         this.nanoTime = nanoTime;
+    }
+
+    private static PrefixHasher hasher(ReplicaPlan plan) {
+        return new PrefixHasher(
+                List.of(
+                        plan.model(),
+                        plan.fingerprint(),
+                        plan.numerics(),
+                        plan.kvType().label()),
+                plan.kvBlockSize());
     }
 
     StepPlanner planner() {

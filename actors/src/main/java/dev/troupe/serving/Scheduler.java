@@ -96,10 +96,20 @@ public final class Scheduler {
     /** The scheduler knows the generation and can be watched. */
     public record Accepted(GenerationId id, ActorRef<Command> scheduler) implements Update {}
 
-    /** A step has given something. */
-    public record Advanced(GenerationId id, Epoch epoch, List<Output> outputs) implements Update {
+    /**
+     * A step has given something.
+     *
+     * @param cachedTokens prompt tokens that were not computed for any of these choices, because their keys and values were
+     *     there when it began
+     */
+    public record Advanced(GenerationId id, Epoch epoch, List<Output> outputs, int cachedTokens) implements Update {
         public Advanced {
             outputs = List.copyOf(outputs);
+        }
+
+        /** One for which all prompt tokens were computed. */
+        public Advanced(GenerationId id, Epoch epoch, List<Output> outputs) {
+            this(id, epoch, outputs, 0);
         }
     }
 

@@ -15,6 +15,7 @@ import java.time.Duration;
  * @param maxReturnedBytes rows of logits that one request may ask for, in bytes
  * @param waits how long to wait for what
  * @param slow when a rank is too slow to be kept where it is
+ * @param prefixCache whether full KV blocks are kept and shared by sequences that begin with the same tokens
  */
 public record SchedulerSettings(
         String model,
@@ -26,9 +27,10 @@ public record SchedulerSettings(
         int maxGenerations,
         long maxReturnedBytes,
         Waits waits,
-        Slow slow) {
+        Slow slow,
+        boolean prefixCache) {
 
-    /** Settings that take ranks as slow as they are. */
+    /** Settings that take ranks as slow as they are, and keep KV blocks. */
     public SchedulerSettings(
             String model,
             int replica,
@@ -49,7 +51,8 @@ public record SchedulerSettings(
                 maxGenerations,
                 maxReturnedBytes,
                 waits,
-                Slow.NEVER);
+                Slow.NEVER,
+                true);
     }
 
     /**
@@ -129,7 +132,8 @@ public record SchedulerSettings(
                 maxGenerations,
                 maxReturnedBytes,
                 others,
-                slow);
+                slow,
+                prefixCache);
     }
 
     /** The same with another idea of slow devices. */
@@ -144,6 +148,23 @@ public record SchedulerSettings(
                 maxGenerations,
                 maxReturnedBytes,
                 waits,
-                other);
+                other,
+                prefixCache);
+    }
+
+    /** The same with KV blocks kept, or not. */
+    public SchedulerSettings withPrefixCache(boolean kept) {
+        return new SchedulerSettings(
+                model,
+                replica,
+                pipelineParallel,
+                tensorParallel,
+                limits,
+                contextLength,
+                maxGenerations,
+                maxReturnedBytes,
+                waits,
+                slow,
+                kept);
     }
 }

@@ -1,5 +1,6 @@
 package dev.troupe.serving;
 
+import dev.troupe.kvcache.PrefixCounts;
 import dev.troupe.stage.Epoch;
 import dev.troupe.stage.ReplicaPlan;
 import dev.troupe.stage.StageWork;
@@ -22,8 +23,9 @@ import org.jspecify.annotations.Nullable;
  * @param preemptions sequences put back because blocks ran out
  * @param staleResults results dropped: of other epochs, or repeated
  * @param blocks KV blocks in all
- * @param freeBlocks KV blocks that can be allocated
+ * @param freeBlocks KV blocks that can be allocated, those that are only kept to be found again among them
  * @param retiringBlocks KV blocks that wait for a step to retire
+ * @param prefixes how much was found instead of computed, in all epochs
  * @param plan who hosts what in this epoch, or null while it does not serve
  * @param work what the steps of this epoch cost every stage, summed, by stage
  */
@@ -43,6 +45,7 @@ public record SchedulerStats(
         int blocks,
         int freeBlocks,
         int retiringBlocks,
+        PrefixCounts prefixes,
         @Nullable ReplicaPlan plan,
         List<StageWork> work) {
     public SchedulerStats {

@@ -26,6 +26,8 @@ final class Sequence {
     private int known;
     /** Known tokens that steps in flight and retired ones have taken. */
     private int scheduled;
+    /** Known tokens whose keys and values all ranks have written. */
+    private int written;
     /** Positions below this have been answered. */
     private int answered;
 
@@ -33,6 +35,10 @@ final class Sequence {
     private boolean onRanks;
     private int stepsInFlight;
     private long lastStep;
+
+    /** Prompt tokens that did not have to be computed when it began; negative before that. */
+    private int cachedTokens = -1;
+
     /** Known tokens when a step in flight was lost with it, and how often in a row that happened there. */
     private int lostAt;
 
@@ -75,9 +81,38 @@ final class Sequence {
         return known;
     }
 
+    /** All known tokens, and room for more: not to be changed. */
+    int[] tokens() {
+        return tokens;
+    }
+
+    /** Known tokens that steps have taken, or that did not have to be computed. */
+    int scheduled() {
+        return scheduled;
+    }
+
     /** Known tokens that no step has taken yet. */
     int pending() {
         return known - scheduled;
+    }
+
+    /** Known tokens whose keys and values are in its blocks on all ranks. */
+    int written() {
+        return written;
+    }
+
+    /** Prompt tokens that did not have to be computed when it began. */
+    int cachedTokens() {
+        return Math.max(0, cachedTokens);
+    }
+
+    /**
+     * Known tokens, from the first on, of which only the keys and values are needed, and nothing that is computed after them.
+     * The last known token is never among them.
+     */
+    int reusable() {
+        boolean promptIsWanted = !submission.returns().prompt().isEmpty() && answered < promptLength();
+        return promptIsWanted ? Math.min(answered, known - 1) : known - 1;
     }
 
     Ints blocks() {
@@ -127,11 +162,11 @@ final class Sequence {
         return Math.max(0, Math.ceilDiv(scheduled + more, blockSize) - blocks.size());
     }
 
-    /** The most of the next {@code most} pending tokens that want at most {@code rows} rows. */
-    int tokensWithinRows(int most, int rows) {
+    /** The most of {@code most} tokens from position {@code from} on that want at most {@code rows} rows. */
+    int tokensWithinRows(int from, int most, int rows) {
         int wanted = 0;
         for (int n = 0; n < most; n++) {
-            wanted += (int) kinds(scheduled + n).stream()
+            wanted += (int) kinds(from + n).stream()
                     .filter(kind -> kind != Want.Kind.TOKEN)
                     .count();
             if (wanted > rows) {
@@ -139,6 +174,20 @@ final class Sequence {
             }
         }
         return most;
+    }
+
+    /**
+     * Begins, with the blocks of its first tokens if others have left them: these are never written again.
+     *
+     * @param full blocks of as many of the first {@link #reusable} tokens as are there
+     */
+    void begin(Ints full, int blockSize) {
+        blocks = full;
+        scheduled = full.size() * blockSize;
+        written = scheduled;
+        if (cachedTokens < 0) {
+            cachedTokens = Math.min(scheduled, promptLength());
+        }
     }
 
     /** Takes the next {@code count} pending tokens for {@code step}. */
@@ -152,12 +201,12 @@ final class Sequence {
         }
         @Nullable SequenceStart start = onRanks ? null : start();
         blocks = blocks.append(newBlocks);
+        Ints more = onRanks ? newBlocks : blocks;
         scheduled += count;
         stepsInFlight++;
         lastStep = step;
         onRanks = true;
-        return new StepEntry(
-                id, start, first, Ints.of(Arrays.copyOfRange(tokens, first, first + count)), newBlocks, wants);
+        return new StepEntry(id, start, first, Ints.of(Arrays.copyOfRange(tokens, first, first + count)), more, wants);
     }
 
     private SequenceStart start() {
@@ -189,6 +238,9 @@ final class Sequence {
     void retire(int end) {
         stepsInFlight--;
         answered = Math.max(answered, end);
+        if (onRanks) {
+            written = end;
+        }
     }
 
     /** The token after all known ones was drawn. */
@@ -212,6 +264,7 @@ final class Sequence {
         Ints given = blocks;
         blocks = Ints.of();
         scheduled = 0;
+        written = 0;
         onRanks = false;
         return given;
     }

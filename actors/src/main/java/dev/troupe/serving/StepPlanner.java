@@ -1,12 +1,11 @@
 package dev.troupe.serving;
 
 import dev.troupe.kvcache.KvBlockPool;
+import dev.troupe.kvcache.PrefixCounts;
 import dev.troupe.stage.Epoch;
 import dev.troupe.stage.StepBatch;
 import dev.troupe.stage.StepEntry;
 import dev.troupe.stage.StepResult;
-import dev.troupe.stage.Want;
-import dev.troupe.tensor.Ints;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * never stalls a running sequence; several steps share the decoding sequences evenly, so that every stage has work. When
  * blocks run out, the youngest sequence that holds some is put back and computed again later (in exact mode its tokens
  * stay the same). There is no live-lock: the oldest sequence may take the blocks of all others, and one sequence fits
- * alone, which admission has checked. A sequence starts only when the blocks of all its known tokens are there.
+ * alone, which admission has checked. A sequence starts only when the blocks of all its known tokens are there, and computes
+ * nothing whose keys and values others have left ({@link BlockTables}).
  *
  * <p>A sequence that was being computed when an epoch was lost may be the cause. Until it has gained a token it is computed
  * alone, with no other step in flight, so that a second loss names it and no other.
@@ -53,21 +53,30 @@ final class StepPlanner {
 
     private final Epoch epoch;
     private final StepLimits limits;
-    private final KvBlockPool pool;
+    private final BlockTables tables;
     private final LinkedHashMap<Long, Sequence> sequences = new LinkedHashMap<>();
     private final TreeMap<Long, Flight> flights = new TreeMap<>();
-    private final List<Long> released = new ArrayList<>();
     private long lastStep;
     private long preemptions;
 
+    /** A planner that computes every sequence from its first token. */
     StepPlanner(Epoch epoch, StepLimits limits, KvBlockPool pool) {
+        this(epoch, limits, new BlockTables(pool, null));
+    }
+
+    StepPlanner(Epoch epoch, StepLimits limits, BlockTables tables) {
         this.epoch = epoch;
         this.limits = limits;
-        this.pool = pool;
+        this.tables = tables;
     }
 
     KvBlockPool pool() {
-        return pool;
+        return tables.pool();
+    }
+
+    /** How much of what sequences needed was there already. */
+    PrefixCounts prefixes() {
+        return tables.counts();
     }
 
     /** Sequences that are neither finished nor removed, oldest first. */
@@ -112,16 +121,9 @@ final class StepPlanner {
     /** Ends a sequence: its blocks return as soon as its steps in flight have retired. */
     void remove(Sequence sequence) {
         if (sequences.remove(sequence.id()) != null) {
-            giveUp(sequence);
+            tables.giveUp(sequence);
+            tables.forget(sequence);
         }
-    }
-
-    private void giveUp(Sequence sequence) {
-        if (sequence.onRanks()) {
-            released.add(sequence.id());
-        }
-        long usedUntil = sequence.lastStep();
-        pool.release(sequence.putBack(), usedUntil);
     }
 
     /** The next step, if a step may be in flight more and there is something to compute. */
@@ -132,34 +134,35 @@ final class StepPlanner {
         if (flights.values().stream().anyMatch(Flight::isAlone)) {
             return Optional.empty();
         }
-        Draft draft = alone().orElseGet(() -> together(sequence -> !sequence.isSuspect()));
-        if (draft.entries.isEmpty()) {
+        StepDraft draft = alone().orElseGet(() -> together(sequence -> !sequence.isSuspect()));
+        if (draft.entries().isEmpty()) {
             return Optional.empty();
         }
         long retired = flights.isEmpty() ? lastStep : flights.firstKey() - 1;
         lastStep++;
-        StepBatch batch = new StepBatch(epoch, lastStep, draft.entries, released, retired);
-        released.clear();
-        flights.put(lastStep, new Flight(batch, draft.taken));
+        StepBatch batch = new StepBatch(epoch, lastStep, draft.entries(), tables.takeReleased(), retired);
+        flights.put(lastStep, new Flight(batch, draft.taken()));
         return Optional.of(batch);
     }
 
     /** A step for a sequence that may have cost an epoch; empty if there is none, or none that has room. */
-    private Optional<Draft> alone() {
+    private Optional<StepDraft> alone() {
         for (Sequence suspect : sequences.values()) {
             if (suspect.isSuspect() && suspect.isReady()) {
                 if (!flights.isEmpty()) {
                     return Optional.of(together(_ -> false)); // nothing more until it can be alone
                 }
-                return Optional.of(together(sequence -> sequence == suspect)).filter(draft -> !draft.entries.isEmpty());
+                return Optional.of(together(sequence -> sequence == suspect))
+                        .filter(draft -> !draft.entries().isEmpty());
             }
         }
         return Optional.empty();
     }
 
-    private Draft together(Predicate<Sequence> which) {
-        Draft draft = new Draft(lastStep + 1, which);
+    private StepDraft together(Predicate<Sequence> which) {
+        StepDraft draft = new StepDraft(lastStep + 1, limits, tables, sequences.sequencedValues(), which);
         sequences.values().stream().filter(which).forEach(draft::consider);
+        preemptions += draft.preemptions();
         return draft;
     }
 
@@ -213,7 +216,7 @@ final class StepPlanner {
                 apply(oldest.sequences.get(i), oldest.batch.entries().get(i), itsResult)
                         .ifPresent(progress::add);
             }
-            pool.retire(oldest.batch.step());
+            pool().retire(oldest.batch.step());
             retired.add(new Retired(oldest.batch, itsResult, progress));
         }
         return retired;
@@ -237,6 +240,7 @@ final class StepPlanner {
                 sequence.append(token.token());
             }
         }
+        tables.publish(sequence);
         if (sequence.isFinished()) {
             remove(sequence);
         }
@@ -265,131 +269,11 @@ final class StepPlanner {
     }
 
     /**
-     * Checks that the pool is whole and that its held blocks are those of the sequences.
+     * Checks that the pool is whole, and that its held blocks are those of the sequences.
      *
      * @throws IllegalStateException if not
      */
     void checkIntegrity() {
-        pool.checkIntegrity();
-        long held =
-                sequences.values().stream().mapToLong(s -> s.blocks().size()).sum();
-        if (held != pool.held()) {
-            throw new IllegalStateException(
-                    "sequences hold %d KV blocks, the pool says %d".formatted(held, pool.held()));
-        }
-    }
-
-    /** One step in the making. */
-    private final class Draft {
-        final List<StepEntry> entries = new ArrayList<>();
-        final List<Sequence> taken = new ArrayList<>();
-        private final long step;
-        private int tokensLeft;
-        private int decodesLeft;
-        private int rowsLeft = limits.rowsPerStep();
-        private int describedLeft = StepLimits.DESCRIBED_TOKENS;
-        private int holders;
-        /** An older sequence lacks blocks: no younger one gets any. */
-        private boolean starved;
-        /** An older sequence waits to start: no younger one starts. */
-        private boolean noStarts;
-
-        Draft(long step, Predicate<Sequence> which) {
-            this.step = step;
-            int decoding = 0;
-            int ready = 0;
-            for (Sequence sequence : sequences.values()) {
-                holders += sequence.holdsBlocks() ? 1 : 0;
-                if (!which.test(sequence)) {
-                    continue;
-                }
-                decoding += sequence.isDecoding() ? 1 : 0;
-                ready += sequence.isDecoding() && sequence.isReady() ? 1 : 0;
-            }
-            this.decodesLeft =
-                    Math.min(Math.min(ready, limits.tokensPerStep()), Math.ceilDiv(decoding, limits.stepsInFlight()));
-            this.tokensLeft = limits.tokensPerStep();
-        }
-
-        void consider(Sequence sequence) {
-            if (!sequence.isReady()) {
-                noStarts |= !sequence.holdsBlocks();
-                return;
-            }
-            boolean decodes = sequence.isDecoding();
-            int most = entries.size() == limits.sequencesPerStep() ? 0 : share(sequence, decodes);
-            if (most == 0) {
-                return;
-            }
-            if (!sequence.holdsBlocks() && !mayStart(sequence)) {
-                noStarts = true;
-                return;
-            }
-            int count = Math.min(most, room(sequence));
-            if (count == 0) {
-                starved = true;
-                noStarts = true;
-                return;
-            }
-            take(sequence, count);
-            tokensLeft -= count;
-            decodesLeft -= decodes ? 1 : 0;
-        }
-
-        private int share(Sequence sequence, boolean decodes) {
-            int most = decodes
-                    ? Math.min(1, decodesLeft)
-                    : Math.min(Math.min(sequence.pending(), limits.prefillChunk()), tokensLeft - decodesLeft);
-            return sequence.tokensWithinRows(most, rowsLeft);
-        }
-
-        private boolean mayStart(Sequence sequence) {
-            if (noStarts || starved || holders >= limits.runningSequences() || sequence.known() > describedLeft) {
-                return false;
-            }
-            int promised = sequences.values().stream()
-                    .filter(Sequence::holdsBlocks)
-                    .mapToInt(holder -> holder.missingBlocks(pool.blockSize()))
-                    .sum();
-            // One block more for each running sequence, or it would soon be put back for their next tokens.
-            return pool.free() - promised - holders >= sequence.missingBlocks(pool.blockSize());
-        }
-
-        /** How many tokens it has or can get blocks for, at the cost of younger ones if there would be none. */
-        private int room(Sequence sequence) {
-            int own = sequence.room(pool.blockSize());
-            if (starved) {
-                return own;
-            }
-            if (own == 0 && pool.free() == 0) {
-                putYoungestBack(sequence);
-            }
-            return (int) Math.min(Integer.MAX_VALUE, own + (long) pool.free() * pool.blockSize());
-        }
-
-        private void putYoungestBack(Sequence beneficiary) {
-            for (Sequence victim : sequences.sequencedValues().reversed()) {
-                if (victim == beneficiary || pool.free() + pool.retiring() > 0) {
-                    return;
-                }
-                if (victim.holdsBlocks()) {
-                    giveUp(victim);
-                    holders--;
-                    preemptions++;
-                }
-            }
-        }
-
-        private void take(Sequence sequence, int count) {
-            holders += sequence.holdsBlocks() ? 0 : 1;
-            Ints blocks = pool.allocate(sequence.blocksToAdd(count, pool.blockSize()));
-            StepEntry entry = sequence.take(step, count, blocks);
-            entries.add(entry);
-            taken.add(sequence);
-            describedLeft -= entry.start() == null ? 0 : entry.start().tokens().size();
-            rowsLeft -= (int) entry.wants().stream()
-                    .filter(want -> want.kind() != Want.Kind.TOKEN)
-                    .count();
-        }
+        tables.checkIntegrity(sequences.values());
     }
 }

@@ -15,6 +15,7 @@ import java.util.List;
  * @param finish when a choice ends
  * @param returns what to return beside tokens
  * @param losses how many schedulers in a row were lost with it since it gained a token
+ * @param cacheSalt shares KV blocks only with those that have the same
  */
 public record Submission(
         GenerationId id,
@@ -24,7 +25,8 @@ public record Submission(
         SamplingParameters sampling,
         FinishRule finish,
         Returns returns,
-        int losses) {
+        int losses,
+        String cacheSalt) {
     public Submission {
         choices = List.copyOf(choices);
         if (prompt.isEmpty() || choices.isEmpty()) {
@@ -34,7 +36,7 @@ public record Submission(
         }
     }
 
-    /** One with which nothing was lost. */
+    /** One with which nothing was lost, and without a salt. */
     public Submission(
             GenerationId id,
             String traceId,
@@ -43,7 +45,7 @@ public record Submission(
             SamplingParameters sampling,
             FinishRule finish,
             Returns returns) {
-        this(id, traceId, prompt, choices, sampling, finish, returns, 0);
+        this(id, traceId, prompt, choices, sampling, finish, returns, 0, "");
     }
 
     /**

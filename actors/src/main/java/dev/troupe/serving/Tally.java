@@ -1,5 +1,6 @@
 package dev.troupe.serving;
 
+import dev.troupe.kvcache.PrefixCounts;
 import dev.troupe.stage.Epoch;
 import dev.troupe.stage.ReplicaPlan;
 import java.util.List;
@@ -14,6 +15,7 @@ final class Tally {
     private long tokens;
     private long completionTokens;
     private long preemptions;
+    private PrefixCounts prefixes = PrefixCounts.NONE;
 
     /** A result was dropped. */
     void dropped() {
@@ -38,6 +40,7 @@ final class Tally {
             tokens += lost.tokens();
             completionTokens += lost.completionTokens();
             preemptions += lost.planner().preemptions();
+            prefixes = lost.planner().prefixes().plusEnded(prefixes);
         }
     }
 
@@ -66,6 +69,7 @@ final class Tally {
                     0,
                     0,
                     0,
+                    PrefixCounts.NONE.plusEnded(prefixes),
                     null,
                     List.of());
         }
@@ -86,6 +90,7 @@ final class Tally {
                 planner.pool().total(),
                 planner.pool().free(),
                 planner.pool().retiring(),
+                planner.prefixes().plusEnded(prefixes),
                 plan,
                 current.work());
     }

@@ -12,6 +12,13 @@ class GenerationRequestTest {
     }
 
     @Test
+    void refusesASaltThatIsTooLong() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> request().cacheSalt("x".repeat(257)).build())
+                .withMessage("cache_salt has 257 characters, expected at most 256");
+    }
+
+    @Test
     void refusesWhatNobodyCanServeAndSaysWhatIsExpected() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> GenerationRequest.of("m", Ints.of()).build())

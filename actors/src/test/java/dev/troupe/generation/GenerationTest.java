@@ -104,7 +104,7 @@ class GenerationTest {
             subscriber.expectMessage(entries(i, logged(2 + i, 10 + i)));
         }
         subscriber.expectMessage(entries(4, logged(6, 14), new LogEntry.Finished(0, 5, FinishReason.LENGTH)));
-        subscriber.expectMessage(new GenerationEvent.Ended(ID, 2, 5));
+        subscriber.expectMessage(new GenerationEvent.Ended(ID, 2, 5, 0));
         subscriber.expectTerminated(generation);
     }
 
@@ -164,7 +164,7 @@ class GenerationTest {
         subscribe(generation, 2, 0, 9);
 
         subscriber.expectMessage(entries(0, logged(2, 10), new LogEntry.Finished(0, 1, FinishReason.LENGTH)));
-        subscriber.expectMessage(new GenerationEvent.Ended(ID, 2, 1));
+        subscriber.expectMessage(new GenerationEvent.Ended(ID, 2, 1, 0));
         time.timePasses(Duration.ofSeconds(59));
         assertThat(status(generation).finished()).isTrue();
         time.timePasses(Duration.ofSeconds(1));
@@ -212,7 +212,7 @@ class GenerationTest {
         scheduler.expectMessage(new Scheduler.Cancel(ID));
         assertThat(subscriber.receiveMessage()).isEqualTo(entries(0, logged(2, 10)));
         subscriber.expectMessage(entries(1, new LogEntry.Finished(0, 1, FinishReason.CANCELLED)));
-        subscriber.expectMessage(new GenerationEvent.Ended(ID, 2, 1));
+        subscriber.expectMessage(new GenerationEvent.Ended(ID, 2, 1, 0));
     }
 
     @Test
@@ -227,7 +227,7 @@ class GenerationTest {
 
         scheduler.expectMessage(new Scheduler.EndChoice(ID, 0));
         subscriber.expectMessage(entries(3, new LogEntry.Finished(0, 2, FinishReason.STOP)));
-        subscriber.expectMessage(new GenerationEvent.Ended(ID, 2, 3));
+        subscriber.expectMessage(new GenerationEvent.Ended(ID, 2, 3, 0));
     }
 
     @Test
@@ -244,6 +244,27 @@ class GenerationTest {
 
         subscriber.expectMessage(entries(1, new LogEntry.Computed(EPOCH.next(4), token(3, 11))));
         assertThat(status(generation)).isEqualTo(new Generation.Status(ID, EPOCH.next(4), 2, false, 2, 2));
+    }
+
+    @Test
+    void submitsItsSaltAndTellsAtItsEndWhatDidNotHaveToBeComputedWhenItBegan() {
+        ActorRef<Generation.Command> generation = generation(MemoryTokenLog::open);
+        GenerationRequest request = GenerationRequest.of("m", Ints.of(1, 2))
+                .maxTokens(2)
+                .cacheSalt("tenant")
+                .build();
+        generation.tell(new Generation.Start(request, started.getRef()));
+        Scheduler.Submit submit = scheduler.expectMessageClass(Scheduler.Submit.class);
+        subscribe(generation, 1, 0, 9);
+
+        submit.replyTo().tell(new Scheduler.Advanced(ID, EPOCH, List.of(token(2, 10)), 1));
+        // Another epoch finds something else.
+        submit.replyTo().tell(new Scheduler.Advanced(ID, EPOCH.next(4), List.of(token(3, 11)), 2));
+
+        assertThat(submit.submission().cacheSalt()).isEqualTo("tenant");
+        subscriber.expectMessage(entries(0, logged(2, 10)));
+        subscriber.expectMessageClass(GenerationEvent.Entries.class);
+        subscriber.expectMessage(new GenerationEvent.Ended(ID, 2, 2, 1));
     }
 
     @Test
@@ -475,7 +496,7 @@ class GenerationTest {
         generation.tell(Generation.Cancel.INSTANCE);
 
         subscriber.expectMessage(entries(0, new LogEntry.Finished(0, 0, FinishReason.CANCELLED)));
-        subscriber.expectMessage(new GenerationEvent.Ended(ID, 2, 0));
+        subscriber.expectMessage(new GenerationEvent.Ended(ID, 2, 0, 0));
         subscriber.expectTerminated(generation);
     }
 

@@ -46,8 +46,13 @@ public final class CountingReplica {
     /** Blocks that a step in flight touches, by step and sequence. */
     private final Map<Long, Map<Long, Set<Integer>>> touched = new HashMap<>();
 
+    /** Blocks that a step in flight writes, by step. */
+    private final Map<Long, Set<Integer>> written = new HashMap<>();
+
+    private long tokens;
+
     /** Blocks of every sequence as of the last step that has arrived. */
-    private final Map<Long, Set<Integer>> planned = new HashMap<>();
+    private final Map<Long, List<Integer>> planned = new HashMap<>();
 
     private final Set<Long> failing = new HashSet<>();
     private long lastStep;
@@ -103,6 +108,11 @@ public final class CountingReplica {
         return waiting.size();
     }
 
+    /** Tokens computed in all. */
+    long tokens() {
+        return tokens;
+    }
+
     /** How many sequences the ranks remember. */
     int remembered() {
         return sequences.size();
@@ -113,15 +123,39 @@ public final class CountingReplica {
         assertThat(batch.step()).isEqualTo(++lastStep);
         assertThat(batch.entries()).isNotEmpty();
         waiting.add(batch);
-        batch.entries().forEach(entry -> assertNobodyTouches(entry.sequence(), entry.newBlocks()));
         batch.released().forEach(planned::remove);
+        batch.entries().forEach(this::assertBlocks);
         Map<Long, Set<Integer>> ofStep = new HashMap<>();
+        Set<Integer> writes = new HashSet<>();
         for (StepEntry entry : batch.entries()) {
-            Set<Integer> table = planned.computeIfAbsent(entry.sequence(), id -> new HashSet<>());
+            List<Integer> table = planned.computeIfAbsent(entry.sequence(), id -> new ArrayList<>());
             entry.newBlocks().stream().forEach(table::add);
             ofStep.put(entry.sequence(), Set.copyOf(table));
+            int end = entry.firstPosition() + entry.tokens().size();
+            for (int i = entry.firstPosition() / blockSize; i * blockSize < end; i++) {
+                assertThat(writes.add(table.get(i)))
+                        .as("written by one sequence")
+                        .isTrue();
+            }
         }
         touched.put(batch.step(), ofStep);
+        written.put(batch.step(), writes);
+    }
+
+    /** Whole blocks before the first position to compute were written for others, and are there. */
+    private void assertBlocks(StepEntry entry) {
+        int found = entry.start() == null ? 0 : entry.firstPosition() / blockSize;
+        assertThat(entry.start() == null ? 0 : entry.firstPosition() % blockSize)
+                .isZero();
+        for (int i = 0; i < found; i++) {
+            int block = entry.newBlocks().get(i);
+            assertThat(written.values())
+                    .as("block %d is found, and no step in flight writes it", block)
+                    .noneMatch(ofStep -> ofStep.contains(block));
+        }
+        assertNobodyTouches(
+                entry.sequence(),
+                entry.newBlocks().slice(found, entry.newBlocks().size()));
     }
 
     private void assertNobodyTouches(long sequence, Ints newBlocks) {
@@ -142,6 +176,8 @@ public final class CountingReplica {
     StepResult next() {
         StepBatch batch = waiting.remove();
         touched.remove(batch.step());
+        written.remove(batch.step());
+        tokens += batch.tokens();
         batch.released()
                 .forEach(id -> assertThat(sequences.remove(id))
                         .as("sequence %d was released", id)
@@ -165,7 +201,9 @@ public final class CountingReplica {
             }
             assertThat(memory.history.get(position)).isEqualTo(token);
             assertThat(memory.computed++).isEqualTo(position);
-            blocks[memory.blocks.get(position / blockSize)][position % blockSize] = key(position, token);
+            int block = memory.blocks.get(position / blockSize);
+            assertNobodyElseHas(entry.sequence(), block);
+            blocks[block][position % blockSize] = key(position, token);
         }
         if (failing.contains(entry.sequence())) {
             failures.add(new StepResult.Failure(entry.sequence(), "a logit is not finite"));
@@ -174,11 +212,20 @@ public final class CountingReplica {
         entry.wants().forEach(want -> answers.add(answer(entry, want, memory)));
     }
 
+    private void assertNobodyElseHas(long sequence, int block) {
+        sequences.forEach((other, memory) -> assertThat(
+                        other == sequence || memory.blocks.stream().noneMatch(theirs -> theirs == block))
+                .as("sequence %d writes block %d, which sequence %d has", sequence, block, other)
+                .isTrue());
+    }
+
     private Memory remember(StepEntry entry) {
         SequenceStart start = entry.start();
         if (start != null) {
             assertThat(sequences).doesNotContainKey(entry.sequence());
-            sequences.put(entry.sequence(), new Memory(start));
+            Memory memory = new Memory(start);
+            memory.computed = entry.firstPosition();
+            sequences.put(entry.sequence(), memory);
         }
         Memory memory = sequences.get(entry.sequence());
         if (memory == null) {

@@ -65,10 +65,12 @@ final class SimulatedClient {
         this.value = "g" + index;
         this.oneFault = oneFault;
         int prompt = 1 + world.random.nextInt(20);
+        // Many prompts begin alike.
+        int common = world.random.nextInt(prompt + 1);
         request = GenerationRequest.of(
                         "counting",
                         Ints.of(IntStream.range(0, prompt)
-                                .map(i -> world.random.nextInt(CountingReplica.VOCABULARY))
+                                .map(i -> i < common ? i : world.random.nextInt(CountingReplica.VOCABULARY))
                                 .toArray()))
                 .n(1 + world.random.nextInt(2))
                 .maxTokens(1 + world.random.nextInt(60))
@@ -245,7 +247,7 @@ final class SimulatedClient {
                 FailOverSimulation.require(first == read, "%s got entry %d, expected %d".formatted(value, first, read));
                 told.forEach(this::read);
             }
-            case GenerationEvent.Ended(GenerationId _, int _, int completionTokens) -> {
+            case GenerationEvent.Ended(GenerationId _, int _, int completionTokens, int _) -> {
                 if (completionTokens > tokens()) {
                     move("the last entries were lost");
                     return;

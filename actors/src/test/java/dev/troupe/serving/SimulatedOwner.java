@@ -34,6 +34,9 @@ final class SimulatedOwner {
     /** The client's attempt that is answered. */
     private long attempt;
 
+    /** The attempt for which the log is read. */
+    private long subscribed = -1;
+
     private long told;
     private long heardAt;
 
@@ -151,7 +154,9 @@ final class SimulatedOwner {
             tell(() -> client.started(this, now, answer.id()));
         }
         for (Generation.Resumption answer : resumed.getAllReceived()) {
-            if (answer instanceof Generation.Resumed) {
+            // Two attempts may be answered at once; only the newer one has somebody who reads.
+            if (answer instanceof Generation.Resumed && subscribed != now) {
+                subscribed = now;
                 subscribe();
             }
             tell(() -> client.resumed(this, now, answer));

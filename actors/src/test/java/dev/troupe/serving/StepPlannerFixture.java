@@ -3,6 +3,7 @@ package dev.troupe.serving;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.troupe.kvcache.KvBlockPool;
+import dev.troupe.kvcache.PrefixHasher;
 import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.stage.Epoch;
 import dev.troupe.stage.StepBatch;
@@ -24,6 +25,32 @@ abstract class StepPlannerFixture {
 
     StepPlanner planner(StepLimits limits, int blocks) {
         return new StepPlanner(EPOCH, limits, new KvBlockPool(blocks, 4));
+    }
+
+    /** One that reuses what others have computed. */
+    static StepPlanner reusing(StepLimits limits, int blocks) {
+        return new StepPlanner(
+                EPOCH, limits, new BlockTables(new KvBlockPool(blocks, 4), new PrefixHasher(List.of("counting"), 4)));
+    }
+
+    /** A greedy sequence without a salt. */
+    Sequence sequence(Ints prompt, int maxTokens) {
+        return sequence(prompt, maxTokens, Returns.TOKENS_ONLY, "");
+    }
+
+    Sequence sequence(Ints prompt, int maxTokens, Returns returns, String salt) {
+        long id = ++ids;
+        Submission submission = new Submission(
+                new GenerationId("g" + id, "test"),
+                "trace",
+                prompt,
+                List.of(choice()),
+                SamplingParameters.greedy(),
+                new FinishRule(maxTokens, Ints.of()),
+                returns,
+                0,
+                salt);
+        return new Sequence(id, submission, choice());
     }
 
     Sequence sequence(int promptLength, int maxTokens) {

@@ -3,6 +3,7 @@ package dev.troupe.serving;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.troupe.kvcache.KvBlockPool;
+import dev.troupe.kvcache.PrefixHasher;
 import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.stage.Epoch;
 import dev.troupe.stage.StepResult;
@@ -13,12 +14,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Random requests, cancellations and limits against the counting model; every run is reproducible by its seed. */
 class StepPlannerLoadTest {
     private static final int BLOCK_SIZE = 4;
+
+    private static long hits;
+    private static long evictions;
 
     private final Map<Long, List<Integer>> drawn = new HashMap<>();
 
@@ -32,7 +37,9 @@ class StepPlannerLoadTest {
         Random random = new Random(seed);
         int blocks = 8 + random.nextInt(40);
         CountingReplica replica = new CountingReplica(blocks, BLOCK_SIZE);
-        StepPlanner planner = new StepPlanner(new Epoch(1, seed), limits(random), new KvBlockPool(blocks, BLOCK_SIZE));
+        PrefixHasher hasher = seed % 3 == 0 ? null : new PrefixHasher(List.of("counting"), BLOCK_SIZE);
+        StepPlanner planner = new StepPlanner(
+                new Epoch(1, seed), limits(random), new BlockTables(new KvBlockPool(blocks, BLOCK_SIZE), hasher));
         List<Sequence> finished = new ArrayList<>();
         List<Sequence> live = new ArrayList<>();
         int arrivals = 40;
@@ -68,6 +75,14 @@ class StepPlannerLoadTest {
                         .isEqualTo(CountingReplica.completion(sequence.submission(), sequence.choice())));
         assertThat(planner.pool().free()).isEqualTo(blocks);
         planner.checkIntegrity();
+        hits += planner.prefixes().hitTokens();
+        evictions += planner.prefixes().evictions();
+    }
+
+    @AfterAll
+    static void hasReusedAndEvictedBlocks() {
+        assertThat(hits).isPositive();
+        assertThat(evictions).isPositive();
     }
 
     private void note(List<StepPlanner.Retired> retired) {
@@ -97,6 +112,11 @@ class StepPlannerLoadTest {
         int prompt = 1 + random.nextInt(longest / 2);
         int maxTokens = 1 + random.nextInt(longest - prompt + 1);
         int[] tokens = random.ints(prompt, 0, CountingReplica.VOCABULARY).toArray();
+        // Many prompts begin alike, and some are salted.
+        int common = random.nextInt(prompt + 1);
+        for (int i = 0; i < common; i++) {
+            tokens[i] = i;
+        }
         Submission.Choice choice = new Submission.Choice(random.nextInt(3), Ints.of());
         Submission submission = new Submission(
                 new GenerationId("g" + id, "test"),
@@ -105,7 +125,9 @@ class StepPlannerLoadTest {
                 List.of(choice),
                 SamplingParameters.greedy(),
                 new FinishRule(maxTokens, Ints.of(random.nextInt(400))),
-                Returns.TOKENS_ONLY);
+                Returns.TOKENS_ONLY,
+                0,
+                random.nextInt(4) == 0 ? "salt" : "");
         return new Sequence(id, submission, choice);
     }
 }

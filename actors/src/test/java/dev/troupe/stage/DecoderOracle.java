@@ -23,7 +23,7 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /** The undisturbed run of a real decoder with random weights, always from the first token, without chunks. */
-final class DecoderOracle implements Oracle, AutoCloseable {
+public final class DecoderOracle implements Oracle, AutoCloseable {
     private static final int BLOCK_SIZE = 128;
 
     private final Checkpoint checkpoint;
@@ -31,17 +31,18 @@ final class DecoderOracle implements Oracle, AutoCloseable {
     private final Map<Ints, Floats> logits = new HashMap<>();
 
     /** @param name of a synthetic model */
-    DecoderOracle(String name) throws WeightFormatException {
+    public DecoderOracle(String name) throws WeightFormatException {
         checkpoint = SyntheticModel.named(name);
         whole = load(Partition.even(checkpoint.config(), 1, 1), 0, 0, 1, BLOCK_SIZE);
     }
 
-    Checkpoint checkpoint() {
+    /** The model. */
+    public Checkpoint checkpoint() {
         return checkpoint;
     }
 
     /** One rank's share, with a cache of its own. */
-    ShardCompute load(Partition partition, int stage, int rank, int blocks, int blockSize)
+    public ShardCompute load(Partition partition, int stage, int rank, int blocks, int blockSize)
             throws WeightFormatException {
         ShardSlice slice = ShardSlice.of(checkpoint.config(), partition, stage, rank);
         return new DecoderShard(

@@ -12,8 +12,9 @@ import java.util.function.BiFunction;
  * All ranks of all stages as plain runners, and a network between them that has no order: every message is delivered
  * when chance says so, some in pieces, some twice, some again from another epoch.
  */
-final class SimulatedReplica {
-    static final Epoch EPOCH = new Epoch(3, 7);
+public final class SimulatedReplica {
+    /** Of all steps. */
+    public static final Epoch EPOCH = new Epoch(3, 7);
 
     private final Random random;
     private final Partition partition;
@@ -26,7 +27,7 @@ final class SimulatedReplica {
     private boolean faults = true;
 
     /** @param computes by stage and rank */
-    SimulatedReplica(
+    public SimulatedReplica(
             Random random,
             Partition partition,
             int blocks,
@@ -56,7 +57,7 @@ final class SimulatedReplica {
     }
 
     /** Sends a step to the first stage. */
-    void execute(StepBatch batch) {
+    public void execute(StepBatch batch) {
         for (StepRunner runner : runners.getFirst()) {
             network.add(() -> runner.execute(batch));
             if (faults && chance(10)) {
@@ -70,11 +71,12 @@ final class SimulatedReplica {
     }
 
     /** Results so far, in the order in which they left; the caller takes them out. */
-    List<StepResult> results() {
+    public List<StepResult> results() {
         return results;
     }
 
-    List<String> refused() {
+    /** Steps that a rank could not take. */
+    public List<String> refused() {
         return refused;
     }
 
@@ -87,7 +89,7 @@ final class SimulatedReplica {
     }
 
     /** Does one thing that can be done, drawn by chance; false when there is none. */
-    boolean tick() {
+    public boolean tick() {
         List<StepRunner> working = new ArrayList<>();
         for (StepRunner runner : all) {
             if (runner.hasWork()) {
@@ -121,7 +123,7 @@ final class SimulatedReplica {
     }
 
     /** Joins all ranks at once. */
-    void join() {
+    public void join() {
         notJoined.forEach(StepRunner::join);
         notJoined.clear();
     }

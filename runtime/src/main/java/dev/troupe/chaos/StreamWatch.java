@@ -139,7 +139,7 @@ public final class StreamWatch {
 
     private synchronized List<TextEvent> content() {
         return events.stream()
-                .filter(event -> !(event instanceof TextEvent.Started))
+                .filter(event -> TextEvent.choiceOf(event).isPresent())
                 .toList();
     }
 }

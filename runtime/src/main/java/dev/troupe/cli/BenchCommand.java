@@ -13,6 +13,7 @@ import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -209,11 +210,12 @@ final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    /** The tokens of a new stream. */
+    /** The tokens of a new stream, which profits from no earlier one. */
     private CompletableFuture<List<Arrival>> arrivals(Troupe troupe, int[] ids) {
         TextRequest request = TextRequest.greedy("", generate)
                 .withPrompt(new TextRequest.Tokens(Ints.of(ids)))
-                .withIgnoreEos(true);
+                .withIgnoreEos(true)
+                .withCacheSalt(UUID.randomUUID().toString());
         return troupe.generate(request)
                 .filter(event -> event instanceof TextEvent.Token)
                 .map(_ -> new Arrival(System.nanoTime(), times.now()))

@@ -142,6 +142,7 @@ final class DemoCommand implements Callable<Integer> {
             case TextEvent.Ended ended -> out.print(ended.text());
             case TextEvent.Started started -> {}
             case TextEvent.Logits logits -> {}
+            case TextEvent.Usage usage -> {}
         }
         out.flush();
     }

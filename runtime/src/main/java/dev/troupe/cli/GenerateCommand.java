@@ -124,6 +124,7 @@ final class GenerateCommand implements Callable<Integer> {
             case TextEvent.Ended ended -> out.print(ended.text());
             case TextEvent.Started started -> {}
             case TextEvent.Logits logits -> {}
+            case TextEvent.Usage usage -> {}
         }
         out.flush();
     }
@@ -137,6 +138,7 @@ final class GenerateCommand implements Callable<Integer> {
         root.set("ids", mapper.valueToTree(choice.tokens().toArray()));
         root.put("text", choice.text());
         root.put("hash", completion.hash());
+        root.put("cached_tokens", completion.usage().cachedTokens());
         root.put("finish_reason", choice.reason().name().toLowerCase(java.util.Locale.ROOT));
         return mapper.writeValueAsString(root);
     }

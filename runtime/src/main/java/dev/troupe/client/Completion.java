@@ -15,8 +15,9 @@ import org.jspecify.annotations.Nullable;
  * @param id by which it is known
  * @param prompt its tokens
  * @param choices the completions, by index
+ * @param usage what it took
  */
-public record Completion(String id, Ints prompt, List<Choice> choices) {
+public record Completion(String id, Ints prompt, List<Choice> choices, TextEvent.Usage usage) {
     public Completion {
         choices = List.copyOf(choices);
     }
@@ -49,13 +50,15 @@ public record Completion(String id, Ints prompt, List<Choice> choices) {
     /**
      * The generation that these events tell of.
      *
-     * @throws IllegalArgumentException if they do not begin with {@link TextEvent.Started}, or a choice has no end
+     * @throws IllegalArgumentException if they do not begin with {@link TextEvent.Started}, a choice has no end, or there is
+     *     no {@link TextEvent.Usage}
      */
     public static Completion of(List<TextEvent> events) {
         if (events.isEmpty() || !(events.getFirst() instanceof TextEvent.Started started)) {
             throw new IllegalArgumentException("%d events that do not begin with Started".formatted(events.size()));
         }
         TreeMap<Integer, Gathered> gathered = new TreeMap<>();
+        TextEvent.@Nullable Usage usage = null;
         for (TextEvent event : events.subList(1, events.size())) {
             switch (event) {
                 case TextEvent.Started again ->
@@ -69,12 +72,17 @@ public record Completion(String id, Ints prompt, List<Choice> choices) {
                             .put(row.position(), row.values());
                 case TextEvent.Ended end ->
                     gathered.computeIfAbsent(end.choice(), c -> new Gathered()).end(end);
+                case TextEvent.Usage told -> usage = told;
             }
+        }
+        if (usage == null) {
+            throw new IllegalArgumentException("%d events without Usage".formatted(events.size()));
         }
         return new Completion(
                 started.id(),
                 started.prompt(),
-                gathered.values().stream().map(Gathered::choice).toList());
+                gathered.values().stream().map(Gathered::choice).toList(),
+                usage);
     }
 
     private static final class Gathered {

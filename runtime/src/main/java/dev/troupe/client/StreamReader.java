@@ -48,6 +48,7 @@ public final class StreamReader {
     private final int[] seenOf;
 
     private long taken;
+    private TextEvent.@Nullable Usage usage;
     private int refusals;
 
     private StreamReader(ActorContext<Message> context, TimerScheduler<Message> timers, Setup setup) {
@@ -79,8 +80,9 @@ public final class StreamReader {
      * There are no more events.
      *
      * @param events how many there were
+     * @param usage what is to be told after them
      */
-    public record Completed(long events) implements Answer {}
+    public record Completed(long events, TextEvent.Usage usage) implements Answer {}
 
     /** The generation has ended without all of its tokens. */
     public record Failed(GenerationFailure failure) implements Answer {}
@@ -192,6 +194,7 @@ public final class StreamReader {
             case Offered _ -> {
                 taken++;
                 demand();
+                return finish();
             }
             case Tick _ -> {
                 return tick();
@@ -229,8 +232,8 @@ public final class StreamReader {
                 if (completed.events() > seen) {
                     return move("events from %d to %d were lost".formatted(seen, completed.events() - 1));
                 }
-                setup.queue().complete();
-                return Behaviors.stopped();
+                usage = completed.usage();
+                return finish();
             }
             case Failed(GenerationFailure failure) -> {
                 return failed(failure);
@@ -252,6 +255,17 @@ public final class StreamReader {
                 (result, failure) -> failure == null ? new Offered(result) : new NotOffered(String.valueOf(failure)));
     }
 
+    /** Ends the stream when there is nothing more to come and the queue has all that has come. */
+    private Behavior<Message> finish() {
+        TextEvent.Usage last = usage;
+        if (last == null || taken < seen) {
+            return Behaviors.same();
+        }
+        var _ = setup.queue().offer(last);
+        setup.queue().complete();
+        return Behaviors.stopped();
+    }
+
     private void demand() {
         if (stream != null) {
             stream.tell(new TextStream.Demand(taken + CREDIT));
@@ -259,6 +273,9 @@ public final class StreamReader {
     }
 
     private Behavior<Message> tick() {
+        if (usage != null) {
+            return Behaviors.same(); // no front end is needed any more
+        }
         if (silence.isOver()) {
             return fail(new GenerationFailure(
                     GenerationFailure.Kind.LOST,

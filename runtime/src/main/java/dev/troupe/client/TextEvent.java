@@ -9,10 +9,10 @@ import java.util.OptionalInt;
 
 /** What a client sees of a generation, in order. A failed generation fails the stream instead. */
 public sealed interface TextEvent {
-    /** Index of the choice that it is about; empty for {@link Started}. */
+    /** Index of the choice that it is about; empty for {@link Started} and {@link Usage}. */
     static OptionalInt choiceOf(TextEvent event) {
         return switch (event) {
-            case Started _ -> OptionalInt.empty();
+            case Started _, Usage _ -> OptionalInt.empty();
             case Token token -> OptionalInt.of(token.choice());
             case Logits row -> OptionalInt.of(row.choice());
             case Ended end -> OptionalInt.of(end.choice());
@@ -62,4 +62,14 @@ public sealed interface TextEvent {
      * @param text what was held back until now
      */
     record Ended(int choice, FinishReason reason, String text) implements TextEvent {}
+
+    /**
+     * What it took, once, after all else. Two runs of a request may differ in it and in nothing else.
+     *
+     * @param promptTokens of the prompt, once
+     * @param completionTokens of all choices, as far as they were shown
+     * @param cachedTokens of the prompt, that did not have to be computed because their keys and values were there when the
+     *     generation began; 0 where the front end that knew it was lost
+     */
+    record Usage(int promptTokens, int completionTokens, int cachedTokens) implements TextEvent {}
 }

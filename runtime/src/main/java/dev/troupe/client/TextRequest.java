@@ -1,5 +1,6 @@
 package dev.troupe.client;
 
+import dev.troupe.generation.GenerationRequest;
 import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.tensor.Ints;
 import java.time.Duration;
@@ -16,6 +17,7 @@ import java.util.List;
  * @param ignoreEos whether the model's end-of-text tokens do not end a choice
  * @param logits whether to return the logits after every prompt token and where every completion token is drawn
  * @param deadline time limit of the whole
+ * @param cacheSalt what is computed for it is reused only for requests with the same, and the other way round; usually empty
  */
 public record TextRequest(
         Prompt prompt,
@@ -25,7 +27,8 @@ public record TextRequest(
         List<String> stop,
         boolean ignoreEos,
         boolean logits,
-        Duration deadline) {
+        Duration deadline,
+        String cacheSalt) {
 
     /** Choices that one request may ask for. */
     public static final int MAX_CHOICES = 128;
@@ -42,6 +45,10 @@ public record TextRequest(
         }
         if (stop.stream().anyMatch(String::isEmpty)) {
             throw new IllegalArgumentException("stop has an empty text, which would end every completion at once");
+        }
+        if (cacheSalt.length() > GenerationRequest.MAX_CACHE_SALT) {
+            throw new IllegalArgumentException("cache_salt has %d characters, expected at most %d"
+                    .formatted(cacheSalt.length(), GenerationRequest.MAX_CACHE_SALT));
         }
         if (deadline.isNegative() || deadline.isZero()) {
             throw new IllegalArgumentException("deadline=%s, expected a positive duration".formatted(deadline));
@@ -67,40 +74,45 @@ public record TextRequest(
                 List.of(),
                 false,
                 false,
-                STANDARD_DEADLINE);
+                STANDARD_DEADLINE,
+                "");
     }
 
     /** Only computes logits: one row after every token of {@code ids}. */
     public static TextRequest logitsOf(Ints ids) {
         return new TextRequest(
-                new Tokens(ids), 0, SamplingParameters.greedy(), 1, List.of(), true, true, STANDARD_DEADLINE);
+                new Tokens(ids), 0, SamplingParameters.greedy(), 1, List.of(), true, true, STANDARD_DEADLINE, "");
     }
 
     public TextRequest withPrompt(Prompt newPrompt) {
-        return new TextRequest(newPrompt, maxTokens, sampling, choices, stop, ignoreEos, logits, deadline);
+        return new TextRequest(newPrompt, maxTokens, sampling, choices, stop, ignoreEos, logits, deadline, cacheSalt);
     }
 
     public TextRequest withSampling(SamplingParameters newSampling) {
-        return new TextRequest(prompt, maxTokens, newSampling, choices, stop, ignoreEos, logits, deadline);
+        return new TextRequest(prompt, maxTokens, newSampling, choices, stop, ignoreEos, logits, deadline, cacheSalt);
     }
 
     public TextRequest withChoices(int newChoices) {
-        return new TextRequest(prompt, maxTokens, sampling, newChoices, stop, ignoreEos, logits, deadline);
+        return new TextRequest(prompt, maxTokens, sampling, newChoices, stop, ignoreEos, logits, deadline, cacheSalt);
     }
 
     public TextRequest withStop(List<String> newStop) {
-        return new TextRequest(prompt, maxTokens, sampling, choices, newStop, ignoreEos, logits, deadline);
+        return new TextRequest(prompt, maxTokens, sampling, choices, newStop, ignoreEos, logits, deadline, cacheSalt);
     }
 
     public TextRequest withIgnoreEos(boolean newIgnoreEos) {
-        return new TextRequest(prompt, maxTokens, sampling, choices, stop, newIgnoreEos, logits, deadline);
+        return new TextRequest(prompt, maxTokens, sampling, choices, stop, newIgnoreEos, logits, deadline, cacheSalt);
     }
 
     public TextRequest withLogits(boolean newLogits) {
-        return new TextRequest(prompt, maxTokens, sampling, choices, stop, ignoreEos, newLogits, deadline);
+        return new TextRequest(prompt, maxTokens, sampling, choices, stop, ignoreEos, newLogits, deadline, cacheSalt);
     }
 
     public TextRequest withDeadline(Duration newDeadline) {
-        return new TextRequest(prompt, maxTokens, sampling, choices, stop, ignoreEos, logits, newDeadline);
+        return new TextRequest(prompt, maxTokens, sampling, choices, stop, ignoreEos, logits, newDeadline, cacheSalt);
+    }
+
+    public TextRequest withCacheSalt(String newCacheSalt) {
+        return new TextRequest(prompt, maxTokens, sampling, choices, stop, ignoreEos, logits, deadline, newCacheSalt);
     }
 }

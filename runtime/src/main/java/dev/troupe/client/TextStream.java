@@ -137,7 +137,8 @@ public final class TextStream {
                     .stopTokens(request.ignoreEos() ? Ints.of() : setup.eosTokens())
                     .deadline(request.deadline())
                     .linger(setup.resumeWithin())
-                    .traceId(UUID.randomUUID().toString());
+                    .traceId(UUID.randomUUID().toString())
+                    .cacheSalt(request.cacheSalt());
             if (request.logits()) {
                 builder.returns(new Returns(Set.of(Want.Kind.ROW), Set.of(Want.Kind.ROW)));
             }
@@ -272,7 +273,9 @@ public final class TextStream {
                 entries.entries().forEach(this::onEntry);
             }
             case GenerationEvent.Ended ended -> {
-                last = new StreamReader.Completed(made);
+                int shown = tokens.values().stream().mapToInt(Integer::intValue).sum();
+                last = new StreamReader.Completed(
+                        made, new TextEvent.Usage(ended.promptTokens(), shown, ended.cachedTokens()));
                 if (buffer.isEmpty()) {
                     client.tell(last);
                 }

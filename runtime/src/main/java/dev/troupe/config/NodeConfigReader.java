@@ -187,6 +187,7 @@ final class NodeConfigReader {
                         waits.duration("grow"),
                         waits.duration("canary")),
                 new SchedulerSettings.Slow(slow.number("factor"), slow.duration("after"), slow.duration("avoid")),
+                section.flag("prefix-cache"),
                 waits.duration("cluster"));
     }
 

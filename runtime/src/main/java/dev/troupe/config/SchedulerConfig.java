@@ -12,6 +12,7 @@ import java.time.Duration;
  * @param maxReturnedBytes rows that one request may ask for, in bytes
  * @param waits how long to wait for what
  * @param slow when a device is too slow to be kept
+ * @param prefixCache whether full KV blocks are kept and shared
  * @param clusterWait how long a request may wait for the cluster to be complete
  */
 public record SchedulerConfig(
@@ -20,6 +21,7 @@ public record SchedulerConfig(
         long maxReturnedBytes,
         SchedulerSettings.Waits waits,
         SchedulerSettings.Slow slow,
+        boolean prefixCache,
         Duration clusterWait) {
     public SchedulerConfig {
         Check.atLeast("scheduler.max-generations", maxGenerations, 1);
@@ -50,7 +52,8 @@ public record SchedulerConfig(
                 maxGenerations,
                 maxReturnedBytes,
                 waits,
-                slow);
+                slow,
+                prefixCache);
     }
 
     /** The same for a replica that has nowhere else to go: no slow devices, no growing, no canaries. */
@@ -61,6 +64,7 @@ public record SchedulerConfig(
                 maxReturnedBytes,
                 waits.withGrow(Duration.ZERO).withCanary(Duration.ZERO),
                 SchedulerSettings.Slow.NEVER,
+                prefixCache,
                 clusterWait);
     }
 }

@@ -89,7 +89,8 @@ class LostFrontEndTest {
                 .toCompletableFuture();
         List<TextEvent> events = stream.get(ChaosCluster.PATIENCE.toSeconds(), TimeUnit.SECONDS);
         assertThat(events.getFirst()).isInstanceOf(TextEvent.Started.class);
-        return events.subList(1, events.size());
+        assertThat(events.getLast()).isInstanceOf(TextEvent.Usage.class);
+        return events.subList(1, events.size() - 1);
     }
 
     /** Which of two choices comes first in a step depends on the steps. */
@@ -97,7 +98,7 @@ class LostFrontEndTest {
         Map<Integer, List<TextEvent>> choices = new TreeMap<>();
         for (TextEvent event : events) {
             int choice = switch (event) {
-                case TextEvent.Started _ -> throw new AssertionError("started twice: " + event);
+                case TextEvent.Started _, TextEvent.Usage _ -> throw new AssertionError("told twice: " + event);
                 case TextEvent.Token token -> token.choice();
                 case TextEvent.Logits row -> row.choice();
                 case TextEvent.Ended end -> end.choice();

@@ -78,6 +78,7 @@ class StreamWatchTest {
         watch.on(new TextEvent.Started("id", Ints.of(1)));
         tokens(watch, 1, 2);
         watch.on(new TextEvent.Ended(0, FinishReason.LENGTH, "."));
+        watch.on(new TextEvent.Usage(1, 1, 0));
 
         assertThat(watch.completion().text()).isEqualTo("xx.");
         assertThat(watch.hasActed()).isFalse();

@@ -28,6 +28,7 @@ import org.junit.jupiter.api.Test;
 
 class StreamReaderTest {
     private static final TextRequest REQUEST = TextRequest.greedy("Once", 9);
+    private static final TextEvent.Usage USAGE = new TextEvent.Usage(1, 2, 0);
     private static final TextEvent STARTED = new TextEvent.Started("g@a", Ints.of(1));
 
     private final ActorTestKit kit = ActorTestKit.create(ManualTime.config()
@@ -49,6 +50,25 @@ class StreamReaderTest {
     private CompletableFuture<List<TextEvent>> start() {
         Pair<SourceQueueWithComplete<TextEvent>, CompletionStage<List<TextEvent>>> running = Source.<TextEvent>queue(
                         StreamReader.CREDIT, OverflowStrategy.backpressure())
+                .toMat(Sink.seq(), Keep.both())
+                .run(kit.system());
+        kit.spawn(StreamReader.create(new StreamReader.Setup(
+                REQUEST,
+                running.first(),
+                frontEnds,
+                address -> address.equals("a:1") ? first.getRef() : second.getRef(),
+                Duration.ofSeconds(20),
+                now::get)));
+        return running.second().toCompletableFuture();
+    }
+
+    private CompletableFuture<List<TextEvent>> startSlow() {
+        Pair<SourceQueueWithComplete<TextEvent>, CompletionStage<List<TextEvent>>> running = Source.<TextEvent>queue(
+                        StreamReader.CREDIT, OverflowStrategy.backpressure())
+                .mapAsync(
+                        1,
+                        event -> CompletableFuture.supplyAsync(
+                                () -> event, CompletableFuture.delayedExecutor(5, TimeUnit.MILLISECONDS)))
                 .toMat(Sink.seq(), Keep.both())
                 .run(kit.system());
         kit.spawn(StreamReader.create(new StreamReader.Setup(
@@ -95,8 +115,8 @@ class StreamReaderTest {
 
     private void endsWithAllEvents(ActorRef<StreamReader.Answer> client) throws Exception {
         client.tell(new StreamReader.Event(2, token(2)));
-        client.tell(new StreamReader.Completed(3));
-        assertThat(events.get(30, TimeUnit.SECONDS)).containsExactly(STARTED, token(1), token(2));
+        client.tell(new StreamReader.Completed(3, USAGE));
+        assertThat(events.get(30, TimeUnit.SECONDS)).containsExactly(STARTED, token(1), token(2), USAGE);
     }
 
     @Test
@@ -131,6 +151,25 @@ class StreamReaderTest {
     }
 
     @Test
+    void tellsTheUsageAfterAllEventsAlsoToAClientThatTakesItsTime() throws Exception {
+        CompletableFuture<List<TextEvent>> slow = startSlow();
+        first.expectMessageClass(FrontEnd.Open.class); // the other reader's
+        ActorRef<StreamReader.Answer> client =
+                first.expectMessageClass(FrontEnd.Open.class).client();
+        client.tell(new StreamReader.Opened(firstStream.getRef()));
+        client.tell(new StreamReader.Event(0, STARTED));
+        for (int event = 1; event <= StreamReader.CREDIT; event++) {
+            client.tell(new StreamReader.Event(event, token(event)));
+        }
+
+        client.tell(new StreamReader.Completed(StreamReader.CREDIT + 1, USAGE));
+
+        assertThat(slow.get(30, TimeUnit.SECONDS))
+                .hasSize(StreamReader.CREDIT + 2)
+                .endsWith(token(StreamReader.CREDIT), USAGE);
+    }
+
+    @Test
     void resumesWhenAnEventIsMissing() throws Exception {
         opened().tell(new StreamReader.Event(3, token(3)));
 
@@ -139,7 +178,7 @@ class StreamReaderTest {
 
     @Test
     void resumesWhenTheLastEventIsMissing() throws Exception {
-        opened().tell(new StreamReader.Completed(3));
+        opened().tell(new StreamReader.Completed(3, USAGE));
 
         endsWithAllEvents(resumed().client());
     }

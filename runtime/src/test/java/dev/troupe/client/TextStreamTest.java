@@ -70,7 +70,8 @@ class TextStreamTest {
                 List.of(),
                 true,
                 false,
-                Duration.ofMinutes(1));
+                Duration.ofMinutes(1),
+                "");
         TextStream.Work work = TextStream.Work.of(request, setup);
         ActorRef<TextStream.Command> stream =
                 kit.spawn(TextStream.resume(work, generation.getRef(), ID, seen, setup.frontEnds(), client.getRef()));
@@ -176,13 +177,13 @@ class TextStreamTest {
         Generation.Subscribe subscribe = generation.expectMessageClass(Generation.Subscribe.class);
         stream.tell(new TextStream.Demand(5));
         subscribe.subscriber().tell(new GenerationEvent.Entries(ID, 0, List.of(entry(0, 2))));
-        subscribe.subscriber().tell(new GenerationEvent.Ended(ID, 2, 1));
-        client.expectMessage(new StreamReader.Completed(2));
+        subscribe.subscriber().tell(new GenerationEvent.Ended(ID, 2, 1, 1));
+        client.expectMessage(new StreamReader.Completed(2, new TextEvent.Usage(2, 1, 1)));
 
         stream.tell(new TextStream.Ping());
 
         client.expectMessage(new StreamReader.Pong(2, List.of("b:1")));
-        client.expectMessage(new StreamReader.Completed(2));
+        client.expectMessage(new StreamReader.Completed(2, new TextEvent.Usage(2, 1, 1)));
         stream.tell(new TextStream.Cancel());
         generation.fishForMessage(
                 Duration.ofSeconds(30),
