@@ -27,6 +27,7 @@ abstract class Answer {
     private final ServedModel model;
     private final long created = Instant.now().getEpochSecond();
     private final List<Choice> choices = new ArrayList<>();
+    private int cachedTokens;
     private volatile String generation = "";
     private final AtomicInteger completionTokens = new AtomicInteger();
 
@@ -89,6 +90,9 @@ abstract class Answer {
         if (event instanceof TextEvent.Started started && prompt == 0) {
             generation = name(started);
         }
+        if (event instanceof TextEvent.Usage usage) {
+            cachedTokens += usage.cachedTokens();
+        }
         OptionalInt number = TextEvent.choiceOf(event);
         if (number.isEmpty()) {
             return Optional.empty();
@@ -96,7 +100,7 @@ abstract class Answer {
         int index = prompt * call.drawn() + number.getAsInt();
         Choice choice = choices.get(index);
         return switch (event) {
-            case TextEvent.Started _, TextEvent.Logits _ -> Optional.empty();
+            case TextEvent.Started _, TextEvent.Logits _, TextEvent.Usage _ -> Optional.empty();
             case TextEvent.Token token -> {
                 boolean first = choice.tokens.isEmpty();
                 choice.tokens.add(token);
@@ -184,6 +188,7 @@ abstract class Answer {
         usage.put("prompt_tokens", prompt);
         usage.put("completion_tokens", completionTokens());
         usage.put("total_tokens", prompt + completionTokens());
+        usage.putObject("prompt_tokens_details").put("cached_tokens", cachedTokens);
         return usage;
     }
 

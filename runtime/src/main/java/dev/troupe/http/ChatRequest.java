@@ -48,7 +48,8 @@ final class ChatRequest {
                 SamplingFields.stops(fields),
                 fields.flag("ignore_eos", false),
                 false,
-                deadline);
+                deadline,
+                SamplingFields.cacheSalt(fields));
         boolean usage = SamplingFields.includeUsage(fields, stream);
         boolean resumable = fields.flag("resumable", false);
         refuseOthers(fields);

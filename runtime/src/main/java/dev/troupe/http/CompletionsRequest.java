@@ -52,7 +52,8 @@ final class CompletionsRequest {
                 SamplingFields.stops(fields),
                 fields.flag("ignore_eos", false),
                 false,
-                deadline);
+                deadline,
+                SamplingFields.cacheSalt(fields));
         boolean usage = SamplingFields.includeUsage(fields, stream);
         boolean resumable = fields.flag("resumable", false);
         fields.refuse("suffix", "\"\"", "the models here continue a text and do not fill gaps");

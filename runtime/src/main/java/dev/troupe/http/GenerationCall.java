@@ -29,9 +29,10 @@ record GenerationCall(
         prompts = List.copyOf(prompts);
     }
 
-    /** The request for one of the prompts. */
-    TextRequest of(int prompt) {
-        return request.withPrompt(new TextRequest.Tokens(prompts.get(prompt)));
+    /** The request of a tenant for one of the prompts: tenants never share what was computed. */
+    TextRequest of(String tenant, int prompt) {
+        return request.withPrompt(new TextRequest.Tokens(prompts.get(prompt)))
+                .withCacheSalt(tenant + ":" + request.cacheSalt());
     }
 
     /** Tokens that it may take, those of prompts included. */

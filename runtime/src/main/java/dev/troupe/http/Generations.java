@@ -76,7 +76,7 @@ final class Generations {
         return Source.from(IntStream.range(0, call.prompts().size()).boxed().toList())
                 .flatMapMerge(
                         call.prompts().size(),
-                        prompt -> troupe.generate(call.of(prompt)).map(event -> new Tagged(prompt, event)))
+                        prompt -> troupe.generate(call.of(tenant, prompt)).map(event -> new Tagged(prompt, event)))
                 .viaMat(KillSwitches.single(), Keep.right())
                 .map(tagged -> {
                     watch.see(tagged.event());
@@ -219,7 +219,7 @@ final class Generations {
                     last = now;
                     any = true;
                 }
-                case TextEvent.Logits _, TextEvent.Ended _ -> {}
+                case TextEvent.Logits _, TextEvent.Ended _, TextEvent.Usage _ -> {}
             }
         }
     }

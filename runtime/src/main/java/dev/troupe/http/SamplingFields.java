@@ -12,6 +12,7 @@ import java.util.concurrent.ThreadLocalRandom;
 final class SamplingFields {
     private static final int MOST_STOPS = 16;
     private static final int MOST_BIASES = 1024;
+    private static final int MOST_SALT = 128;
     private static final int MOST_STOP_CHARACTERS = 1024;
 
     private SamplingFields() {}
@@ -83,6 +84,17 @@ final class SamplingFields {
             }
         }
         return stops;
+    }
+
+    /** What a request shares its prefixes by, beside its tenant. */
+    static String cacheSalt(Fields fields) {
+        String salt = fields.text("cache_salt").orElse("");
+        if (salt.length() > MOST_SALT) {
+            throw ApiError.invalid(
+                    "cache_salt",
+                    "cache_salt has %d characters, expected at most %d".formatted(salt.length(), MOST_SALT));
+        }
+        return salt;
     }
 
     /** How many completions of a prompt. */

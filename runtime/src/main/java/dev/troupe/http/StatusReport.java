@@ -89,10 +89,11 @@ final class StatusReport {
         int free = stats == null ? 0 : stats.freeBlocks();
         int retiring = stats == null ? 0 : stats.retiringBlocks();
         kv.put("blocks", blocks);
-        kv.put("free", free);
+        int cached = stats == null ? 0 : stats.prefixes().cachedBlocks();
+        kv.put("free", Math.max(0, free - cached));
         kv.put("retiring", retiring);
         kv.put("held", blocks - free - retiring);
-        kv.put("cached", 0);
-        kv.put("hit_tokens", 0);
+        kv.put("cached", cached);
+        kv.put("hit_tokens", stats == null ? 0 : stats.prefixes().hitTokens());
     }
 }

@@ -1,6 +1,7 @@
 package dev.troupe.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.BufferedReader;
@@ -110,7 +111,7 @@ class HttpServerTest {
                 "best_of | 3 | best_of=3 with n=1",
                 "suffix | \"x\" | suffix=a string of 1 characters does not work here",
                 "stream_options | {} | stream_options is for stream=true only",
-                "tempratur | 1 | tempratur is no parameter of this request; these are: best_of, echo",
+                "tempratur | 1 | tempratur is no parameter of this request; these are: best_of, cache_salt",
             })
     void aValueThatIsWrongIsNamed(String field, String value, String message) throws Exception {
         String more = field.equals("best_of") ? ", \"stream\": true" : "";
@@ -389,13 +390,36 @@ class HttpServerTest {
     }
 
     @Test
-    void aModelWithoutAChatTemplateTakesNoMessages() throws Exception {
-        HttpResponse<String> response = served.post(
-                "/v1/chat/completions",
-                "{\"model\": \"tales\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}");
+    void aPrefixIsFoundByItsTenantAloneAndChangesNoToken() throws Exception {
+        String prompt = "Tom had a red ball and a blue ball and a green ball. ".repeat(6);
+        HttpResponse<String> first = served.post(COMPLETIONS, greedy(prompt, 12, ""));
+        HttpResponse<String> again = served.post(COMPLETIONS, greedy(prompt, 12, ""));
+        HttpResponse<String> salted = served.post(COMPLETIONS, greedy(prompt, 12, ", \"cache_salt\": \"x\""));
+        HttpResponse<String> stranger = served.send(HttpRequest.newBuilder(served.uri(COMPLETIONS))
+                .header("Authorization", "Bearer " + Served.OTHER_KEY)
+                .POST(HttpRequest.BodyPublishers.ofString(greedy(prompt, 12, "")))
+                .build());
 
-        assertThat(response.statusCode()).isEqualTo(400);
-        assertThat(response.body()).contains("model tales has no chat template");
+        assertThat(List.of(text(again), text(salted), text(stranger))).containsOnly(text(first));
+        assertThat(cached(first)).isZero();
+        assertThat(cached(again)).isPositive();
+        assertThat(cached(salted)).isZero();
+        assertThat(cached(stranger)).isZero();
+    }
+
+    private static int cached(HttpResponse<String> response) {
+        return Served.json(response)
+                .at("/usage/prompt_tokens_details/cached_tokens")
+                .intValue();
+    }
+
+    @Test
+    void aModelWithoutAChatTemplateTakesNoMessages() {
+        ServedModel model = new ServedModel("plain", null, null, 16, 16, 0);
+
+        assertThatThrownBy(() -> model.chat(Served.JSON.createArrayNode()))
+                .isInstanceOfSatisfying(ApiError.class, error -> assertThat(error.status()).isEqualTo(400))
+                .hasMessageContaining("model plain has no chat template");
     }
 
     @Test
