@@ -55,7 +55,7 @@ final class ByteMachine {
             next = find(from, byteClass);
             from.remember(byteClass, automaton.classes(), next);
         }
-        return next == GuideState.DEAD ? null : next;
+        return next.isDead() ? null : next;
     }
 
     private GuideState find(GuideState from, int byteClass) {

@@ -1,6 +1,5 @@
 package dev.troupe.sampling.guide;
 
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -13,7 +12,7 @@ public final class GuideState {
     static final GuideState DEAD = new GuideState(List.of(), false, false);
 
     /** After an end-of-text token. */
-    static final GuideState ENDED = new GuideState(List.of(), true, true);
+    static final GuideState ENDED = new GuideState(List.of(), true, true, true);
 
     /** One way to read the text so far. */
     record Reading(int state, @Nullable OpenCall calls) {}
@@ -21,6 +20,7 @@ public final class GuideState {
     private final List<Reading> readings;
     private final boolean accepts;
     private final boolean rests;
+    private final boolean ended;
     private @Nullable GuideState @Nullable [] next;
     private @Nullable TokenMask mask;
 
@@ -30,9 +30,14 @@ public final class GuideState {
      * @param rests whether a token may end here: single-byte tokens lead from here to an end
      */
     GuideState(List<Reading> readings, boolean accepts, boolean rests) {
+        this(readings, accepts, rests, false);
+    }
+
+    private GuideState(List<Reading> readings, boolean accepts, boolean rests, boolean ended) {
         this.readings = readings;
         this.accepts = accepts;
         this.rests = rests;
+        this.ended = ended;
     }
 
     List<Reading> readings() {
@@ -46,11 +51,15 @@ public final class GuideState {
 
     /** Whether an end-of-text token has ended the text. */
     public boolean ended() {
-        return this == ENDED;
+        return ended;
     }
 
     boolean rests() {
         return rests;
+    }
+
+    boolean isDead() {
+        return readings.isEmpty() && !accepts;
     }
 
     @Nullable
@@ -98,7 +107,6 @@ public final class GuideState {
                 .mapToInt(reading -> OpenCall.open(reading.calls()))
                 .max()
                 .orElse(0);
-        return "GuideState[readings=%d, open calls=%d, accepts=%s, has next=%s]"
-                .formatted(readings.size(), deepest, accepts, Arrays.toString(next).length() > 4);
+        return "GuideState[readings=%d, open calls=%d, accepts=%s]".formatted(readings.size(), deepest, accepts);
     }
 }

@@ -72,7 +72,8 @@ public final class TokenGuide {
             }
         }
         if (bytes.length == 0 || !at.rests()) {
-            throw refused(token, bytes.length == 0 ? "it stands for no text" : "the vocabulary could not go on after it");
+            throw refused(
+                    token, bytes.length == 0 ? "it stands for no text" : "the vocabulary could not go on after it");
         }
         return at;
     }

@@ -81,6 +81,8 @@ public final class TokenTable {
     @Override
     public String toString() {
         return "TokenTable[tokens=%d, longest=%d bytes]"
-                .formatted(size(), Arrays.stream(bytes).mapToInt(b -> b.length).max().orElse(0));
+                .formatted(
+                        size(),
+                        Arrays.stream(bytes).mapToInt(b -> b.length).max().orElse(0));
     }
 }

@@ -94,11 +94,11 @@ class JsonGuideTest {
         Random random = new Random(11);
 
         for (int i = 0; i < 200; i++) {
-            String text =
-                    Walk.of(guide, table, random, i, () -> Walk.CLOSING).text();
+            String text = Walk.of(guide, table, random, i, () -> Walk.CLOSING).text();
             assertThat(JSON.readTree(text).isObject()).as(text).isTrue();
         }
-        assertThat(accepts(guide, "{\"a\": [1.5e3, {\"b\":\"\\ud83d\\ude00\\u00e9\"}], \"c\":null}")).isTrue();
+        assertThat(accepts(guide, "{\"a\": [1.5e3, {\"b\":\"\\ud83d\\ude00\\u00e9\"}], \"c\":null}"))
+                .isTrue();
         assertThat(accepts(guide, "[]")).isFalse();
         assertThat(accepts(guide, "{\"a\":01}")).isFalse();
         assertThat(accepts(guide, "{\"a\":\"\\ud83d\"}")).isFalse();
@@ -107,8 +107,10 @@ class JsonGuideTest {
 
     @Test
     void documentsOfASchemaAreAccepted() {
-        accepted(0, "{\"name\":\"x\\u0041\", \"age\": null,\"tags\":[\"a\", \"b\\\"\\n\",\"€😀\"],"
-                + "\"kind\":{\"x\":[1,-2.5,null,true]},\"ok\":true,\"n\":-0.5E+10}");
+        accepted(
+                0,
+                "{\"name\":\"x\\u0041\", \"age\": null,\"tags\":[\"a\", \"b\\\"\\n\",\"€😀\"],"
+                        + "\"kind\":{\"x\":[1,-2.5,null,true]},\"ok\":true,\"n\":-0.5E+10}");
         accepted(1, "{\"c\":[]}");
         accepted(1, "{\"a\":1, \"c\":{\"any\": [0]}, \"d\":null}");
         accepted(2, "{\"ab\":1, \"z\":\"\", \"aa\":\"abc\", \"abc\":\"€€€\"}");
@@ -151,7 +153,8 @@ class JsonGuideTest {
         }
 
         assertThat(text.length() / 8).isBetween(60, 70);
-        assertThat(accepts(guide, text + "null" + "}".repeat(text.length() / 8))).isTrue();
+        assertThat(accepts(guide, text + "null" + "}".repeat(text.length() / 8)))
+                .isTrue();
     }
 
     @ParameterizedTest
@@ -186,9 +189,13 @@ class JsonGuideTest {
 
     @Test
     void refusesSchemasThatNothingFiniteSatisfies() {
-        refuses("{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"#\"}},\"required\":[\"a\"]}", "nothing satisfies");
+        refuses(
+                "{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"#\"}},\"required\":[\"a\"]}",
+                "nothing satisfies");
         refuses("{\"$ref\":\"#\"}", "$ref leads to itself");
-        refuses("{\"anyOf\":[{\"$ref\":\"#/$defs/a\"},{\"type\":\"null\"}],\"$defs\":{\"a\":{\"$ref\":\"#\"}}}", "leads to itself");
+        refuses(
+                "{\"anyOf\":[{\"$ref\":\"#/$defs/a\"},{\"type\":\"null\"}],\"$defs\":{\"a\":{\"$ref\":\"#\"}}}",
+                "leads to itself");
     }
 
     @Test
@@ -216,8 +223,9 @@ class JsonGuideTest {
     @Test
     void schemasWithManyReadingsOfOneTextStayBounded() {
         String either = IntStream.range(0, 40)
-                .mapToObj(i -> "{\"properties\":{\"v\":{\"$ref\":\"#\"},\"k%d\":{\"type\":\"null\"}},\"required\":[\"v\",\"k%d\"]}"
-                        .formatted(i, i))
+                .mapToObj(i ->
+                        "{\"properties\":{\"v\":{\"$ref\":\"#\"},\"k%d\":{\"type\":\"null\"}},\"required\":[\"v\",\"k%d\"]}"
+                                .formatted(i, i))
                 .collect(Collectors.joining(","));
         TokenGuide guide = guide("{\"anyOf\":[{\"type\":\"null\"},%s]}".formatted(either), Vocabularies.bytes());
         Ints deep = Vocabularies.tokens("{\"v\":".repeat(50) + "null");

@@ -18,8 +18,33 @@ class RegexGuideTest {
     private static final List<String> CHARACTERS =
             List.of("a", "b", "c", "0", "7", "_", " ", "-", "é", "߿", "ࠀ", "€", "\uffff", "😀", "\udbff\udfff");
     private static final List<String> ATOMS = List.of(
-            "a", "b", "c", "0", "é", "€", "😀", "\\-", "\\d", "\\w", "\\s", "\\D", "\\W", "\\S", ".", "[ab]", "[^a]",
-            "[a-c7]", "[^b-z_]", "[é-€]", "[€-😀]", "[^\\d]", "[\\w-]", "[^😀]", "\\x61", "\\u20ac", "[\\u0800-\\uffff]");
+            "a",
+            "b",
+            "c",
+            "0",
+            "é",
+            "€",
+            "😀",
+            "\\-",
+            "\\d",
+            "\\w",
+            "\\s",
+            "\\D",
+            "\\W",
+            "\\S",
+            ".",
+            "[ab]",
+            "[^a]",
+            "[a-c7]",
+            "[^b-z_]",
+            "[é-€]",
+            "[€-😀]",
+            "[^\\d]",
+            "[\\w-]",
+            "[^😀]",
+            "\\x61",
+            "\\u20ac",
+            "[\\u0800-\\uffff]");
     private static final List<String> QUANTIFIERS =
             List.of("", "", "", "*", "+", "?", "{2}", "{1,3}", "{0,2}", "{2,}", "*?", "{0}");
 
@@ -47,10 +72,13 @@ class RegexGuideTest {
                 String text = text(random);
                 boolean expected = library.matcher(text).matches();
                 matched += expected ? 1 : 0;
-                assertThat(matches(guide, text)).as("%s on \"%s\"", pattern, text).isEqualTo(expected);
+                assertThat(matches(guide, text))
+                        .as("%s on \"%s\"", pattern, text)
+                        .isEqualTo(expected);
             }
             for (int j = 0; j < 3; j++) {
-                String text = Walk.of(guide, BYTES, random, 10, () -> closing(random)).text();
+                String text =
+                        Walk.of(guide, BYTES, random, 10, () -> closing(random)).text();
                 if (text.length() < 20) {
                     assertThat(library.matcher(text).matches())
                             .as("%s on \"%s\"", pattern, text)
@@ -71,7 +99,9 @@ class RegexGuideTest {
         for (int point = 0; point <= Character.MAX_CODE_POINT; point += point < 0x900 ? 1 : 0x3ff) {
             if (point < Character.MIN_SURROGATE || point > Character.MAX_SURROGATE) {
                 boolean inside = (point >= 0x80 && point <= 0x7ff) || (point >= 0x10000 && point <= 0x1f600);
-                assertThat(matches(guide, Character.toString(point))).as("U+%x", point).isEqualTo(inside);
+                assertThat(matches(guide, Character.toString(point)))
+                        .as("U+%x", point)
+                        .isEqualTo(inside);
             }
         }
     }

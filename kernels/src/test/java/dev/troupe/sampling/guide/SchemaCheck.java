@@ -20,8 +20,7 @@ final class SchemaCheck {
         if (schema.isBoolean()) {
             return schema.booleanValue();
         }
-        if (schema.has("$ref")
-                && !accepts(root.at(schema.get("$ref").asText().substring(1)), value)) {
+        if (schema.has("$ref") && !accepts(root.at(schema.get("$ref").asText().substring(1)), value)) {
             return false;
         }
         if (schema.has("const") && !schema.get("const").equals(value)) {

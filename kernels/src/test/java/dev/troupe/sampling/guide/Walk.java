@@ -29,10 +29,13 @@ final class Walk {
         GuideState state = guide.start();
         while (!state.ended()) {
             if (walk.tokens.size() > patience + 5_000) {
-                throw new AssertionError("no end after %d tokens: %s".formatted(walk.tokens.size(), walk.rawText().substring(0, 200)));
+                throw new AssertionError("no end after %d tokens: %s"
+                        .formatted(walk.tokens.size(), walk.rawText().substring(0, 200)));
             }
             TokenMask mask = guide.mask(state);
-            int token = walk.tokens.size() > patience && random.nextInt(4) > 0 ? walk.closing(mask, random, closing.get()) : any(mask, random);
+            int token = walk.tokens.size() > patience && random.nextInt(4) > 0
+                    ? walk.closing(mask, random, closing.get())
+                    : any(mask, random);
             walk.tokens.add(token);
             if (!table.isEndOfText(token)) {
                 walk.bytes.writeBytes(table.bytes(token));

@@ -12,7 +12,8 @@ public record ByteSet(long bits0, long bits1, long bits2, long bits3) {
     /** The values {@code least} to {@code most}, both included. */
     public static ByteSet range(int least, int most) {
         if (least < 0 || most > 255 || least > most) {
-            throw new IllegalArgumentException("bytes %d to %d, expected a range within 0 to 255".formatted(least, most));
+            throw new IllegalArgumentException(
+                    "bytes %d to %d, expected a range within 0 to 255".formatted(least, most));
         }
         return new ByteSet(word(0, least, most), word(1, least, most), word(2, least, most), word(3, least, most));
     }
@@ -30,13 +31,12 @@ public record ByteSet(long bits0, long bits1, long bits2, long bits3) {
 
     /** Whether a value 0 to 255 is in the set. */
     public boolean contains(int value) {
-        long word =
-                switch (value >>> 6) {
-                    case 0 -> bits0;
-                    case 1 -> bits1;
-                    case 2 -> bits2;
-                    default -> bits3;
-                };
+        long word = switch (value >>> 6) {
+            case 0 -> bits0;
+            case 1 -> bits1;
+            case 2 -> bits2;
+            default -> bits3;
+        };
         return (word >>> (value & 63) & 1) != 0;
     }
 }

@@ -14,8 +14,7 @@ import java.util.stream.Collectors;
  * 18 digits (they fit a long), fractions 17, exponents 2: a number ends.
  */
 final class JsonText {
-    private static final CodePoints ESCAPED =
-            CodePoints.range(0, 0x1f).or(CodePoints.of('"', '\\'));
+    private static final CodePoints ESCAPED = CodePoints.range(0, 0x1f).or(CodePoints.of('"', '\\'));
     private static final Map<Integer, String> SHORT_ESCAPES = Map.of(
             (int) '"', "\\\"", (int) '\\', "\\\\", 0x08, "\\b", 0x0c, "\\f", 0x0a, "\\n", 0x0d, "\\r", 0x09, "\\t");
 
@@ -32,8 +31,7 @@ final class JsonText {
             ascii("\\\\([\"\\\\/bfnrt]|u([0-9a-cA-CefEF][0-9a-fA-F]{3}|[dD][0-7][0-9a-fA-F]{2}"
                     + "|[dD][89abAB][0-9a-fA-F]{2}\\\\u[dD][c-fC-F][0-9a-fA-F]{2}))"));
 
-    static final Expr STRING =
-            Expr.sequence(QUOTE, new Expr.Repeat(CHARACTER, 0, Expr.Repeat.UNBOUNDED), QUOTE);
+    static final Expr STRING = Expr.sequence(QUOTE, new Expr.Repeat(CHARACTER, 0, Expr.Repeat.UNBOUNDED), QUOTE);
 
     private JsonText() {}
 
@@ -75,8 +73,8 @@ final class JsonText {
         Expr rest = new Expr.Repeat(Utf8.oneOf(ESCAPED.not()), 0, Expr.Repeat.UNBOUNDED);
         List<Expr> options = new ArrayList<>();
         options.add(Expr.sequence(Utf8.oneOf(ESCAPED.not().without(known)), rest));
-        byNext.forEach((next, longer) ->
-                options.add(Expr.sequence(Utf8.oneOf(CodePoints.of(next).without(ESCAPED)), except(longer, length + 1))));
+        byNext.forEach((next, longer) -> options.add(
+                Expr.sequence(Utf8.oneOf(CodePoints.of(next).without(ESCAPED)), except(longer, length + 1))));
         if (texts.stream().noneMatch(text -> text.length == length)) {
             options.add(Expr.EMPTY);
         }

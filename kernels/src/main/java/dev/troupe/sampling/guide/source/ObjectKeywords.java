@@ -15,8 +15,7 @@ record ObjectKeywords(SchemaKeywords keywords) {
         Map<String, JsonNode> byName = new LinkedHashMap<>();
         if (properties != null) {
             if (!properties.isObject()) {
-                throw keywords.error(
-                        "properties=%s, expected an object".formatted(SchemaKeywords.shown(properties)));
+                throw keywords.error("properties=%s, expected an object".formatted(SchemaKeywords.shown(properties)));
             }
             properties.properties().forEach(entry -> byName.put(name(entry.getKey()), entry.getValue()));
         }

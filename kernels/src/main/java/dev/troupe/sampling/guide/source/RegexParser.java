@@ -107,7 +107,8 @@ final class RegexParser {
             throw source.error(from, "{%d,%d} has its bounds reversed".formatted(least, most));
         }
         if (Math.max(least, most) > MOST_REPEATS) {
-            throw source.error(from, "%d repetitions, expected at most %d".formatted(Math.max(least, most), MOST_REPEATS));
+            throw source.error(
+                    from, "%d repetitions, expected at most %d".formatted(Math.max(least, most), MOST_REPEATS));
         }
         return new Expr.Repeat(atom, least, most < 0 ? Expr.Repeat.UNBOUNDED : most);
     }

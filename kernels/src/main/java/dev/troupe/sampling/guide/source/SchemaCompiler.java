@@ -72,8 +72,8 @@ final class SchemaCompiler {
             return any();
         }
         if (!schema.isObject()) {
-            throw new GuideException("JSON schema, %s: %s, expected an object or true"
-                    .formatted(path, SchemaKeywords.shown(schema)));
+            throw new GuideException(
+                    "JSON schema, %s: %s, expected an object or true".formatted(path, SchemaKeywords.shown(schema)));
         }
         SchemaKeywords keywords = new SchemaKeywords(schema, path);
         JsonNode reference = keywords.get("$ref");
@@ -117,8 +117,8 @@ final class SchemaCompiler {
     private Expr reference(JsonNode reference, SchemaKeywords keywords) {
         String text = reference.asText();
         if (!reference.isTextual() || !(text.equals("#") || text.startsWith("#/"))) {
-            throw keywords.error(
-                    "$ref=%s, expected a place in this document, such as #/$defs/name".formatted(SchemaKeywords.shown(reference)));
+            throw keywords.error("$ref=%s, expected a place in this document, such as #/$defs/name"
+                    .formatted(SchemaKeywords.shown(reference)));
         }
         String pointer = text.substring(1);
         if (root.at(pointer).isMissingNode()) {
@@ -268,8 +268,7 @@ final class SchemaCompiler {
             throw keywords.error("format=%s is not supported; date, date-time, time and uuid are"
                     .formatted(SchemaKeywords.shown(format)));
         }
-        return Expr.sequence(
-                JsonText.QUOTE, RegexParser.parse(pattern, Utf8::oneOf, false), JsonText.QUOTE);
+        return Expr.sequence(JsonText.QUOTE, RegexParser.parse(pattern, Utf8::oneOf, false), JsonText.QUOTE);
     }
 
     private static void requireOrder(String low, int least, String high, int most, SchemaKeywords keywords) {
