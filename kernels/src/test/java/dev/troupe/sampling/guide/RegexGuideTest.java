@@ -77,9 +77,9 @@ class RegexGuideTest {
                         .isEqualTo(expected);
             }
             for (int j = 0; j < 3; j++) {
-                String text =
-                        Walk.of(guide, BYTES, random, 10, () -> closing(random)).text();
-                if (text.length() < 20) {
+                Walk walk = Walk.of(guide, BYTES, random, 10, () -> closing(random));
+                if (walk.ended() && walk.text().length() < 20) {
+                    String text = walk.text();
                     assertThat(library.matcher(text).matches())
                             .as("%s on \"%s\"", pattern, text)
                             .isTrue();
@@ -88,7 +88,7 @@ class RegexGuideTest {
             }
         }
         assertThat(drawn).isGreaterThan(4_000);
-        assertThat(refused).isLessThan(20);
+        assertThat(refused).isLessThan(60);
         assertThat(matched).isGreaterThan(1_000);
     }
 

@@ -7,6 +7,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -31,7 +32,7 @@ final class SchemaCompiler {
     private final Map<String, Integer> ruleOfReference = new HashMap<>();
     private final Deque<Reference> open = new ArrayDeque<>();
     private @Nullable Integer anyValue;
-    private @Nullable Integer character;
+    private final Map<Expr, Integer> ruleOfShared = new IdentityHashMap<>();
 
     /** A place that some {@code $ref} leads to, and its rule. */
     private record Reference(String pointer, int rule) {}
@@ -107,8 +108,8 @@ final class SchemaCompiler {
             case "object" -> object(keywords);
             case "array" -> array(keywords);
             case "string" -> string(keywords);
-            case "number" -> JsonText.NUMBER;
-            case "integer" -> JsonText.INTEGER;
+            case "number" -> shared(JsonText.NUMBER);
+            case "integer" -> shared(JsonText.INTEGER);
             case "boolean" -> Expr.choice(Expr.literal("true"), Expr.literal("false"));
             default -> Expr.literal("null");
         };
@@ -243,8 +244,8 @@ final class SchemaCompiler {
             return format(format, keywords);
         }
         return bounded
-                ? Expr.sequence(JsonText.QUOTE, new Expr.Repeat(character(), least, most), JsonText.QUOTE)
-                : JsonText.STRING;
+                ? Expr.sequence(JsonText.QUOTE, new Expr.Repeat(shared(JsonText.CHARACTER), least, most), JsonText.QUOTE)
+                : shared(JsonText.STRING);
     }
 
     private static Expr pattern(JsonNode pattern, SchemaKeywords keywords) {
@@ -277,12 +278,15 @@ final class SchemaCompiler {
         }
     }
 
-    private Expr character() {
-        if (character == null) {
-            character = newRule();
-            rules.set(character, JsonText.CHARACTER);
+    /** One rule for all places where an expression stands. */
+    private Expr shared(Expr expr) {
+        Integer known = ruleOfShared.get(expr);
+        if (known == null) {
+            known = newRule();
+            rules.set(known, expr);
+            ruleOfShared.put(expr, known);
         }
-        return new Expr.Call(character);
+        return new Expr.Call(known);
     }
 
     /** Any JSON value: one rule that calls itself. */
