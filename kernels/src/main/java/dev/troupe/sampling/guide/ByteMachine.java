@@ -19,7 +19,7 @@ final class ByteMachine {
     /** More readings of one text are not followed: the first ones are enough to end it. */
     static final int MOST_READINGS = 256;
 
-    static final int MOST_STATES = 20_000;
+    static final int MOST_STATES = 4_096;
 
     private final Automaton automaton;
     private final CallsNeeded needed;

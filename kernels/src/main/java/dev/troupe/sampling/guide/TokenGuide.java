@@ -13,7 +13,7 @@ import java.util.Deque;
  */
 public final class TokenGuide {
     /** Masks that are remembered; each has a bit per token. */
-    static final int MOST_MASKS = 1_024;
+    static final int MOST_MASKS = 256;
 
     private final ByteMachine machine;
     private final TokenTable tokens;
