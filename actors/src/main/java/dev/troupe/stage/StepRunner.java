@@ -38,8 +38,7 @@ final class StepRunner implements AutoCloseable {
      * @param output where messages go; not used before {@link #join()}
      * @param progress whose rank this is, and where to publish
      */
-    StepRunner(
-            ReplicaPlan plan, Share share, Backlog.Limits limits, StepOutput output, ShardProgress progress) {
+    StepRunner(ReplicaPlan plan, Share share, Backlog.Limits limits, StepOutput output, ShardProgress progress) {
         Partition.Stage stage = plan.partition().stages().get(progress.id().stage());
         int next = progress.id().stage() + 1;
         this.id = progress.id();

@@ -193,8 +193,8 @@ public final class TensorShard {
     /** On a thread for blocking work; touches no state of the actor but what is thread-safe. */
     private void load(Prepare prepare, ActorRef<Command> self) {
         try {
-            boolean last = prepare.id().stage()
-                    == prepare.plan().partition().stages().size() - 1;
+            boolean last =
+                    prepare.id().stage() == prepare.plan().partition().stages().size() - 1;
             TokenTable tokens = last ? host.loader().tokens(prepare.plan()) : null;
             Share share = new Share(host.loader().load(prepare.id(), prepare.plan()), tokens);
             if (load.offer(share)) {

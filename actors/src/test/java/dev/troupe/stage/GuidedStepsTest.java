@@ -55,8 +55,7 @@ class GuidedStepsTest {
         SequenceStart start = new SequenceStart(known, PROMPT, sampling, 0);
         for (int step = 1; tokens.getLast() != end; step++) {
             int position = tokens.size() - 1;
-            replica.execute(
-                    step == 1 ? TestPlans.prefill(1, 5, start, 0) : decode(step, position, tokens.getLast()));
+            replica.execute(step == 1 ? TestPlans.prefill(1, 5, start, 0) : decode(step, position, tokens.getLast()));
             replica.drain();
             StepResult result = replica.results().removeFirst();
             tokens.add(((StepResult.Token) result.answers().getFirst()).token());

@@ -53,8 +53,7 @@ final class SimulatedReplica {
             for (int rank = 0; rank < partition.stages().get(stage).ranks().size(); rank++) {
                 ShardProgress progress = new ShardProgress(new ShardId(EPOCH, stage, rank), System::nanoTime);
                 Share share = new Share(computes.apply(stage, rank), tokens);
-                StepRunner runner = new StepRunner(
-                        plan, share, Backlog.Limits.DEFAULT, new Output(stage), progress);
+                StepRunner runner = new StepRunner(plan, share, Backlog.Limits.DEFAULT, new Output(stage), progress);
                 ranks.add(runner);
                 all.add(runner);
             }

@@ -37,14 +37,16 @@ class GuidedDrawTest {
             float[] logits = logits(random);
             List<Integer> tokens = new ArrayList<>(List.of(5, 6));
             while (tokens.getLast() != VOCABULARY - 1) {
-                Ints before = Ints.of(
-                        tokens.stream().mapToInt(Integer::intValue).toArray());
+                Ints before =
+                        Ints.of(tokens.stream().mapToInt(Integer::intValue).toArray());
                 TokenMask mask = guide.mask(guide.after(before.slice(2, before.size())));
                 int one = draw(logits, new int[] {0, VOCABULARY}, before, parameters, guide);
-                int split = draw(
-                        logits, RanksOfAVocabulary.randomBounds(random, 3, VOCABULARY), before, parameters, guide);
+                int split =
+                        draw(logits, RanksOfAVocabulary.randomBounds(random, 3, VOCABULARY), before, parameters, guide);
 
-                assertThat(mask.allows(one)).as("token %d after %s, seed %d", one, before, seed).isTrue();
+                assertThat(mask.allows(one))
+                        .as("token %d after %s, seed %d", one, before, seed)
+                        .isTrue();
                 assertThat(split).isEqualTo(one);
                 tokens.add(one);
             }

@@ -152,11 +152,10 @@ public final class TextStream {
                 return;
             }
             if (setup.tokenizer() == null || setup.eosTokens().isEmpty()) {
-                throw new IllegalArgumentException(
-                        "a guide does not work: model %s has %s"
-                                .formatted(
-                                        setup.model(),
-                                        setup.tokenizer() == null ? "no tokenizer" : "no token that ends a text"));
+                throw new IllegalArgumentException("a guide does not work: model %s has %s"
+                        .formatted(
+                                setup.model(),
+                                setup.tokenizer() == null ? "no tokenizer" : "no token that ends a text"));
             }
             guide.compile();
         }

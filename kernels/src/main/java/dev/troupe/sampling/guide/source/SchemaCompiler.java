@@ -32,7 +32,7 @@ final class SchemaCompiler {
     private final Map<String, Integer> ruleOfReference = new HashMap<>();
     private final Deque<Reference> open = new ArrayDeque<>();
     private @Nullable Integer anyValue;
-    private final Map<Expr, Integer> ruleOfShared = new IdentityHashMap<>();
+    private final IdentityHashMap<Expr, Integer> ruleOfShared = new IdentityHashMap<>();
 
     /** A place that some {@code $ref} leads to, and its rule. */
     private record Reference(String pointer, int rule) {}
@@ -244,7 +244,8 @@ final class SchemaCompiler {
             return format(format, keywords);
         }
         return bounded
-                ? Expr.sequence(JsonText.QUOTE, new Expr.Repeat(shared(JsonText.CHARACTER), least, most), JsonText.QUOTE)
+                ? Expr.sequence(
+                        JsonText.QUOTE, new Expr.Repeat(shared(JsonText.CHARACTER), least, most), JsonText.QUOTE)
                 : shared(JsonText.STRING);
     }
 
