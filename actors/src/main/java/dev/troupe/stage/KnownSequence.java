@@ -9,15 +9,17 @@ import org.jspecify.annotations.Nullable;
 final class KnownSequence {
     private final long id;
     private final SequenceStart start;
+    private final Guides guides;
     private int[] tokens;
     private int length;
     private int[] blocks = new int[4];
     private int blockCount;
     private @Nullable SamplerState sampler;
 
-    KnownSequence(long id, SequenceStart start) {
+    KnownSequence(long id, SequenceStart start, Guides guides) {
         this.id = id;
         this.start = start;
+        this.guides = guides;
         this.tokens = start.tokens().toArray();
         this.length = tokens.length;
     }
@@ -30,10 +32,13 @@ final class KnownSequence {
     /**
      * The sampler's state after the token at {@code position}, for the one at {@code position + 1}; valid until the next
      * call.
+     *
+     * @throws dev.troupe.sampling.guide.automaton.GuideException if its guide cannot be followed here, or does not allow a
+     *     token that it has
      */
     SamplerState samplerAfter(int position) {
         if (sampler == null || sampler.length() > position + 1) {
-            sampler = new SamplerState(start.sampling(), start.promptLength());
+            sampler = new SamplerState(start.sampling(), start.promptLength(), guides.of(start.sampling()));
         }
         while (sampler.length() <= position) {
             sampler.append(tokens[sampler.length()]);

@@ -1,6 +1,5 @@
 package dev.troupe.stage;
 
-import dev.troupe.model.ShardCompute;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -8,24 +7,24 @@ import org.jspecify.annotations.Nullable;
  * more, so that a shard that ends while it loads leaks nothing. Thread-safe.
  */
 final class PendingLoad {
-    private @Nullable ShardCompute loaded;
+    private @Nullable Share loaded;
     private boolean abandoned;
 
     /** From the loading thread. */
-    synchronized boolean offer(ShardCompute compute) {
+    synchronized boolean offer(Share share) {
         if (abandoned) {
             return false;
         }
-        loaded = compute;
+        loaded = share;
         return true;
     }
 
     /** From the shard: hands over what was offered. */
-    synchronized ShardCompute take() {
+    synchronized Share take() {
         if (loaded == null) {
             throw new IllegalStateException("nothing was loaded");
         }
-        ShardCompute taken = loaded;
+        Share taken = loaded;
         loaded = null;
         return taken;
     }
@@ -34,7 +33,7 @@ final class PendingLoad {
     synchronized void abandon() {
         abandoned = true;
         if (loaded != null) {
-            loaded.close();
+            loaded.compute().close();
             loaded = null;
         }
     }

@@ -3,6 +3,8 @@ package dev.troupe.stage;
 import dev.troupe.model.ShardStep;
 import dev.troupe.sampling.RankCandidates;
 import dev.troupe.sampling.RankRow;
+import dev.troupe.sampling.SamplerState;
+import dev.troupe.sampling.guide.automaton.GuideException;
 import dev.troupe.tensor.Floats;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -80,8 +82,14 @@ record RankAnswers(
             return new Candidates.Answer(null, finite(logits.slice(row, row + 1), want));
         }
         KnownSequence known = want.known();
-        RankRow found =
-                new RankRow(logits, row, firstVocabularyRow, known.samplerAfter(want.position()), known.choice());
+        SamplerState state;
+        try {
+            state = known.samplerAfter(want.position());
+        } catch (GuideException e) {
+            failed.set(want.row());
+            return NOTHING;
+        }
+        RankRow found = new RankRow(logits, row, firstVocabularyRow, state, known.choice());
         rows.put(index, found);
         return new Candidates.Answer(found.candidates(found.draw().firstLimit()), null);
     }

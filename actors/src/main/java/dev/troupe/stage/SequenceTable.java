@@ -10,15 +10,18 @@ import java.util.Map;
 final class SequenceTable {
     private final int blockSize;
     private final int blocks;
+    private final Guides guides;
     private final Map<Long, KnownSequence> known = new HashMap<>();
 
     /**
      * @param blockSize tokens in a KV block
      * @param blocks KV blocks of this rank
+     * @param guides of this rank
      */
-    SequenceTable(int blockSize, int blocks) {
+    SequenceTable(int blockSize, int blocks, Guides guides) {
         this.blockSize = blockSize;
         this.blocks = blocks;
+        this.guides = guides;
     }
 
     /**
@@ -79,7 +82,7 @@ final class SequenceTable {
     private KnownSequence sequence(StepBatch batch, StepEntry entry) {
         SequenceStart start = entry.start();
         if (start != null) {
-            known.put(entry.sequence(), new KnownSequence(entry.sequence(), start));
+            known.put(entry.sequence(), new KnownSequence(entry.sequence(), start, guides));
         }
         KnownSequence sequence = known.get(entry.sequence());
         if (sequence == null) {

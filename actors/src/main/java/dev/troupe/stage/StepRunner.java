@@ -33,19 +33,18 @@ final class StepRunner implements AutoCloseable {
     private boolean joined;
 
     /**
-     * @param compute closed by {@link #close()}
+     * @param share closed by {@link #close()}
      * @param limits of what is kept for steps that are not open
      * @param output where messages go; not used before {@link #join()}
      * @param progress whose rank this is, and where to publish
      */
-    StepRunner(
-            ReplicaPlan plan, ShardCompute compute, Backlog.Limits limits, StepOutput output, ShardProgress progress) {
+    StepRunner(ReplicaPlan plan, Share share, Backlog.Limits limits, StepOutput output, ShardProgress progress) {
         Partition.Stage stage = plan.partition().stages().get(progress.id().stage());
         int next = progress.id().stage() + 1;
         this.id = progress.id();
+        this.compute = share.compute();
         this.shape = StageShape.of(stage, id.rank(), compute);
-        this.compute = compute;
-        this.sequences = new SequenceTable(plan.kvBlockSize(), plan.kvBlocks());
+        this.sequences = new SequenceTable(plan.kvBlockSize(), plan.kvBlocks(), new Guides(share.tokens()));
         this.backlog = new Backlog(limits, shape.columns());
         this.output = output;
         this.progress = progress;

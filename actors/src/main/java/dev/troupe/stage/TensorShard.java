@@ -1,6 +1,6 @@
 package dev.troupe.stage;
 
-import dev.troupe.model.ShardCompute;
+import dev.troupe.sampling.guide.TokenTable;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Executor;
@@ -193,11 +193,14 @@ public final class TensorShard {
     /** On a thread for blocking work; touches no state of the actor but what is thread-safe. */
     private void load(Prepare prepare, ActorRef<Command> self) {
         try {
-            ShardCompute compute = host.loader().load(prepare.id(), prepare.plan());
-            if (load.offer(compute)) {
+            boolean last =
+                    prepare.id().stage() == prepare.plan().partition().stages().size() - 1;
+            TokenTable tokens = last ? host.loader().tokens(prepare.plan()) : null;
+            Share share = new Share(host.loader().load(prepare.id(), prepare.plan()), tokens);
+            if (load.offer(share)) {
                 self.tell(Loaded.INSTANCE);
             } else {
-                compute.close();
+                share.compute().close();
             }
         } catch (Throwable failure) {
             self.tell(new NotLoaded(reason(failure)));
@@ -217,16 +220,16 @@ public final class TensorShard {
 
     private Behavior<Command> start() {
         Prepare prepare = prepared();
-        ShardCompute compute = load.take();
+        Share share = load.take();
         try {
             runner = new StepRunner(
                     prepare.plan(),
-                    compute,
+                    share,
                     Backlog.Limits.DEFAULT,
                     output,
                     resident().progress());
         } catch (RuntimeException failure) {
-            compute.close();
+            share.compute().close();
             return refuse(reason(failure));
         }
         host.registry().register(prepare.id(), context.getSelf());

@@ -39,7 +39,7 @@ class PendingResultTest {
                 Ints.of(40),
                 Ints.of(0),
                 List.of(new Want(0, kind)));
-        return new SequenceTable(4, 4)
+        return new SequenceTable(4, 4, new Guides(null))
                 .open(new StepBatch(TestPlans.EPOCH, 1, List.of(entry), List.of(), 0))
                 .wants();
     }

@@ -2,11 +2,13 @@ package dev.troupe.stage;
 
 import dev.troupe.model.Partition;
 import dev.troupe.model.ShardCompute;
+import dev.troupe.sampling.guide.TokenTable;
 import dev.troupe.tensor.Floats;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * All ranks of all stages as plain runners, and a network between them that has no order: every message is delivered
@@ -33,6 +35,17 @@ public final class SimulatedReplica {
             int blocks,
             int blockSize,
             BiFunction<Integer, Integer, ShardCompute> computes) {
+        this(random, partition, blocks, blockSize, computes, null);
+    }
+
+    /** @param tokens what ranks of the last stage follow guides with */
+    SimulatedReplica(
+            Random random,
+            Partition partition,
+            int blocks,
+            int blockSize,
+            BiFunction<Integer, Integer, ShardCompute> computes,
+            @Nullable TokenTable tokens) {
         this.random = random;
         this.partition = partition;
         ReplicaPlan plan = TestPlans.plan(partition, "here", blockSize, blocks);
@@ -40,8 +53,8 @@ public final class SimulatedReplica {
             List<StepRunner> ranks = new ArrayList<>();
             for (int rank = 0; rank < partition.stages().get(stage).ranks().size(); rank++) {
                 ShardProgress progress = new ShardProgress(new ShardId(EPOCH, stage, rank), System::nanoTime);
-                StepRunner runner = new StepRunner(
-                        plan, computes.apply(stage, rank), Backlog.Limits.DEFAULT, new Output(stage), progress);
+                Share share = new Share(computes.apply(stage, rank), tokens);
+                StepRunner runner = new StepRunner(plan, share, Backlog.Limits.DEFAULT, new Output(stage), progress);
                 ranks.add(runner);
                 all.add(runner);
             }

@@ -15,7 +15,7 @@ public final class RankRow {
     private final Floats logits;
 
     private final int row;
-    /** After penalties, bias and (not for greedy) temperature; null where these change nothing. */
+    /** After penalties, bias, (not for greedy) temperature and the guide; null where these change nothing. */
     private final float @Nullable [] scaled;
 
     private final boolean finite;
@@ -70,7 +70,7 @@ public final class RankRow {
     private float @Nullable [] scaled(SamplerState state) {
         float temperature = draw.parameters().temperature();
         boolean scales = !draw.parameters().isGreedy() && temperature != 1;
-        if (!scales && !state.adjusts()) {
+        if (!scales && !state.adjusts() && !state.isGuided()) {
             return null;
         }
         float[] values = logits.row(row);
@@ -80,6 +80,7 @@ public final class RankRow {
                 values[i] = values[i] / temperature;
             }
         }
+        state.guide(firstId, values);
         return values;
     }
 

@@ -1,37 +1,65 @@
 package dev.troupe.sampling;
 
+import dev.troupe.sampling.guide.GuideState;
+import dev.troupe.sampling.guide.TokenGuide;
+import dev.troupe.sampling.guide.TokenMask;
 import dev.troupe.tensor.Ints;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What sampling remembers of one sequence: a fold over its tokens, so that a rank that learns of the sequence late has
  * the same state as one that saw every token come. Owned by one thread.
  */
 public final class SamplerState {
+    /**
+     * What a token that the guide does not allow is given instead of its scaled logit: finite, so that sums stay numbers,
+     * and below all that noise can lift.
+     */
+    static final float NOT_ALLOWED = -Float.MAX_VALUE;
+
     private final SamplingParameters parameters;
     private final int promptLength;
     private final boolean counts;
     private final BitSet seen = new BitSet();
     private final Map<Integer, Integer> completion = new HashMap<>();
+    private final @Nullable TokenGuide guide;
+    private @Nullable GuideState guided;
     private int length;
+
+    /**
+     * The state before the first token, without a guide.
+     *
+     * @param promptLength how many of the first tokens are prompt
+     */
+    public SamplerState(SamplingParameters parameters, int promptLength) {
+        this(parameters, promptLength, null);
+    }
 
     /**
      * The state before the first token.
      *
      * @param promptLength how many of the first tokens are prompt
+     * @param guide of the completion, of this thread; null for none
      */
-    public SamplerState(SamplingParameters parameters, int promptLength) {
+    public SamplerState(SamplingParameters parameters, int promptLength, @Nullable TokenGuide guide) {
         if (promptLength < 0) {
             throw new IllegalArgumentException("promptLength=%d".formatted(promptLength));
         }
         this.parameters = parameters;
         this.promptLength = promptLength;
         this.counts = parameters.hasPenalties();
+        this.guide = guide;
+        this.guided = guide == null ? null : guide.start();
     }
 
-    /** The next token of the sequence. */
+    /**
+     * The next token of the sequence.
+     *
+     * @throws dev.troupe.sampling.guide.automaton.GuideException if it is of the completion and not allowed by the guide
+     */
     public void append(int token) {
         if (token < 0) {
             throw new IllegalArgumentException("token=%d at position %d".formatted(token, length));
@@ -41,6 +69,9 @@ public final class SamplerState {
             if (length >= promptLength) {
                 completion.merge(token, 1, Integer::sum);
             }
+        }
+        if (guide != null && guided != null && length >= promptLength) {
+            guided = guide.advance(guided, token);
         }
         length++;
     }
@@ -92,5 +123,22 @@ public final class SamplerState {
                 logits[id - firstId] += bias;
             }
         });
+    }
+
+    boolean isGuided() {
+        return guide != null;
+    }
+
+    /** Puts tokens of ids from {@code firstId} that the guide does not allow out of reach. */
+    void guide(int firstId, float[] scaled) {
+        if (guide == null || guided == null) {
+            return;
+        }
+        TokenMask mask = guide.mask(guided);
+        for (int i = 0; i < scaled.length; i++) {
+            if (!mask.allows(firstId + i)) {
+                scaled[i] = NOT_ALLOWED;
+            }
+        }
     }
 }

@@ -1,6 +1,8 @@
 package dev.troupe.sampling;
 
+import dev.troupe.sampling.guide.GuideSpec;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How a token is drawn from logits (NUMERICS rule 9). Names as in the OpenAI API.
@@ -15,6 +17,7 @@ import java.util.Map;
  * @param logitBias added to the logits of these ids
  * @param seed key of the noise
  * @param topLogprobs how many of the most probable tokens to report with each token; −1 reports none, not even the own
+ * @param guide what the completion must be; null for anything
  */
 public record SamplingParameters(
         float temperature,
@@ -26,7 +29,8 @@ public record SamplingParameters(
         float frequencyPenalty,
         Map<Integer, Float> logitBias,
         long seed,
-        int topLogprobs) {
+        int topLogprobs,
+        @Nullable GuideSpec guide) {
 
     /** Below it noise could only decide between logits that are equal up to rounding. */
     public static final float LEAST_TEMPERATURE = 1e-5f;
@@ -52,6 +56,32 @@ public record SamplingParameters(
         });
     }
 
+    /** Without a guide. */
+    public SamplingParameters(
+            float temperature,
+            int topK,
+            float topP,
+            float minP,
+            float repetitionPenalty,
+            float presencePenalty,
+            float frequencyPenalty,
+            Map<Integer, Float> logitBias,
+            long seed,
+            int topLogprobs) {
+        this(
+                temperature,
+                topK,
+                topP,
+                minP,
+                repetitionPenalty,
+                presencePenalty,
+                frequencyPenalty,
+                logitBias,
+                seed,
+                topLogprobs,
+                null);
+    }
+
     private static void require(String name, int value, int least, int most) {
         if (value < least || value > most) {
             throw new IllegalArgumentException("%s=%d, expected %d to %d".formatted(name, value, least, most));
@@ -67,6 +97,22 @@ public record SamplingParameters(
     /** The most probable token, always. */
     public static SamplingParameters greedy() {
         return new SamplingParameters(0, 0, 1, 0, 1, 0, 0, Map.of(), 0, -1);
+    }
+
+    /** These, with another guide. */
+    public SamplingParameters withGuide(@Nullable GuideSpec newGuide) {
+        return new SamplingParameters(
+                temperature,
+                topK,
+                topP,
+                minP,
+                repetitionPenalty,
+                presencePenalty,
+                frequencyPenalty,
+                logitBias,
+                seed,
+                topLogprobs,
+                newGuide);
     }
 
     /** Whether the most probable token is taken, always. */

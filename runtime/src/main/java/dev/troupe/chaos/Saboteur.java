@@ -2,7 +2,10 @@ package dev.troupe.chaos;
 
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.model.ShardCompute;
+import dev.troupe.sampling.guide.TokenTable;
 import dev.troupe.stage.Partial;
+import dev.troupe.stage.ReplicaPlan;
+import dev.troupe.stage.ShardId;
 import dev.troupe.stage.ShardLoader;
 import dev.troupe.stage.TensorRoad;
 import java.time.Duration;
@@ -10,6 +13,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What stands between a node's ranks and their roads and kernels where chaos is enabled, and does nothing until it is told
@@ -53,9 +57,18 @@ public final class Saboteur {
 
     /** {@code loader}, whose shares are as slow as they are told to be. */
     public ShardLoader loader(ShardLoader loader) {
-        return (id, plan) -> {
-            ShardCompute compute = loader.load(id, plan);
-            return new DisturbedCompute(compute, this, id.stage() == 0 && id.rank() == 0);
+        Saboteur saboteur = this;
+        return new ShardLoader() {
+            @Override
+            public ShardCompute load(ShardId id, ReplicaPlan plan) throws Exception {
+                ShardCompute compute = loader.load(id, plan);
+                return new DisturbedCompute(compute, saboteur, id.stage() == 0 && id.rank() == 0);
+            }
+
+            @Override
+            public @Nullable TokenTable tokens(ReplicaPlan plan) throws Exception {
+                return loader.tokens(plan);
+            }
         };
     }
 

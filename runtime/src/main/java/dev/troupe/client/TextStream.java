@@ -5,6 +5,7 @@ import dev.troupe.generation.GenerationEvent;
 import dev.troupe.generation.GenerationRequest;
 import dev.troupe.generation.LogEntry;
 import dev.troupe.sampling.SamplingParameters;
+import dev.troupe.sampling.guide.GuideSpec;
 import dev.troupe.serving.GenerationFailure;
 import dev.troupe.serving.GenerationId;
 import dev.troupe.serving.Output;
@@ -130,6 +131,7 @@ public final class TextStream {
                         "stop does not work: model %s has no tokenizer".formatted(setup.model()));
             }
             SamplingParameters sampling = request.sampling();
+            requireGuideWorks(sampling.guide(), setup);
             GenerationRequest.Builder builder = GenerationRequest.of(setup.model(), prompt)
                     .n(request.choices())
                     .sampling(sampling)
@@ -143,6 +145,20 @@ public final class TextStream {
                 builder.returns(new Returns(Set.of(Want.Kind.ROW), Set.of(Want.Kind.ROW)));
             }
             return new Work(builder.build(), setup.tokenizer(), request.stop());
+        }
+
+        /** Compiles the guide, to tell the client and not the ranks what is wrong with it. */
+        private static void requireGuideWorks(@Nullable GuideSpec guide, FrontEnd.Setup setup) {
+            if (guide == null) {
+                return;
+            }
+            if (setup.tokenizer() == null || setup.eosTokens().isEmpty()) {
+                throw new IllegalArgumentException("a guide does not work: model %s has %s"
+                        .formatted(
+                                setup.model(),
+                                setup.tokenizer() == null ? "no tokenizer" : "no token that ends a text"));
+            }
+            guide.compile();
         }
 
         private static Ints encode(String text, FrontEnd.Setup setup) {

@@ -43,7 +43,7 @@ final class ChatRequest {
         TextRequest request = new TextRequest(
                 new TextRequest.Tokens(prompt),
                 maxTokens,
-                SamplingFields.sampling(fields, model, logprobs ? top : -1),
+                SamplingFields.sampling(fields, model, logprobs ? top : -1).withGuide(GuideFields.chat(fields)),
                 choices,
                 SamplingFields.stops(fields),
                 fields.flag("ignore_eos", false),
@@ -63,7 +63,6 @@ final class ChatRequest {
         fields.refuse("parallel_tool_calls", "true", "tool calls are not supported");
         fields.refuse("functions", "[]", "tool calls are not supported");
         fields.refuse("function_call", "\"none\"", "tool calls are not supported");
-        fields.refuse("response_format", "{\"type\":\"text\"}", "only text is supported");
         fields.refuse("modalities", "[\"text\"]", "only text is supported");
         fields.refuse("store", "false", "nothing is stored");
         fields.text("user");

@@ -43,7 +43,8 @@ final class CompletionsRequest {
         long asked = fields.whole("max_tokens", 1, Integer.MAX_VALUE).orElse(-1);
         int maxTokens = SamplingFields.maxTokens("max_tokens", asked, longest, STANDARD_TOKENS, model);
         SamplingParameters sampling =
-                SamplingFields.sampling(fields, model, drawn > shown ? Math.max(0, logprobs) : logprobs);
+                SamplingFields.sampling(fields, model, drawn > shown ? Math.max(0, logprobs) : logprobs)
+                        .withGuide(GuideFields.completion(fields));
         TextRequest request = new TextRequest(
                 new TextRequest.Tokens(prompts.getFirst()),
                 maxTokens,

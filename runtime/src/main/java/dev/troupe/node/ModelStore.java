@@ -16,6 +16,7 @@ import dev.troupe.model.decoder.ShardSlice;
 import dev.troupe.model.decoder.ShardWeights;
 import dev.troupe.model.decoder.WeightLoader;
 import dev.troupe.plan.Footprint;
+import dev.troupe.sampling.guide.TokenTable;
 import dev.troupe.stage.ReplicaPlan;
 import dev.troupe.stage.ShardId;
 import dev.troupe.stage.ShardLoader;
@@ -31,6 +32,7 @@ import dev.troupe.weights.gguf.GgufMetadata;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -43,6 +45,7 @@ import org.jspecify.annotations.Nullable;
 public final class ModelStore implements ShardLoader, AutoCloseable {
     private final Map<String, Checkpoint> checkpoints = new LinkedHashMap<>();
     private final Map<String, ModelIdentity> identities = new ConcurrentHashMap<>();
+    private final Map<String, TokenTable> tables = new HashMap<>();
     private final WeightCache<ShardWeights> cache;
     private final KernelProvider kernels;
     private final UnaryOperator<Kernels> observer;
@@ -217,6 +220,20 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
             own.close();
             weights.close();
             throw e;
+        }
+    }
+
+    @Override
+    public @Nullable TokenTable tokens(ReplicaPlan plan) throws IOException {
+        String model = plan.model();
+        synchronized (tables) {
+            TokenTable known = tables.get(model);
+            Tokenizer tokenizer = known == null && !eosTokens(model).isEmpty() ? tokenizer(model) : null;
+            if (tokenizer != null) {
+                known = new TokenTable(config(model).vocabularySize(), tokenizer::bytes, eosTokens(model));
+                tables.put(model, known);
+            }
+            return known;
         }
     }
 

@@ -414,6 +414,32 @@ class HttpServerTest {
     }
 
     @Test
+    void aCompletionHasTheFormThatWasAskedFor() throws Exception {
+        String chat =
+                "{\"model\": \"tales\", \"messages\": [{\"role\": \"user\", \"content\": \"Once\"}], \"max_tokens\": 200, \"seed\": 3, \"response_format\": %s}";
+        String schema =
+                "{\"type\": \"object\", \"properties\": {\"name\": {\"type\": \"string\", \"maxLength\": 8}, \"age\": {\"type\": \"integer\"}}, \"required\": [\"name\", \"age\"], \"additionalProperties\": false}";
+
+        String digits = text(served.post(COMPLETIONS, greedy("Once", 40, ", \"guided_regex\": \"[0-9]{3}-[a-c]{1,5}d\"")));
+        String choice = text(served.post(COMPLETIONS, greedy("Once", 40, ", \"guided_choice\": [\"cat\", \"dog\"]")));
+        HttpResponse<String> json = served.post(
+                "/v1/chat/completions",
+                chat.formatted("{\"type\": \"json_schema\", \"json_schema\": {\"name\": \"x\", \"schema\": %s}}".formatted(schema)));
+        HttpResponse<String> refused =
+                served.post("/v1/chat/completions", chat.formatted("{\"type\": \"json_schema\", \"json_schema\": {\"name\": \"x\", \"schema\": {\"type\": \"string\", \"format\": \"date\"}}}"));
+
+        assertThat(digits).matches("[0-9]{3}-[a-c]{1,5}d");
+        assertThat(choice).isIn("cat", "dog");
+        assertThat(Served.json(json).at("/choices/0/finish_reason").textValue()).isEqualTo("stop");
+        JsonNode answer = Served.JSON.readTree(
+                Served.json(json).at("/choices/0/message/content").textValue());
+        assertThat(answer.path("name").isTextual()).isTrue();
+        assertThat(answer.path("age").isIntegralNumber()).isTrue();
+        assertThat(refused.statusCode()).isEqualTo(400);
+        assertThat(refused.body()).contains("format");
+    }
+
+    @Test
     void aModelWithoutAChatTemplateTakesNoMessages() {
         ServedModel model = new ServedModel("plain", null, null, 16, 16, 0);
 

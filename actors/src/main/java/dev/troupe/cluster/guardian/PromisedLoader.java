@@ -2,10 +2,12 @@ package dev.troupe.cluster.guardian;
 
 import dev.troupe.cluster.identity.EntityIds;
 import dev.troupe.model.ShardCompute;
+import dev.troupe.sampling.guide.TokenTable;
 import dev.troupe.stage.Epoch;
 import dev.troupe.stage.ReplicaPlan;
 import dev.troupe.stage.ShardId;
 import dev.troupe.stage.ShardLoader;
+import org.jspecify.annotations.Nullable;
 
 /** A loader that gives nothing to a shard whose epoch is not the one that this node has promised last. */
 public final class PromisedLoader implements ShardLoader {
@@ -32,6 +34,11 @@ public final class PromisedLoader implements ShardLoader {
             throw e;
         }
         return compute;
+    }
+
+    @Override
+    public @Nullable TokenTable tokens(ReplicaPlan plan) throws Exception {
+        return loader.tokens(plan);
     }
 
     private void requirePromised(ShardId id, ReplicaPlan plan) {

@@ -11,6 +11,7 @@ import dev.troupe.sampling.RankCandidates;
 import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.sampling.SpanSums;
 import dev.troupe.sampling.TopLogits;
+import dev.troupe.sampling.guide.GuideSpec;
 import dev.troupe.serving.Returns;
 import dev.troupe.stage.StepEntry;
 import dev.troupe.stage.Want;
@@ -129,7 +130,8 @@ public final class RandomValues {
                 (float) random.nextDouble(-2, 2),
                 Map.of(random.nextInt(9), 1f, 10 + random.nextInt(9), -100f),
                 random.nextLong(),
-                random.nextInt(20));
+                random.nextInt(20),
+                random.nextBoolean() ? (GuideSpec) of(GuideSpec.class) : null);
     }
 
     /** A value of class {@code type}. */

@@ -1,0 +1,47 @@
+package dev.troupe.sampling.guide;
+
+/** The tokens that a guide allows next, as a set of ids. Immutable. */
+public final class TokenMask {
+    private final long[] words;
+    private final int size;
+
+    TokenMask(long[] words, int size) {
+        this.words = words;
+        this.size = size;
+    }
+
+    /** Ids the mask speaks of are 0 to {@code size() − 1}; no other is allowed. */
+    public int size() {
+        return size;
+    }
+
+    /** Whether a token may come next; ids that the vocabulary does not have never may. */
+    public boolean allows(int id) {
+        return id >= 0 && id < size && (words[id >>> 6] >>> (id & 63) & 1) != 0;
+    }
+
+    /** The first allowed id that is {@code from} or more, or −1. */
+    public int next(int from) {
+        int word = from >>> 6;
+        if (from < 0 || word >= words.length) {
+            return -1;
+        }
+        long left = words[word] & (-1L << (from & 63));
+        while (left == 0) {
+            if (++word == words.length) {
+                return -1;
+            }
+            left = words[word];
+        }
+        return 64 * word + Long.numberOfTrailingZeros(left);
+    }
+
+    /** Number of allowed tokens. */
+    public int count() {
+        int count = 0;
+        for (long word : words) {
+            count += Long.bitCount(word);
+        }
+        return count;
+    }
+}
