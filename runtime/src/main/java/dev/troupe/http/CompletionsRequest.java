@@ -42,9 +42,9 @@ final class CompletionsRequest {
         int longest = prompts.stream().mapToInt(Ints::size).max().orElse(0);
         long asked = fields.whole("max_tokens", 1, Integer.MAX_VALUE).orElse(-1);
         int maxTokens = SamplingFields.maxTokens("max_tokens", asked, longest, STANDARD_TOKENS, model);
-        SamplingParameters sampling =
-                SamplingFields.sampling(fields, model, drawn > shown ? Math.max(0, logprobs) : logprobs)
-                        .withGuide(GuideFields.completion(fields));
+        SamplingParameters sampling = SamplingFields.sampling(
+                        fields, model, drawn > shown ? Math.max(0, logprobs) : logprobs)
+                .withGuide(GuideFields.completion(fields));
         TextRequest request = new TextRequest(
                 new TextRequest.Tokens(prompts.getFirst()),
                 maxTokens,

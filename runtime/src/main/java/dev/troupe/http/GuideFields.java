@@ -41,8 +41,8 @@ final class GuideFields {
 
     private static GuideSpec schema(Fields format) {
         Fields schema = format.object("json_schema")
-                .orElseThrow(() -> ApiError.invalid(
-                        "response_format.json_schema", "response_format.json_schema is missing"));
+                .orElseThrow(() ->
+                        ApiError.invalid("response_format.json_schema", "response_format.json_schema is missing"));
         JsonNode body = schema.value("schema")
                 .orElseThrow(() -> ApiError.invalid(
                         "response_format.json_schema.schema", "response_format.json_schema.schema is missing"));

@@ -65,14 +65,22 @@ final class HttpMetrics implements AutoCloseable {
         gauge("troupe.kv.blocks", "KV blocks in all", SchedulerStats::blocks);
         gauge("troupe.kv.blocks.free", "KV blocks that can be allocated", SchedulerStats::freeBlocks);
         gauge("troupe.kv.blocks.retiring", "KV blocks that wait for a step", SchedulerStats::retiringBlocks);
-        gauge("troupe.kv.blocks.cached", "KV blocks whose content can be found", stats -> stats.prefixes()
-                .cachedBlocks());
-        gauge("troupe.prefix.hit.tokens", "Prompt tokens that were found and not computed", stats -> stats.prefixes()
-                .hitTokens());
-        gauge("troupe.prefix.queried.tokens", "Prompt tokens that were looked for", stats -> stats.prefixes()
-                .queriedTokens());
-        gauge("troupe.prefix.evictions", "KV blocks given to others while they could be found", stats -> stats.prefixes()
-                .evictions());
+        gauge(
+                "troupe.kv.blocks.cached",
+                "KV blocks whose content can be found",
+                stats -> stats.prefixes().cachedBlocks());
+        gauge(
+                "troupe.prefix.hit.tokens",
+                "Prompt tokens that were found and not computed",
+                stats -> stats.prefixes().hitTokens());
+        gauge(
+                "troupe.prefix.queried.tokens",
+                "Prompt tokens that were looked for",
+                stats -> stats.prefixes().queriedTokens());
+        gauge(
+                "troupe.prefix.evictions",
+                "KV blocks given to others while they could be found",
+                stats -> stats.prefixes().evictions());
         gauge("troupe.steps", "Steps that have ended, in all epochs", SchedulerStats::steps);
         gauge("troupe.computed.tokens", "Tokens that steps have computed", SchedulerStats::tokens);
         gauge("troupe.preemptions", "Sequences put back because blocks ran out", SchedulerStats::preemptions);

@@ -28,8 +28,7 @@ final class HttpBackend {
     private HttpBackend() {}
 
     /** Of the operator's template, or else of the model's. */
-    private static ServedModel.@Nullable ChatPrompt chatPrompt(ModelStore store, NodeConfig config)
-            throws IOException {
+    private static ServedModel.@Nullable ChatPrompt chatPrompt(ModelStore store, NodeConfig config) throws IOException {
         return store.chatTemplate(config.replica().model(), config.http().chatTemplate())
                 .<ServedModel.ChatPrompt>map(found -> messages -> render(found, messages))
                 .orElse(null);

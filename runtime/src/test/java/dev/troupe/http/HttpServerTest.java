@@ -420,13 +420,17 @@ class HttpServerTest {
         String schema =
                 "{\"type\": \"object\", \"properties\": {\"name\": {\"type\": \"string\", \"maxLength\": 8}, \"age\": {\"type\": \"integer\"}}, \"required\": [\"name\", \"age\"], \"additionalProperties\": false}";
 
-        String digits = text(served.post(COMPLETIONS, greedy("Once", 40, ", \"guided_regex\": \"[0-9]{3}-[a-c]{1,5}d\"")));
+        String digits =
+                text(served.post(COMPLETIONS, greedy("Once", 40, ", \"guided_regex\": \"[0-9]{3}-[a-c]{1,5}d\"")));
         String choice = text(served.post(COMPLETIONS, greedy("Once", 40, ", \"guided_choice\": [\"cat\", \"dog\"]")));
         HttpResponse<String> json = served.post(
                 "/v1/chat/completions",
-                chat.formatted("{\"type\": \"json_schema\", \"json_schema\": {\"name\": \"x\", \"schema\": %s}}".formatted(schema)));
-        HttpResponse<String> refused =
-                served.post("/v1/chat/completions", chat.formatted("{\"type\": \"json_schema\", \"json_schema\": {\"name\": \"x\", \"schema\": {\"type\": \"string\", \"format\": \"date\"}}}"));
+                chat.formatted("{\"type\": \"json_schema\", \"json_schema\": {\"name\": \"x\", \"schema\": %s}}"
+                        .formatted(schema)));
+        HttpResponse<String> refused = served.post(
+                "/v1/chat/completions",
+                chat.formatted(
+                        "{\"type\": \"json_schema\", \"json_schema\": {\"name\": \"x\", \"schema\": {\"type\": \"string\", \"format\": \"date\"}}}"));
 
         assertThat(digits).matches("[0-9]{3}-[a-c]{1,5}d");
         assertThat(choice).isIn("cat", "dog");
@@ -444,7 +448,8 @@ class HttpServerTest {
         ServedModel model = new ServedModel("plain", null, null, 16, 16, 0);
 
         assertThatThrownBy(() -> model.chat(Served.JSON.createArrayNode()))
-                .isInstanceOfSatisfying(ApiError.class, error -> assertThat(error.status()).isEqualTo(400))
+                .isInstanceOfSatisfying(
+                        ApiError.class, error -> assertThat(error.status()).isEqualTo(400))
                 .hasMessageContaining("model plain has no chat template");
     }
 

@@ -102,8 +102,9 @@ class OpenAiClientTest {
 
     @Test
     void chatsAndStreamsTheSame() {
-        ChatCompletion whole =
-                client.chat().completions().create(chat().logprobs(true).topLogprobs(2).build());
+        ChatCompletion whole = client.chat()
+                .completions()
+                .create(chat().logprobs(true).topLogprobs(2).build());
 
         String streamed;
         try (StreamResponse<ChatCompletionChunk> stream =
