@@ -28,8 +28,8 @@ class LocalPlacementTest {
     @Test
     void aShardIsSpawnedOnceHoweverOftenItIsAskedFor() throws IOException {
         Partition partition = Partition.even(ModelLocation.of("tales").open().config(), 1, 2);
-        ReplicaPlan plan = new ReplicaPlan(
-                "tales", 0, "", "", partition, LocalPlacement.slots(partition), KvType.F16, 32, 8);
+        ReplicaPlan plan =
+                new ReplicaPlan("tales", 0, "", "", partition, LocalPlacement.slots(partition), KvType.F16, 32, 8);
         ShardHost host = new ShardHost(
                 LocalPlacement.SLOT,
                 "",
