@@ -17,9 +17,7 @@ import org.junit.jupiter.api.Test;
 
 /** A story teller that is made to write something else, by two stages of two ranks. */
 class GuidedTextTest {
-    private static final GuideSpec CHARACTER = new GuideSpec(
-            GuideSpec.Kind.JSON_SCHEMA,
-            """
+    private static final GuideSpec CHARACTER = new GuideSpec(GuideSpec.Kind.JSON_SCHEMA, """
             {"type":"object","properties":{"name":{"type":"string","maxLength":12},"age":{"type":"integer"},
              "mood":{"enum":["happy","sad"]},"friends":{"type":"array","items":{"type":"string","pattern":"^[A-Z][a-z]{2,6}$"},
              "minItems":1,"maxItems":3}},"required":["name","age","mood","friends"],"additionalProperties":false}""");
