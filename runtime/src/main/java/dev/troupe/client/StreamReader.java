@@ -27,6 +27,9 @@ public final class StreamReader {
     /** Events on their way at a time; enough to hide a round trip. */
     static final int CREDIT = 32;
 
+    /** Offers at a time to a client that takes nothing: as many as were asked for, and what comes after the last event. */
+    static final int MOST_OFFERS = CREDIT + 2;
+
     private final ActorContext<Message> context;
     private final TimerScheduler<Message> timers;
     private final Setup setup;

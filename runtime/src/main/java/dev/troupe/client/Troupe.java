@@ -94,7 +94,8 @@ public final class Troupe implements AutoCloseable {
      * generation that fails fails the stream with {@link RequestFailedException}.
      */
     public Source<TextEvent, NotUsed> generate(TextRequest request) {
-        return Source.<TextEvent>queue(StreamReader.CREDIT, OverflowStrategy.backpressure())
+        return Source.<TextEvent>queue(
+                        StreamReader.CREDIT, OverflowStrategy.backpressure(), StreamReader.MOST_OFFERS)
                 .mapMaterializedValue(queue -> {
                     system.systemActorOf(
                             StreamReader.create(new StreamReader.Setup(

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.ZoneId;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
@@ -36,7 +37,7 @@ final class HttpBackend {
 
     private static String render(ChatTemplate template, ArrayNode messages) {
         try {
-            return template.render(ChatInput.of(messages), Clock.systemDefaultZone());
+            return template.render(ChatInput.of(messages), Clock.system(ZoneId.systemDefault()));
         } catch (TemplateException e) {
             throw new IllegalArgumentException(e.getMessage(), e);
         }

@@ -43,8 +43,8 @@ class FairQueueTest {
     void refusesByTenantAndByAllTogether() {
         FairQueue queue = new FairQueue(2, 3, 2, Map.of());
         now(queue.enter("a", 2, 10));
-        queue.enter("a", 2, 10);
-        queue.enter("b", 1, 10);
+        CompletableFuture<FairQueue.Place> waiting = queue.enter("a", 2, 10);
+        CompletableFuture<FairQueue.Place> other = queue.enter("b", 1, 10);
 
         assertThatThrownBy(() -> queue.enter("a", 1, 10))
                 .isInstanceOfSatisfying(
@@ -86,9 +86,13 @@ class FairQueueTest {
         }
 
         long all = served.values().stream().mapToLong(Long::longValue).sum();
-        assertThat((double) served.get("a") / all).isBetween(0.77, 0.83);
-        assertThat((double) served.get("b") / all).isBetween(0.08, 0.12);
-        assertThat((double) served.get("c") / all).isBetween(0.08, 0.12);
+        assertThat((double) tokens(served, "a") / all).isBetween(0.77, 0.83);
+        assertThat((double) tokens(served, "b") / all).isBetween(0.08, 0.12);
+        assertThat((double) tokens(served, "c") / all).isBetween(0.08, 0.12);
+    }
+
+    private static long tokens(Map<String, Long> served, String tenant) {
+        return served.getOrDefault(tenant, 0L);
     }
 
     /** A request that asks again as soon as it has been let in. */
@@ -98,8 +102,8 @@ class FairQueueTest {
             Random random,
             Map<String, Long> served,
             ArrayDeque<FairQueue.Place> running) {
-        long tokens = 1 + random.nextInt(100);
-        queue.enter(tenant, 1, tokens).thenAccept(place -> {
+        long tokens = 1L + random.nextInt(100);
+        CompletableFuture<Void> unused = queue.enter(tenant, 1, tokens).thenAccept(place -> {
             served.merge(tenant, tokens, Long::sum);
             running.add(place);
             request(queue, tenant, random, served, running);
@@ -119,7 +123,7 @@ class FairQueueTest {
         ArrayDeque<FairQueue.Place> running = new ArrayDeque<>(List.of(place));
         for (int i = 0; i < 10; i++) {
             for (String tenant : List.of("busy", "late")) {
-                queue.enter(tenant, 1, 10).thenAccept(entered -> {
+                CompletableFuture<Void> unused = queue.enter(tenant, 1, 10).thenAccept(entered -> {
                     order.add(tenant);
                     running.add(entered);
                 });

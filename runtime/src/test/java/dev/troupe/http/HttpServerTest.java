@@ -217,7 +217,7 @@ class HttpServerTest {
     void theBestOfSeveralIsTheMostProbable() throws Exception {
         String body =
                 "{\"model\": \"tales\", \"prompt\": \"Once\", \"max_tokens\": 8, \"seed\": 5, \"logprobs\": 0, %s}";
-        JsonNode all = Served.json(served.post(COMPLETIONS, body.formatted("\"n\": 4")));
+        JsonNode all = Served.json(served.post(COMPLETIONS, eightTokens("\"n\": 4")));
         List<Double> sums = new ArrayList<>();
         for (JsonNode choice : all.path("choices")) {
             double sum = 0;
@@ -228,11 +228,16 @@ class HttpServerTest {
         }
         int best = sums.indexOf(sums.stream().max(Double::compare).orElseThrow());
 
-        JsonNode one = Served.json(served.post(COMPLETIONS, body.formatted("\"best_of\": 4")));
+        JsonNode one = Served.json(served.post(COMPLETIONS, eightTokens("\"best_of\": 4")));
 
         assertThat(one.path("choices")).hasSize(1);
         assertThat(one.at("/choices/0/text"))
                 .isEqualTo(all.path("choices").get(best).path("text"));
+    }
+
+    private static String eightTokens(String more) {
+        return "{\"model\": \"tales\", \"prompt\": \"Once\", \"max_tokens\": 8, \"seed\": 5, \"logprobs\": 0, %s}"
+                .formatted(more);
     }
 
     @Test
@@ -242,7 +247,8 @@ class HttpServerTest {
         List<String> names = List.of("Once upon a time", "Tom", "Lily and her mom", "The sun");
         List<String> bodies = new ArrayList<>();
         for (int i = 0; i < 32; i++) {
-            bodies.add(body.formatted(names.get(i % names.size()), i));
+            bodies.add("{\"model\": \"tales\", \"prompt\": \"%s\", \"max_tokens\": 24, \"temperature\": 0.9, \"seed\": %d}"
+                    .formatted(names.get(i % names.size()), i));
         }
         List<String> alone = new ArrayList<>();
         for (String request : bodies) {
@@ -415,22 +421,14 @@ class HttpServerTest {
 
     @Test
     void aCompletionHasTheFormThatWasAskedFor() throws Exception {
-        String chat =
-                "{\"model\": \"tales\", \"messages\": [{\"role\": \"user\", \"content\": \"Once\"}], \"max_tokens\": 200, \"seed\": 3, \"response_format\": %s}";
         String schema =
                 "{\"type\": \"object\", \"properties\": {\"name\": {\"type\": \"string\", \"maxLength\": 8}, \"age\": {\"type\": \"integer\"}}, \"required\": [\"name\", \"age\"], \"additionalProperties\": false}";
 
         String digits =
                 text(served.post(COMPLETIONS, greedy("Once", 40, ", \"guided_regex\": \"[0-9]{3}-[a-c]{1,5}d\"")));
         String choice = text(served.post(COMPLETIONS, greedy("Once", 40, ", \"guided_choice\": [\"cat\", \"dog\"]")));
-        HttpResponse<String> json = served.post(
-                "/v1/chat/completions",
-                chat.formatted("{\"type\": \"json_schema\", \"json_schema\": {\"name\": \"x\", \"schema\": %s}}"
-                        .formatted(schema)));
-        HttpResponse<String> refused = served.post(
-                "/v1/chat/completions",
-                chat.formatted(
-                        "{\"type\": \"json_schema\", \"json_schema\": {\"name\": \"x\", \"schema\": {\"type\": \"string\", \"format\": \"date\"}}}"));
+        HttpResponse<String> json = formatted(schema);
+        HttpResponse<String> refused = formatted("{\"type\": \"integer\", \"minimum\": 3}");
 
         assertThat(digits).matches("[0-9]{3}-[a-c]{1,5}d");
         assertThat(choice).isIn("cat", "dog");
@@ -440,7 +438,16 @@ class HttpServerTest {
         assertThat(answer.path("name").isTextual()).isTrue();
         assertThat(answer.path("age").isIntegralNumber()).isTrue();
         assertThat(refused.statusCode()).isEqualTo(400);
-        assertThat(refused.body()).contains("format");
+        assertThat(refused.body()).contains("minimum");
+    }
+
+    private static HttpResponse<String> formatted(String schema) throws Exception {
+        return served.post(
+                "/v1/chat/completions",
+                """
+                {"model": "tales", "messages": [{"role": "user", "content": "Once"}], "max_tokens": 200, "seed": 3,
+                 "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": %s}}}
+                """.formatted(schema));
     }
 
     @Test
