@@ -94,8 +94,7 @@ public final class Troupe implements AutoCloseable {
      * generation that fails fails the stream with {@link RequestFailedException}.
      */
     public Source<TextEvent, NotUsed> generate(TextRequest request) {
-        return Source.<TextEvent>queue(
-                        StreamReader.CREDIT, OverflowStrategy.backpressure(), StreamReader.MOST_OFFERS)
+        return Source.<TextEvent>queue(StreamReader.CREDIT, OverflowStrategy.backpressure(), StreamReader.MOST_OFFERS)
                 .mapMaterializedValue(queue -> {
                     system.systemActorOf(
                             StreamReader.create(new StreamReader.Setup(

@@ -148,9 +148,7 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
         if (!instead.isEmpty()) {
             SpecialTexts special = metadata != null
                     ? ChatTemplates.special(metadata)
-                    : directory != null
-                            ? ChatTemplates.special(directory)
-                            : new SpecialTexts(Optional.empty(), Optional.empty());
+                    : directory != null ? ChatTemplates.special(directory) : SpecialTexts.NONE;
             return Optional.of(ChatTemplates.read(Path.of(instead), special));
         }
         if (metadata != null) {

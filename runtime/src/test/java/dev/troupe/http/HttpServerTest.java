@@ -247,8 +247,9 @@ class HttpServerTest {
         List<String> names = List.of("Once upon a time", "Tom", "Lily and her mom", "The sun");
         List<String> bodies = new ArrayList<>();
         for (int i = 0; i < 32; i++) {
-            bodies.add("{\"model\": \"tales\", \"prompt\": \"%s\", \"max_tokens\": 24, \"temperature\": 0.9, \"seed\": %d}"
-                    .formatted(names.get(i % names.size()), i));
+            bodies.add(
+                    "{\"model\": \"tales\", \"prompt\": \"%s\", \"max_tokens\": 24, \"temperature\": 0.9, \"seed\": %d}"
+                            .formatted(names.get(i % names.size()), i));
         }
         List<String> alone = new ArrayList<>();
         for (String request : bodies) {
@@ -442,9 +443,7 @@ class HttpServerTest {
     }
 
     private static HttpResponse<String> formatted(String schema) throws Exception {
-        return served.post(
-                "/v1/chat/completions",
-                """
+        return served.post("/v1/chat/completions", """
                 {"model": "tales", "messages": [{"role": "user", "content": "Once"}], "max_tokens": 200, "seed": 3,
                  "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": %s}}}
                 """.formatted(schema));

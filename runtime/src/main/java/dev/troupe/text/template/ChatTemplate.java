@@ -9,7 +9,6 @@ import dev.troupe.text.template.limit.TemplateException;
 import dev.troupe.text.template.render.Renderer;
 import dev.troupe.text.template.syntax.Statement;
 import dev.troupe.text.template.syntax.TemplateParser;
-import dev.troupe.text.template.value.PlainValues;
 import java.time.Clock;
 import java.time.LocalDateTime;
 import java.util.HashMap;

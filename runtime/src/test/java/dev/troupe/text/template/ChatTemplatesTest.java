@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import dev.troupe.text.TokenizerFiles;
 import dev.troupe.text.TokenizerFormatException;
 import dev.troupe.weights.gguf.GgufFile;
 import dev.troupe.weights.gguf.GgufWriter;
@@ -25,6 +26,15 @@ class ChatTemplatesTest {
 
     @TempDir
     private Path model;
+
+    @Test
+    void theBundledModelHasATemplate() throws IOException {
+        Path bundled = TokenizerFiles.oursFile().resolveSibling(".");
+
+        ChatTemplate template = ChatTemplates.of(bundled).orElseThrow();
+
+        assertThat(template.render(PLAIN, Clock.systemUTC())).startsWith("<|begin|>");
+    }
 
     @Test
     void aModelWithoutATemplateHasNone() throws IOException {

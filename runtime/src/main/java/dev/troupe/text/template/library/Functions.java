@@ -1,7 +1,7 @@
 package dev.troupe.text.template.library;
 
 import dev.troupe.text.template.limit.TemplateException;
-import dev.troupe.text.template.python.DateText;
+import dev.troupe.text.template.operation.DateText;
 import dev.troupe.text.template.python.Numbers;
 import dev.troupe.text.template.python.Sequences;
 import dev.troupe.text.template.python.Text;

@@ -2,7 +2,7 @@ package dev.troupe.text.template.library;
 
 import dev.troupe.text.template.limit.Budget;
 import dev.troupe.text.template.limit.TemplateException;
-import dev.troupe.text.template.python.BraceFormat;
+import dev.troupe.text.template.operation.BraceFormat;
 import dev.troupe.text.template.python.CodePoints;
 import dev.troupe.text.template.python.Sequences;
 import dev.troupe.text.template.python.Slices;
@@ -46,8 +46,8 @@ final class TextMethods {
             case "split" -> arguments -> split(name, arguments, false);
             case "rsplit" -> arguments -> split(name, arguments, true);
             case "splitlines" ->
-                arguments -> TextParts.lines(
-                        text, arguments.bind(name, "keepends").get("keepends", false) == Boolean.TRUE, budget);
+                arguments ->
+                        TextParts.lines(text, ValueFilters.flag(arguments.bind(name, "keepends"), "keepends"), budget);
             case "partition" -> arguments -> partition(arguments, text.indexOf(one(name, arguments)), false);
             case "rpartition" -> arguments -> partition(arguments, text.lastIndexOf(one(name, arguments)), true);
             case "removeprefix" ->

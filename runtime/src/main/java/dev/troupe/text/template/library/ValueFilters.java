@@ -4,7 +4,7 @@ import dev.troupe.text.template.limit.TemplateException;
 import dev.troupe.text.template.python.Comparison;
 import dev.troupe.text.template.python.Json;
 import dev.troupe.text.template.python.Numbers;
-import dev.troupe.text.template.python.Operators;
+import dev.troupe.text.template.operation.Operators;
 import dev.troupe.text.template.python.Sequences;
 import dev.troupe.text.template.python.Text;
 import dev.troupe.text.template.value.Arguments;
@@ -22,8 +22,10 @@ import org.jspecify.annotations.Nullable;
 
 /** Filters of single values: numbers, defaults, JSON. */
 final class ValueFilters {
-    private static final int LONGEST_NUMBER = 2000;
+    private static final int LONGEST_NUMBER = 600;
     private static final int MOST_DIGITS = 300;
+    /** What exact arithmetic of a double may take. */
+    private static final int NUMBER_STEPS = 200;
 
     private ValueFilters() {}
 
@@ -60,9 +62,10 @@ final class ValueFilters {
 
     private static Object integer(Object value, Arguments arguments, Run run) {
         var bound = arguments.bind("int", "default", "base");
-        Operators.refuseUndefined(value);
+        Undefined.refuse(value);
         Object otherwise = bound.get("default", 0L);
         if (value instanceof String text) {
+            run.budget().steps(text.length());
             Object whole = parseWhole(text.strip(), bound.integer("base", 10));
             if (whole != null) {
                 return whole;
@@ -110,7 +113,8 @@ final class ValueFilters {
 
     private static Object real(Object value, Arguments arguments, Run run) {
         Object otherwise = arguments.bind("float", "default").get("default", 0.0);
-        Operators.refuseUndefined(value);
+        run.budget().steps(NUMBER_STEPS);
+        Undefined.refuse(value);
         if (Numbers.isNumber(value)) {
             return Numbers.real(value);
         }
@@ -122,6 +126,7 @@ final class ValueFilters {
         var bound = arguments.bind("round", "precision", "method");
         String method = bound.text("method", "common");
         int digits = bound.integer("precision", 0);
+        run.budget().steps(NUMBER_STEPS);
         Object number = Operators.signed(value, false);
         double real = Numbers.real(number);
         if (Math.abs((long) digits) > MOST_DIGITS || !Double.isFinite(real)) {

@@ -16,10 +16,6 @@ public final class Budget {
         this.limits = limits;
     }
 
-    public Limits limits() {
-        return limits;
-    }
-
     /** One expression, statement or element. */
     public void step() {
         steps(1);

@@ -11,7 +11,7 @@ package dev.troupe.text.template.limit;
  */
 public record Limits(long steps, int depth, long memory, long output, int source) {
     /** Enough for conversations of a million tokens. */
-    public static final Limits DEFAULT = new Limits(20_000_000, 250, 32 << 20, 8 << 20, 1 << 20);
+    public static final Limits DEFAULT = new Limits(10_000_000, 250, 32 << 20, 8 << 20, 1 << 20);
 
     private static final int DEEPEST = 1000;
 

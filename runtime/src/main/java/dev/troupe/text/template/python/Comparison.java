@@ -51,12 +51,13 @@ public final class Comparison {
             default -> {
                 List<Object> a = Sequences.indexed(left);
                 List<Object> b = right instanceof Tuple ? null : Sequences.indexed(right);
-                yield a != null && b != null ? equalElements(a, b, budget) : same(left, right);
+                yield (a != null && b != null) ? equalElements(a, b, budget) : same(left, right);
             }
         };
     }
 
     /** Whether they are one object: values that cannot change are if they are equal and of one type. */
+    @SuppressWarnings("ReferenceEquality") // that is what 'sameas' asks
     public static boolean same(Object left, Object right) {
         return left == right
                 || (left.getClass() == right.getClass()
@@ -154,26 +155,17 @@ public final class Comparison {
      */
     public static boolean contains(Object container, Object wanted, Budget budget) {
         Object item = Markup.plain(wanted);
-        switch (Markup.plain(container)) {
+        return switch (Markup.plain(container)) {
             case String text -> {
                 if (!(item instanceof String part)) {
                     throw new TemplateException.Failed(
                             "'in' of a text needs a text on its left, not %s".formatted(TypeName.of(item)));
                 }
                 budget.search(text.length(), part.length());
-                return text.contains(part);
+                yield text.contains(part);
             }
-            case Dict dict -> {
-                return Objects.nonNull(dict.get(item, budget));
-            }
-            default -> {
-                for (Object element : Sequences.elements(container, budget)) {
-                    if (equal(element, item, budget)) {
-                        return true;
-                    }
-                }
-                return false;
-            }
-        }
+            case Dict dict -> Objects.nonNull(dict.get(item, budget));
+            default -> Sequences.elements(container, budget).stream().anyMatch(e -> equal(e, item, budget));
+        };
     }
 }

@@ -4,9 +4,9 @@ import dev.troupe.text.template.limit.TemplateException;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 
-/** Python's numbers: whole ones of any size, of which at most 8192 bits are allowed here, and doubles. */
+/** Python's numbers: whole ones of any size, of which at most 2048 bits are allowed here, and doubles. */
 public final class Numbers {
-    private static final int MOST_BITS = 8192;
+    private static final int MOST_BITS = 2048;
 
     private Numbers() {}
 
@@ -68,7 +68,7 @@ public final class Numbers {
     }
 
     public static boolean equal(Object left, Object right) {
-        return isWhole(left) && isWhole(right) ? compare(left, right) == 0 : real(left) == real(right);
+        return (isWhole(left) && isWhole(right)) ? compare(left, right) == 0 : real(left) == real(right);
     }
 
     public static Object negated(Object value) {

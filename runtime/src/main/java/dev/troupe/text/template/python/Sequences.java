@@ -91,7 +91,7 @@ public final class Sequences {
     }
 
     /** A range is no list: it cannot be added to one. */
-    static boolean isList(Object value) {
+    public static boolean isList(Object value) {
         return value instanceof List<?> && !(value instanceof Range);
     }
 

@@ -1,5 +1,6 @@
 package dev.troupe.text.template.python;
 
+import dev.troupe.text.template.value.Undefined;
 import dev.troupe.text.template.limit.Budget;
 import dev.troupe.text.template.limit.TemplateException;
 import dev.troupe.text.template.value.Dict;
@@ -93,7 +94,7 @@ public final class Slices {
         /** Far outside is as good as infinitely far. */
         private static long bound(Object value) {
             if (!Numbers.isWhole(value)) {
-                Operators.refuseUndefined(value);
+                Undefined.refuse(value);
                 throw new TemplateException.Failed(
                         "slice indices must be whole numbers or none, not %s".formatted(TypeName.of(value)));
             }

@@ -9,6 +9,7 @@ import dev.troupe.text.template.value.Range;
 import dev.troupe.text.template.value.Tuple;
 import dev.troupe.text.template.value.TypeName;
 import dev.troupe.text.template.value.Undefined;
+import java.math.BigInteger;
 import java.util.List;
 
 /** Values as Python prints them. */
@@ -43,6 +44,10 @@ public final class Text {
             case None none -> append("None");
             case Boolean flag -> append(flag ? "True" : "False");
             case Double number -> append(Numbers.text(number));
+            case BigInteger number -> {
+                budget.steps(number.bitLength());
+                append(number.toString());
+            }
             case Number number -> append(number.toString());
             case String text -> quote(text);
             case Markup(String text) -> {

@@ -40,26 +40,24 @@ public final class TextParts {
         return count;
     }
 
-    /** Parts between white space, at most {@code most} cuts from the left; a negative number is no bound. */
+    /** Parts between white space, at most {@code most} cuts; a negative number is no bound. */
     public static List<Object> words(String text, int most, boolean fromRight, Budget budget) {
         budget.text(text.length());
         List<Object> words = new ArrayList<>();
-        String rest = CodePoints.strip(text, CodePoints::isSpace, !fromRight, fromRight);
-        while (!rest.isEmpty()) {
-            int cut = fromRight ? lastSpace(rest) : firstSpace(rest);
-            if (cut < 0 || words.size() == most) {
-                boolean all = cut < 0;
-                words.add(CodePoints.strip(rest, CodePoints::isSpace, all || !fromRight, all || fromRight));
-                break;
-            }
+        int from = moved(text, 0, text.length(), true);
+        int to = movedBack(text, from, text.length(), true);
+        while (from < to) {
             budget.list(1);
-            budget.look(rest.length());
-            words.add(fromRight ? rest.substring(cut + 1) : rest.substring(0, cut));
-            rest = CodePoints.strip(
-                    fromRight ? rest.substring(0, cut) : rest.substring(cut),
-                    CodePoints::isSpace,
-                    !fromRight,
-                    fromRight);
+            boolean rest = words.size() == most;
+            if (fromRight) {
+                int begin = rest ? 0 : movedBack(text, from, to, false);
+                words.add(text.substring(begin, to));
+                to = movedBack(text, from, begin, true);
+            } else {
+                int end = rest ? to : moved(text, from, to, false);
+                words.add(rest ? text.substring(from) : text.substring(from, end));
+                from = moved(text, end, to, true);
+            }
         }
         if (fromRight) {
             Collections.reverse(words);
@@ -67,17 +65,19 @@ public final class TextParts {
         return words;
     }
 
-    private static int firstSpace(String text) {
-        int at = 0;
-        while (at < text.length() && !CodePoints.isSpace(text.charAt(at))) {
+    /** The first place from {@code from} on at which there is no white space, or no other character. */
+    private static int moved(String text, int from, int to, boolean space) {
+        int at = from;
+        while (at < to && CodePoints.isSpace(text.charAt(at)) == space) {
             at++;
         }
-        return at == text.length() ? -1 : at;
+        return at;
     }
 
-    private static int lastSpace(String text) {
-        int at = text.length() - 1;
-        while (at >= 0 && !CodePoints.isSpace(text.charAt(at))) {
+    /** The same from {@code to} towards the left. */
+    private static int movedBack(String text, int from, int to, boolean space) {
+        int at = to;
+        while (at > from && CodePoints.isSpace(text.charAt(at - 1)) == space) {
             at--;
         }
         return at;

@@ -1,4 +1,4 @@
-/** What Python does with values: arithmetic, comparison, text, JSON. */
+/** Values as Python has them: numbers, comparison, parts, text, JSON. */
 @NullMarked
 package dev.troupe.text.template.python;
 

@@ -7,7 +7,7 @@ import dev.troupe.text.template.library.Tests;
 import dev.troupe.text.template.limit.Budget;
 import dev.troupe.text.template.limit.TemplateException;
 import dev.troupe.text.template.python.Comparison;
-import dev.troupe.text.template.python.Operators;
+import dev.troupe.text.template.operation.Operators;
 import dev.troupe.text.template.python.Sequences;
 import dev.troupe.text.template.python.Text;
 import dev.troupe.text.template.syntax.Expression;
@@ -187,7 +187,7 @@ final class Evaluator {
     }
 
     private Arguments arguments(CallArguments written, Scope scope, Map<String, Object> more) {
-        if (written == CallArguments.NONE && more.isEmpty()) {
+        if (written.isEmpty() && more.isEmpty()) {
             return Arguments.NONE;
         }
         List<Object> positional = all(written.positional(), scope);

@@ -73,10 +73,6 @@ final class Loop implements HasAttributes, Callable {
         return index + 1 + rest.size();
     }
 
-    int depth() {
-        return depth;
-    }
-
     @Override
     public @Nullable Object attribute(String name) {
         return switch (name) {

@@ -84,6 +84,10 @@ public sealed interface Expression {
             spread = List.copyOf(spread);
             spreadNamed = List.copyOf(spreadNamed);
         }
+
+        public boolean isEmpty() {
+            return positional.isEmpty() && named.isEmpty() && spread.isEmpty() && spreadNamed.isEmpty();
+        }
     }
 
     record Named(String name, Expression value) {}

@@ -1,7 +1,6 @@
 package dev.troupe.text.template.syntax;
 
 import dev.troupe.text.template.python.Operator;
-import dev.troupe.text.template.syntax.Expression.CallArguments;
 import dev.troupe.text.template.syntax.Expression.Comparator;
 import java.util.ArrayList;
 import java.util.List;
@@ -176,9 +175,5 @@ final class ExpressionParser {
 
     Expression.@Nullable Call call() {
         return operands.operand(true) instanceof Expression.Call call ? call : null;
-    }
-
-    CallArguments arguments() {
-        return operands.arguments();
     }
 }

@@ -13,6 +13,8 @@ import java.util.Set;
 /** The operands of expressions: names, literals and signs, with what is behind them: attributes, elements, calls, filters. */
 final class OperandParser {
     private static final Set<String> AFTER_TEST = Set.of("else", "or", "and");
+    /** Within what {@link Numbers} allow, in any radix. */
+    private static final int LONGEST_NUMBER = 500;
     private static final Expression NONE = new Expression.Constant(None.NONE);
 
     private final TokenStream tokens;
@@ -41,44 +43,38 @@ final class OperandParser {
 
     private Expression primary() {
         Token token = tokens.current();
-        switch (token.kind()) {
-            case NAME -> {
-                tokens.next();
-                return switch (token.text()) {
-                    case "true", "True" -> new Expression.Constant(true);
-                    case "false", "False" -> new Expression.Constant(false);
-                    case "none", "None" -> NONE;
-                    default -> new Expression.Name(token.text());
-                };
-            }
+        return switch (token.kind()) {
+            case NAME -> name(tokens.next().text());
             case STRING -> {
                 StringBuilder text = new StringBuilder();
                 while (tokens.is(Token.Kind.STRING)) {
                     text.append(tokens.next().text());
                 }
-                return new Expression.Constant(text.toString());
+                yield new Expression.Constant(text.toString());
             }
-            case INTEGER -> {
-                tokens.next();
-                return new Expression.Constant(integer(token));
-            }
-            case FLOAT -> {
-                tokens.next();
-                return new Expression.Constant(Double.valueOf(token.text().replace("_", "")));
-            }
-            default -> {
-                return bracketed();
-            }
-        }
+            case INTEGER -> new Expression.Constant(integer(tokens.next()));
+            case FLOAT ->
+                new Expression.Constant(Double.valueOf(tokens.next().text().replace("_", "")));
+            default -> bracketed();
+        };
+    }
+
+    private static Expression name(String name) {
+        return switch (name) {
+            case "true", "True" -> new Expression.Constant(true);
+            case "false", "False" -> new Expression.Constant(false);
+            case "none", "None" -> NONE;
+            default -> new Expression.Name(name);
+        };
     }
 
     private static Object integer(Token token) {
         String digits = token.text().replace("_", "").toLowerCase(Locale.ROOT);
         int radix = digits.startsWith("0x") ? 16 : digits.startsWith("0o") ? 8 : digits.startsWith("0b") ? 2 : 10;
-        if (digits.length() > 2000) {
+        if (digits.length() > LONGEST_NUMBER) {
             throw new TemplateException.Syntax(
                     token.line(),
-                    "a number of %d digits is too long; expected at most 2000".formatted(digits.length()));
+                    "a number of %d digits is too long; expected at most %d".formatted(digits.length(), LONGEST_NUMBER));
         }
         return Numbers.of(new BigInteger(radix == 10 ? digits : digits.substring(2), radix));
     }

@@ -260,12 +260,10 @@ public final class TemplateParser {
                     name.text(),
                     tokens.expect(Token.Kind.NAME, "the name of an attribute").text());
         }
-        switch (name.text()) {
+        return switch (name.text()) {
             case "true", "True", "false", "False", "none", "None" ->
                 throw new TemplateException.Syntax(name.line(), "cannot assign to '%s'".formatted(name.text()));
-            default -> {
-                return new Target.Variable(name.text());
-            }
-        }
+            default -> new Target.Variable(name.text());
+        };
     }
 }

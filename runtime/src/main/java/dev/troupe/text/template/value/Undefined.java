@@ -12,6 +12,13 @@ public record Undefined(String reason) {
         return new Undefined("'%s' is undefined".formatted(name));
     }
 
+    /** @throws TemplateException.Failed if the value is undefined */
+    public static void refuse(Object value) {
+        if (value instanceof Undefined undefined) {
+            throw undefined.failure();
+        }
+    }
+
     public TemplateException failure() {
         return new TemplateException.Failed(reason);
     }

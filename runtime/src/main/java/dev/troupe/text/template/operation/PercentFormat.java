@@ -1,5 +1,7 @@
-package dev.troupe.text.template.python;
+package dev.troupe.text.template.operation;
 
+import dev.troupe.text.template.python.Text;
+import dev.troupe.text.template.python.Numbers;
 import dev.troupe.text.template.limit.Budget;
 import dev.troupe.text.template.limit.TemplateException;
 import dev.troupe.text.template.value.Dict;

@@ -1,5 +1,7 @@
-package dev.troupe.text.template.value;
+package dev.troupe.text.template;
 
+import dev.troupe.text.template.value.None;
+import dev.troupe.text.template.value.Dict;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.troupe.text.template.limit.Budget;
 import dev.troupe.text.template.limit.TemplateException;
@@ -14,14 +16,14 @@ import org.jspecify.annotations.Nullable;
  * Data to values of a template: Jackson's nodes, or maps with texts as keys, lists, texts, numbers, booleans and null.
  * Nothing else gets in, so that a template reaches no Java object.
  */
-public final class PlainValues {
+final class PlainValues {
     private PlainValues() {}
 
     /**
      * @throws IllegalArgumentException if {@code data} is or holds something else
      * @throws TemplateException.LimitReached if it is too deep or too large
      */
-    public static Object of(@Nullable Object data, Budget budget) {
+    static Object of(@Nullable Object data, Budget budget) {
         budget.step();
         return switch (data) {
             case null -> None.NONE;

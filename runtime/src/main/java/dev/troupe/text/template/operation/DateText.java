@@ -1,4 +1,4 @@
-package dev.troupe.text.template.python;
+package dev.troupe.text.template.operation;
 
 import dev.troupe.text.template.limit.Budget;
 import java.time.LocalDateTime;
@@ -10,22 +10,24 @@ import java.util.Locale;
 /** A time as C's {@code strftime} writes it in the C locale; directives it does not know stay as they are. */
 public final class DateText {
     private static final int WEEK = 7;
+    private static final int DIRECTIVE_STEPS = 50;
 
     private DateText() {}
 
     public static String of(LocalDateTime time, String format, Budget budget) {
         budget.text(format.length());
         StringBuilder out = new StringBuilder();
-        for (int i = 0; i < format.length(); i++) {
-            char c = format.charAt(i);
-            if (c != '%' || i + 1 == format.length()) {
+        int at = 0;
+        while (at < format.length()) {
+            char c = format.charAt(at++);
+            if (c != '%' || at == format.length()) {
                 out.append(c);
                 continue;
             }
-            i++;
-            boolean bare = format.charAt(i) == '-' && i + 1 < format.length();
-            i += bare ? 1 : 0;
-            String text = directive(time, format.charAt(i));
+            budget.steps(DIRECTIVE_STEPS);
+            boolean bare = format.charAt(at) == '-' && at + 1 < format.length();
+            at += bare ? 1 : 0;
+            String text = directive(time, format.charAt(at++));
             budget.text(text.length());
             out.append(bare ? text.replaceFirst("^[0 ]+(?=.)", "") : text);
         }

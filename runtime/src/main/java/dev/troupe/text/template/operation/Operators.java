@@ -1,5 +1,8 @@
-package dev.troupe.text.template.python;
+package dev.troupe.text.template.operation;
 
+import dev.troupe.text.template.python.Sequences;
+import dev.troupe.text.template.python.Numbers;
+import dev.troupe.text.template.python.Operator;
 import dev.troupe.text.template.limit.Budget;
 import dev.troupe.text.template.limit.TemplateException;
 import dev.troupe.text.template.value.Markup;
@@ -24,8 +27,8 @@ public final class Operators {
         if (operator == Operator.MODULO && left instanceof String format) {
             return PercentFormat.format(format, right, budget);
         }
-        refuseUndefined(left);
-        refuseUndefined(right);
+        Undefined.refuse(left);
+        Undefined.refuse(right);
         if (operator == Operator.ADD) {
             return add(left, right, budget);
         }
@@ -49,18 +52,12 @@ public final class Operators {
 
     /** @throws TemplateException.Failed if it is no number */
     public static Object signed(Object value, boolean minus) {
-        refuseUndefined(value);
+        Undefined.refuse(value);
         if (!Numbers.isNumber(value)) {
             throw new TemplateException.Failed(
                     "bad operand type for unary %s: '%s'".formatted(minus ? "-" : "+", TypeName.of(value)));
         }
         return minus ? Numbers.negated(value) : Numbers.apply(Operator.ADD, value, 0L);
-    }
-
-    public static void refuseUndefined(Object value) {
-        if (value instanceof Undefined undefined) {
-            throw undefined.failure();
-        }
     }
 
     private static Object add(Object left, Object right, Budget budget) {

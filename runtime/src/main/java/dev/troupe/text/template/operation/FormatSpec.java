@@ -1,5 +1,8 @@
-package dev.troupe.text.template.python;
+package dev.troupe.text.template.operation;
 
+import dev.troupe.text.template.python.CodePoints;
+import dev.troupe.text.template.python.Text;
+import dev.troupe.text.template.python.Numbers;
 import dev.troupe.text.template.limit.Budget;
 import dev.troupe.text.template.limit.TemplateException;
 import dev.troupe.text.template.value.TypeName;
@@ -24,6 +27,7 @@ record FormatSpec(
     private static final Pattern SPEC =
             Pattern.compile("(?s)(?:(.)?([<>=^]))?([-+ ]?)(#?)(0?)(\\d{0,9})([,_]?)(?:\\.(\\d{1,9}))?([a-zA-Z%]?)");
     private static final int MOST_PRECISION = 400;
+    private static final int NUMBER_STEPS = 200;
     private static final BigDecimal LEAST_PLAIN = new BigDecimal("0.0001");
 
     /** @throws TemplateException.Failed if it is no format specification */
@@ -57,6 +61,7 @@ record FormatSpec(
     /** @throws TemplateException.Failed if the type does not fit the value */
     String apply(Object value, Budget budget) {
         budget.text(width);
+        budget.steps(NUMBER_STEPS + Math.max(0, precision));
         boolean number = Numbers.isNumber(value) && !(value instanceof Boolean && type == ' ');
         if (!number || type == 's') {
             return padded("", text(value, budget), '<');
