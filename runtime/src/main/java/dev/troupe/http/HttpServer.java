@@ -53,6 +53,7 @@ public final class HttpServer implements AutoCloseable {
 
     private final ActorSystem<?> system;
     private final HttpConfig config;
+    private final Runnable onClose;
     private final ApiKeys keys;
     private final HttpMetrics metrics;
     private final List<Route> routes;
@@ -69,7 +70,8 @@ public final class HttpServer implements AutoCloseable {
      */
     public record Backend(Troupe troupe, ServedModel model, Supplier<CompletionStage<SchedulerStats>> stats) {}
 
-    private HttpServer(Backend backend, HttpConfig config) throws IOException {
+    private HttpServer(Backend backend, HttpConfig config, Runnable onClose) throws IOException {
+        this.onClose = onClose;
         this.system = backend.troupe().system();
         this.config = config;
         this.keys = new ApiKeys(config.keys());
@@ -102,10 +104,11 @@ public final class HttpServer implements AutoCloseable {
     /**
      * Binds and serves.
      *
+     * @param onClose ends what was started for it
      * @throws IOException if the port cannot be bound
      */
-    public static HttpServer start(Backend backend, HttpConfig config) throws IOException {
-        return new HttpServer(backend, config);
+    public static HttpServer start(Backend backend, HttpConfig config, Runnable onClose) throws IOException {
+        return new HttpServer(backend, config, onClose);
     }
 
     private ServerBinding bind() throws IOException {
@@ -280,11 +283,12 @@ public final class HttpServer implements AutoCloseable {
         return new ArrayList<>(routes);
     }
 
-    /** Takes no more connections; those that are there end with their streams. */
+    /** Takes no more connections, and ends what was started for the server. */
     @Override
     public void close() {
         closed = true;
         binding.unbind().toCompletableFuture().join();
         metrics.close();
+        onClose.run();
     }
 }

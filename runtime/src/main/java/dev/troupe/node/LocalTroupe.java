@@ -89,7 +89,8 @@ public final class LocalTroupe {
         try {
             return HttpServer.start(
                     HttpBackend.of(opened.troupe(), opened.store(), config, () -> Optional.of(opened.scheduler())),
-                    config.http());
+                    config.http(),
+                    opened.troupe()::close);
         } catch (IOException | RuntimeException e) {
             opened.troupe().close();
             throw e;

@@ -340,7 +340,8 @@ public final class TroupeNode implements AutoCloseable {
                         store,
                         config,
                         () -> schedulerSlots(node).stream().findFirst().map(at -> scheduler(node, at))),
-                config.http());
+                config.http(),
+                () -> {});
         http = server;
         CoordinatedShutdown.get(system).addTask(CoordinatedShutdown.PhaseServiceUnbind(), "troupe-http", () -> {
             server.close();

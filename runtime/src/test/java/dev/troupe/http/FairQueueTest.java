@@ -52,6 +52,7 @@ class FairQueueTest {
         assertThatThrownBy(() -> queue.enter("c", 1, 10))
                 .isInstanceOfSatisfying(
                         ApiError.class, error -> assertThat(error.status()).isEqualTo(503));
+        assertThat(List.of(waiting, other)).noneMatch(CompletableFuture::isDone);
     }
 
     @Test
@@ -103,7 +104,7 @@ class FairQueueTest {
             Map<String, Long> served,
             ArrayDeque<FairQueue.Place> running) {
         long tokens = 1L + random.nextInt(100);
-        CompletableFuture<Void> unused = queue.enter(tenant, 1, tokens).thenAccept(place -> {
+        CompletableFuture<Void> _ = queue.enter(tenant, 1, tokens).thenAccept(place -> {
             served.merge(tenant, tokens, Long::sum);
             running.add(place);
             request(queue, tenant, random, served, running);
@@ -123,7 +124,7 @@ class FairQueueTest {
         ArrayDeque<FairQueue.Place> running = new ArrayDeque<>(List.of(place));
         for (int i = 0; i < 10; i++) {
             for (String tenant : List.of("busy", "late")) {
-                CompletableFuture<Void> unused = queue.enter(tenant, 1, 10).thenAccept(entered -> {
+                CompletableFuture<Void> _ = queue.enter(tenant, 1, 10).thenAccept(entered -> {
                     order.add(tenant);
                     running.add(entered);
                 });

@@ -215,8 +215,6 @@ class HttpServerTest {
 
     @Test
     void theBestOfSeveralIsTheMostProbable() throws Exception {
-        String body =
-                "{\"model\": \"tales\", \"prompt\": \"Once\", \"max_tokens\": 8, \"seed\": 5, \"logprobs\": 0, %s}";
         JsonNode all = Served.json(served.post(COMPLETIONS, eightTokens("\"n\": 4")));
         List<Double> sums = new ArrayList<>();
         for (JsonNode choice : all.path("choices")) {
@@ -242,8 +240,6 @@ class HttpServerTest {
 
     @Test
     void tokensDoNotDependOnWhoElseIsServed() throws Exception {
-        String body =
-                "{\"model\": \"tales\", \"prompt\": \"%s\", \"max_tokens\": 24, \"temperature\": 0.9, \"seed\": %d}";
         List<String> names = List.of("Once upon a time", "Tom", "Lily and her mom", "The sun");
         List<String> bodies = new ArrayList<>();
         for (int i = 0; i < 32; i++) {

@@ -1,10 +1,10 @@
 package dev.troupe.text.template;
 
-import dev.troupe.text.template.value.None;
-import dev.troupe.text.template.value.Dict;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.troupe.text.template.limit.Budget;
 import dev.troupe.text.template.limit.TemplateException;
+import dev.troupe.text.template.value.Dict;
+import dev.troupe.text.template.value.None;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.util.ArrayList;

@@ -2,9 +2,9 @@ package dev.troupe.text.template.library;
 
 import dev.troupe.text.template.limit.Budget;
 import dev.troupe.text.template.limit.TemplateException;
+import dev.troupe.text.template.operation.Operators;
 import dev.troupe.text.template.python.Comparison;
 import dev.troupe.text.template.python.Operator;
-import dev.troupe.text.template.operation.Operators;
 import dev.troupe.text.template.python.Sequences;
 import dev.troupe.text.template.python.Text;
 import dev.troupe.text.template.value.Arguments;

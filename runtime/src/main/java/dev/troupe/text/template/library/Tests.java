@@ -1,10 +1,10 @@
 package dev.troupe.text.template.library;
 
 import dev.troupe.text.template.limit.TemplateException;
+import dev.troupe.text.template.operation.Operators;
 import dev.troupe.text.template.python.Comparison;
 import dev.troupe.text.template.python.Numbers;
 import dev.troupe.text.template.python.Operator;
-import dev.troupe.text.template.operation.Operators;
 import dev.troupe.text.template.python.Text;
 import dev.troupe.text.template.value.Arguments;
 import dev.troupe.text.template.value.Callable;

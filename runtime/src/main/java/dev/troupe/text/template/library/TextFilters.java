@@ -1,8 +1,8 @@
 package dev.troupe.text.template.library;
 
 import dev.troupe.text.template.limit.Budget;
-import dev.troupe.text.template.python.CodePoints;
 import dev.troupe.text.template.operation.PercentFormat;
+import dev.troupe.text.template.python.CodePoints;
 import dev.troupe.text.template.python.Sequences;
 import dev.troupe.text.template.python.Text;
 import dev.troupe.text.template.python.TextParts;

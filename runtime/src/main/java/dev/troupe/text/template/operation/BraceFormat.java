@@ -1,8 +1,8 @@
 package dev.troupe.text.template.operation;
 
-import dev.troupe.text.template.python.Text;
 import dev.troupe.text.template.limit.Budget;
 import dev.troupe.text.template.limit.TemplateException;
+import dev.troupe.text.template.python.Text;
 import dev.troupe.text.template.value.Arguments;
 import java.util.List;
 import java.util.regex.Matcher;

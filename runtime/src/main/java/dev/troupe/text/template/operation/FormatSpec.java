@@ -1,10 +1,10 @@
 package dev.troupe.text.template.operation;
 
-import dev.troupe.text.template.python.CodePoints;
-import dev.troupe.text.template.python.Text;
-import dev.troupe.text.template.python.Numbers;
 import dev.troupe.text.template.limit.Budget;
 import dev.troupe.text.template.limit.TemplateException;
+import dev.troupe.text.template.python.CodePoints;
+import dev.troupe.text.template.python.Numbers;
+import dev.troupe.text.template.python.Text;
 import dev.troupe.text.template.value.TypeName;
 import java.math.BigDecimal;
 import java.math.MathContext;

@@ -1,10 +1,10 @@
 package dev.troupe.text.template.operation;
 
-import dev.troupe.text.template.python.Sequences;
-import dev.troupe.text.template.python.Numbers;
-import dev.troupe.text.template.python.Operator;
 import dev.troupe.text.template.limit.Budget;
 import dev.troupe.text.template.limit.TemplateException;
+import dev.troupe.text.template.python.Numbers;
+import dev.troupe.text.template.python.Operator;
+import dev.troupe.text.template.python.Sequences;
 import dev.troupe.text.template.value.Markup;
 import dev.troupe.text.template.value.Tuple;
 import dev.troupe.text.template.value.TypeName;

@@ -1,9 +1,9 @@
 package dev.troupe.text.template.operation;
 
-import dev.troupe.text.template.python.Text;
-import dev.troupe.text.template.python.Numbers;
 import dev.troupe.text.template.limit.Budget;
 import dev.troupe.text.template.limit.TemplateException;
+import dev.troupe.text.template.python.Numbers;
+import dev.troupe.text.template.python.Text;
 import dev.troupe.text.template.value.Dict;
 import dev.troupe.text.template.value.Tuple;
 import dev.troupe.text.template.value.TypeName;

@@ -1,6 +1,5 @@
 package dev.troupe.text.template.python;
 
-import dev.troupe.text.template.value.Undefined;
 import dev.troupe.text.template.limit.Budget;
 import dev.troupe.text.template.limit.TemplateException;
 import dev.troupe.text.template.value.Dict;
@@ -8,6 +7,7 @@ import dev.troupe.text.template.value.Markup;
 import dev.troupe.text.template.value.None;
 import dev.troupe.text.template.value.Tuple;
 import dev.troupe.text.template.value.TypeName;
+import dev.troupe.text.template.value.Undefined;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.List;

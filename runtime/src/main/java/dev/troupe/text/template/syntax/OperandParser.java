@@ -15,6 +15,7 @@ final class OperandParser {
     private static final Set<String> AFTER_TEST = Set.of("else", "or", "and");
     /** Within what {@link Numbers} allow, in any radix. */
     private static final int LONGEST_NUMBER = 500;
+
     private static final Expression NONE = new Expression.Constant(None.NONE);
 
     private final TokenStream tokens;
@@ -74,7 +75,8 @@ final class OperandParser {
         if (digits.length() > LONGEST_NUMBER) {
             throw new TemplateException.Syntax(
                     token.line(),
-                    "a number of %d digits is too long; expected at most %d".formatted(digits.length(), LONGEST_NUMBER));
+                    "a number of %d digits is too long; expected at most %d"
+                            .formatted(digits.length(), LONGEST_NUMBER));
         }
         return Numbers.of(new BigInteger(radix == 10 ? digits : digits.substring(2), radix));
     }
