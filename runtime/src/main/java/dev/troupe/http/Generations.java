@@ -16,7 +16,6 @@ import java.util.stream.IntStream;
 import org.apache.pekko.Done;
 import org.apache.pekko.NotUsed;
 import org.apache.pekko.http.javadsl.model.HttpResponse;
-import org.apache.pekko.japi.Pair;
 import org.apache.pekko.japi.pf.PFBuilder;
 import org.apache.pekko.stream.KillSwitches;
 import org.apache.pekko.stream.UniqueKillSwitch;
@@ -66,8 +65,14 @@ final class Generations {
         CompletableFuture<FairQueue.Place> entered =
                 queue.enter(exchange.tenant(), call.prompts().size() * call.drawn(), call.mostTokens());
         FairQueue.giveUpWhen(exchange.gone(), entered);
-        return entered.thenCompose(
-                place -> call.stream() ? streamed(exchange, answer, place) : whole(exchange, answer, place));
+        return entered.thenCompose(place -> {
+            CompletionStage<HttpResponse> response =
+                    call.stream() ? streamed(exchange, answer, place) : whole(exchange, answer, place);
+            if (!call.resumable()) {
+                exchange.gone().thenRun(() -> running.giveUp(answer));
+            }
+            return response;
+        });
     }
 
     private Source<Tagged, UniqueKillSwitch> events(Answer answer, String tenant, FairQueue.Place place) {
@@ -96,11 +101,9 @@ final class Generations {
     }
 
     private CompletionStage<HttpResponse> whole(Exchange exchange, Answer answer, FairQueue.Place place) {
-        Pair<UniqueKillSwitch, CompletionStage<Done>> run = events(answer, exchange.tenant(), place)
-                .toMat(Sink.foreach(tagged -> answer.take(tagged.prompt(), tagged.event())), Keep.both())
-                .run(troupe.system());
-        exchange.gone().thenRun(() -> run.first().abort(new CancelledException("the client has hung up")));
-        return run.second().handle((done, failure) -> {
+        CompletionStage<Done> done = events(answer, exchange.tenant(), place)
+                .runWith(Sink.foreach(tagged -> answer.take(tagged.prompt(), tagged.event())), troupe.system());
+        return done.handle((ended, failure) -> {
             if (failure != null) {
                 throw error(failure);
             }

@@ -148,13 +148,13 @@ public final class HttpServer implements AutoCloseable {
 
     /** One connection: its requests one after the other, all of which hear when it ends. */
     private Flow<HttpRequest, HttpResponse, NotUsed> connection() {
-        CompletableFuture<Done> gone = new CompletableFuture<>();
+        Presence client = new Presence();
         return Flow.<HttpRequest>create()
                 .watchTermination((used, done) -> {
-                    done.whenComplete((ended, failure) -> gone.complete(Done.getInstance()));
+                    done.whenComplete((ended, failure) -> client.end());
                     return used;
                 })
-                .mapAsync(1, request -> answer(request, gone));
+                .mapAsync(1, request -> answer(request, client.next()));
     }
 
     private CompletionStage<HttpResponse> answer(HttpRequest request, CompletionStage<Done> gone) {

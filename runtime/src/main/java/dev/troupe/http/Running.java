@@ -29,6 +29,14 @@ final class Running {
         running.put(answer, new Cancel(tenant, killSwitch));
     }
 
+    /** Ends the generations of an answer that nobody waits for. */
+    synchronized void giveUp(Answer answer) {
+        Cancel cancel = running.get(answer);
+        if (cancel != null) {
+            cancel.killSwitch().abort(new Generations.CancelledException("the client has hung up"));
+        }
+    }
+
     synchronized void end(Answer answer) {
         running.remove(answer);
     }

@@ -15,6 +15,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class RegexGuideTest {
+    private static final int PATTERNS = Integer.getInteger("troupe.guide.patterns", 500);
+
     private static final List<String> CHARACTERS =
             List.of("a", "b", "c", "0", "7", "_", " ", "-", "é", "߿", "ࠀ", "€", "\uffff", "😀", "\udbff\udfff");
     private static final List<String> ATOMS = List.of(
@@ -56,7 +58,7 @@ class RegexGuideTest {
         int matched = 0;
         int refused = 0;
         int drawn = 0;
-        for (int i = 0; i < 2_000; i++) {
+        for (int i = 0; i < PATTERNS; i++) {
             String pattern = pattern(random, 3);
             Pattern library = Pattern.compile(pattern);
             TokenGuide guide;
