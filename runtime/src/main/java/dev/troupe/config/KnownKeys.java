@@ -8,6 +8,7 @@ import java.util.Comparator;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /** The keys under {@code troupe} that exist: those of the reference files. A key that nobody reads is a mistake. */
 final class KnownKeys {
@@ -68,13 +69,15 @@ final class KnownKeys {
         return path + "." + ConfigUtil.joinPath(name);
     }
 
-    /** The one whose own name takes the fewest edits to reach; of several, the one whose whole path does. */
+    /** Those whose own name takes the fewest edits to reach; of several, those whose whole path does. */
     private static String nearest(String key, Set<String> known) {
+        Comparator<String> likeness = Comparator.<String>comparingInt(other -> unlikeness(name(key), name(other)))
+                .thenComparingInt(other -> distance(key, other));
+        String first = known.stream().min(likeness).orElseThrow();
         return known.stream()
-                .min(Comparator.<String>comparingInt(other -> unlikeness(name(key), name(other)))
-                        .thenComparingInt(other -> distance(key, other))
-                        .thenComparing(Comparator.naturalOrder()))
-                .orElseThrow();
+                .filter(other -> likeness.compare(first, other) == 0)
+                .sorted()
+                .collect(Collectors.joining(" or "));
     }
 
     /** Edits, but cutting a name short is one slip. */

@@ -195,10 +195,8 @@ class ServerClientsTest {
             assertThat(report.path("completed").asInt()).isEqualTo(4);
             assertThat(report.path("completion_tokens").asInt()).isEqualTo(24);
             assertThat(report.path("first_token_seconds").path("count").asInt()).isEqualTo(4);
-            assertThat(chat.exitCode()).isEqualTo(1);
-            assertThat(chat.err())
-                    .contains("tales has no chat template", "chats need a model that was trained for them")
-                    .hasLineCount(1);
+            assertThat(chat.exitCode()).as(chat.out() + chat.err()).isZero();
+            assertThat(chat.out()).hasSizeGreaterThan(10);
         }
     }
 

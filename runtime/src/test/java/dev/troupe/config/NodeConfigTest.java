@@ -92,7 +92,7 @@ class NodeConfigTest {
         assertThatThrownBy(() -> NodeConfig.load(file))
                 .isInstanceOf(ConfigurationException.class)
                 .hasMessage(file + ": 3: troupe.node.prot is no key of Troupe; the nearest is troupe.node.port");
-        assertUnknown("troupe.port = 1", "troupe.port", "troupe.node.port");
+        assertUnknown("troupe.port = 1", "troupe.port", "troupe.http.port or troupe.node.port");
         assertUnknown("troupe.nodes { host = a }", "troupe.nodes", "troupe.node");
         assertUnknown(
                 "troupe.replica.tensor_parallel = 2",

@@ -31,7 +31,7 @@ final class ArchitectureRules {
     static final List<String> KERNELS = List.of("tensor", "kernel", "weights", "kvstore", "model", "sampling");
     static final List<String> ACTORS = List.of("wire", "stage", "kvcache", "serving", "generation", "plan", "cluster");
     static final List<String> RUNTIME =
-            List.of("config", "text", "http", "client", "chaos", "node", "bench", "cli", "report");
+            List.of("config", "text", "http", "openai", "load", "client", "chaos", "node", "bench", "cli", "report");
     static final List<String> SAMPLES = List.of("samples");
 
     private final String base;
