@@ -1,6 +1,7 @@
 package dev.troupe.cli;
 
 import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigUtil;
 import dev.troupe.client.Troupe;
 import dev.troupe.config.NodeConfig;
 import dev.troupe.kernel.Kernels;
@@ -59,7 +60,7 @@ final class Engines {
 
     private static Map<String, Object> settings(ModelLocation model, int pipelineParallel, int tensorParallel) {
         Map<String, Object> settings = new LinkedHashMap<>();
-        settings.put("troupe.models", Map.of(model.id(), model.text()));
+        settings.put("troupe.models", Map.of(ConfigUtil.quoteString(model.id()), model.text()));
         settings.put("troupe.replica.model", model.id());
         settings.put("troupe.replica.pipeline-parallel", pipelineParallel);
         settings.put("troupe.replica.tensor-parallel", tensorParallel);

@@ -1,6 +1,7 @@
 package dev.troupe.cli;
 
 import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigUtil;
 import dev.troupe.config.NodeConfig;
 import dev.troupe.http.HttpServer;
 import dev.troupe.node.LocalTroupe;
@@ -134,30 +135,40 @@ final class ServeCommand implements Callable<Integer> {
         }
     }
 
+    /** What the option says; where there is a file, only if it was given. */
+    private void put(Map<String, Object> settings, String key, Object value, String option) {
+        if (config == null || spec.commandLine().getParseResult().hasMatchedOption(option)) {
+            settings.put(key, value);
+        }
+    }
+
     private Map<String, Object> settings() {
         String id = servedName == null ? model.location().id() : servedName;
-        Map<String, String> all = new LinkedHashMap<>(keys);
+        Map<String, String> all = new LinkedHashMap<>();
+        keys.forEach((tenant, key) -> all.put(ConfigUtil.quoteString(tenant), key));
         String fromEnvironment = System.getenv("TROUPE_API_KEY");
         if (fromEnvironment != null && !fromEnvironment.isBlank()) {
             all.put("default", fromEnvironment.strip());
         }
         Map<String, Object> settings = new LinkedHashMap<>();
-        settings.put("troupe.models", Map.of(id, model.location().text()));
+        settings.put(
+                "troupe.models",
+                Map.of(ConfigUtil.quoteString(id), model.location().text()));
         settings.put("troupe.replica.model", id);
-        settings.put("troupe.replica.pipeline-parallel", pipelineParallel);
-        settings.put("troupe.replica.tensor-parallel", tensorParallel);
-        settings.put("troupe.device.threads", engine.threads());
-        settings.put("troupe.device.kernels", engine.kernels());
-        settings.put("troupe.device.cores", engine.cores());
-        settings.put("troupe.kv.type", engine.kvCache().label());
+        put(settings, "troupe.replica.pipeline-parallel", pipelineParallel, "--pipeline-parallel");
+        put(settings, "troupe.replica.tensor-parallel", tensorParallel, "--tensor-parallel");
+        put(settings, "troupe.device.threads", engine.threads(), "--threads");
+        put(settings, "troupe.device.kernels", engine.kernels(), "--kernels");
+        put(settings, "troupe.device.cores", engine.cores(), "--cores");
+        put(settings, "troupe.kv.type", engine.kvCache().label(), "--kv-cache");
+        put(settings, "troupe.scheduler.prefill-chunk", engine.prefillChunk(), "--prefill-chunk");
+        put(settings, "troupe.scheduler.tokens-per-step", Math.max(256, engine.prefillChunk()), "--prefill-chunk");
+        put(settings, "troupe.http.host", host, "--host");
+        put(settings, "troupe.http.port", port, "--port");
         if (kvMemory != null) {
             settings.put("troupe.kv.memory", kvMemory);
         }
-        settings.put("troupe.scheduler.prefill-chunk", engine.prefillChunk());
-        settings.put("troupe.scheduler.tokens-per-step", Math.max(256, engine.prefillChunk()));
         settings.put("troupe.http.enabled", true);
-        settings.put("troupe.http.host", host);
-        settings.put("troupe.http.port", port);
         if (!all.isEmpty()) {
             settings.put("troupe.http.keys", all);
         }

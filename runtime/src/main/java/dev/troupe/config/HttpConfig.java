@@ -2,6 +2,7 @@ package dev.troupe.config;
 
 import java.time.Duration;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /**
  * A node's HTTP port ({@code troupe.http}).
@@ -37,6 +38,11 @@ public record HttpConfig(
         Duration deadline,
         Duration stalledAfter) {
     private static final int SHORTEST_KEY = 16;
+    private static final Pattern TENANT = Pattern.compile("[A-Za-z0-9_-]{1,64}");
+
+    /** What may stand behind Bearer (RFC 6750, section 2.1). */
+    private static final Pattern KEY = Pattern.compile("[A-Za-z0-9._~+/-]+=*");
+
     private static final int MOST_WEIGHT = 1000;
 
     public HttpConfig {
@@ -56,6 +62,17 @@ public record HttpConfig(
         Check.holds(deadline.compareTo(Duration.ofSeconds(1)) >= 0, "http.deadline", deadline, "at least 1s");
         Check.holds(
                 stalledAfter.compareTo(Duration.ofSeconds(1)) >= 0, "http.stalled-after", stalledAfter, "at least 1s");
+        keys.keySet()
+                .forEach(tenant -> Check.holds(
+                        TENANT.matcher(tenant).matches(),
+                        "http.keys",
+                        tenant,
+                        "names of tenants of at most 64 letters, digits, - and _"));
+        keys.forEach((tenant, key) -> Check.holds(
+                KEY.matcher(key).matches(),
+                "http.keys",
+                "a key for %s".formatted(tenant),
+                "keys of letters, digits and - . _ ~ + / with = at the end only"));
         keys.forEach((tenant, key) -> Check.holds(
                 key.length() >= SHORTEST_KEY,
                 "http.keys",
@@ -68,5 +85,11 @@ public record HttpConfig(
                                     + " is yours alone, set troupe.http.insecure = on (--insecure)%s")
                             .formatted(host, keys.isEmpty() ? " and troupe.http.keys" : ""));
         }
+    }
+
+    /** Without keys. */
+    @Override
+    public String toString() {
+        return "HttpConfig[host=%s, port=%d, tenants=%s]".formatted(host, port, keys.keySet());
     }
 }

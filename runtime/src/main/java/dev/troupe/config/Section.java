@@ -143,7 +143,7 @@ final class Section {
             Check.holds(
                     value.valueType() == ConfigValueType.STRING,
                     key(ConfigUtil.joinPath(entry.getKey())),
-                    value.unwrapped(),
+                    path.equals("http.keys") ? "something" : value.unwrapped(),
                     "text; an id that holds dots stands in quotes");
             entries.put(entry.getKey(), (String) value.unwrapped());
         }

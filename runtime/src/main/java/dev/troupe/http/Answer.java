@@ -6,13 +6,14 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.troupe.client.TextEvent;
 import dev.troupe.sampling.Logprob;
 import dev.troupe.serving.FinishReason;
-import dev.troupe.serving.GenerationId;
+import dev.troupe.serving.GenerationFailure;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
@@ -28,7 +29,7 @@ abstract class Answer {
     private final long created = Instant.now().getEpochSecond();
     private final List<Choice> choices = new ArrayList<>();
     private int cachedTokens;
-    private volatile String generation = "";
+    private final String id = UUID.randomUUID().toString();
     private final AtomicInteger completionTokens = new AtomicInteger();
 
     /** A choice as far as it has come. */
@@ -37,6 +38,11 @@ abstract class Answer {
         final StringBuilder text = new StringBuilder();
         final List<TextEvent.Token> tokens = new ArrayList<>();
         final List<Integer> offsets = new ArrayList<>();
+
+        /** Where the newest token's text begins. */
+        int offset;
+
+        private int taken;
 
         @Nullable
         FinishReason reason;
@@ -47,8 +53,20 @@ abstract class Answer {
             this.prompt = prompt;
         }
 
+        /** Whether it is the first one. */
+        private boolean take(TextEvent.Token token, boolean keep) {
+            offset = text.length();
+            if (keep) {
+                tokens.add(token);
+                offsets.add(offset);
+            }
+            text.append(token.text());
+            logprob += token.logprob();
+            return taken++ == 0;
+        }
+
         private double meanLogprob() {
-            return tokens.isEmpty() ? Double.NEGATIVE_INFINITY : logprob / tokens.size();
+            return taken == 0 ? Double.NEGATIVE_INFINITY : logprob / taken;
         }
     }
 
@@ -62,11 +80,6 @@ abstract class Answer {
         }
     }
 
-    /** What clients call a generation: its id without the slot that it began on. */
-    static String name(TextEvent.Started started) {
-        return GenerationId.parse(started.id()).value();
-    }
-
     GenerationCall call() {
         return call;
     }
@@ -75,9 +88,9 @@ abstract class Answer {
         return model;
     }
 
-    /** The id of the first prompt's generation, by which a client can come back; empty before it has begun. */
-    String generation() {
-        return generation;
+    /** What the client calls it, to come back or to cancel it. */
+    String id() {
+        return id;
     }
 
     /** Completion tokens so far. */
@@ -87,9 +100,6 @@ abstract class Answer {
 
     /** Takes an event over; for a stream, what the client is sent for it. */
     Optional<ObjectNode> take(int prompt, TextEvent event) {
-        if (event instanceof TextEvent.Started started && prompt == 0) {
-            generation = name(started);
-        }
         if (event instanceof TextEvent.Usage usage) {
             cachedTokens += usage.cachedTokens();
         }
@@ -102,16 +112,12 @@ abstract class Answer {
         return switch (event) {
             case TextEvent.Started _, TextEvent.Logits _, TextEvent.Usage _ -> Optional.empty();
             case TextEvent.Token token -> {
-                boolean first = choice.tokens.isEmpty();
-                choice.tokens.add(token);
-                choice.offsets.add(choice.text.length());
-                choice.text.append(token.text());
-                choice.logprob += token.logprob();
+                boolean first = choice.take(token, !call.stream());
                 completionTokens.incrementAndGet();
                 yield Optional.of(chunk(index, choice, first, token.text(), token, null));
             }
             case TextEvent.Ended ended -> {
-                boolean first = choice.tokens.isEmpty();
+                boolean first = choice.taken == 0;
                 choice.text.append(ended.text());
                 choice.reason = ended.reason();
                 yield Optional.of(chunk(index, choice, first, ended.text(), null, ended.reason()));
@@ -119,9 +125,15 @@ abstract class Answer {
         };
     }
 
-    /** Whether all choices have ended. */
+    /** Whether all choices have ended as choices should. */
     boolean isWhole() {
-        return choices.stream().allMatch(choice -> choice.reason != null);
+        return choices.stream()
+                .allMatch(choice -> choice.reason == FinishReason.STOP || choice.reason == FinishReason.LENGTH);
+    }
+
+    /** The error of an answer that is not whole and will not be. */
+    ApiError unfinished() {
+        return ApiError.of(GenerationFailure.Kind.LOST, "the generation ended before all of its choices did");
     }
 
     /** One chunk of a stream, with one choice. */
@@ -145,7 +157,7 @@ abstract class Answer {
     /** An answer without choices. */
     final ObjectNode envelope(boolean ofChunk) {
         ObjectNode root = JSON.objectNode();
-        root.put("id", idPrefix() + generation);
+        root.put("id", idPrefix() + id);
         root.put("object", object(ofChunk));
         root.put("created", created);
         root.put("model", model.id());

@@ -77,6 +77,11 @@ final class ApiError extends RuntimeException {
         return new ApiError(503, "server_error", null, code, message);
     }
 
+    /** Somebody wanted it to end. */
+    static ApiError cancelled(String message) {
+        return new ApiError(409, "invalid_request_error", null, "cancelled", message);
+    }
+
     static ApiError defect() {
         return new ApiError(500, "server_error", null, "internal_error", "a defect of the server; its log says more");
     }

@@ -37,6 +37,9 @@ final class ChatRequest {
         }
         OptionalLong old = fields.whole("max_tokens", 1, Integer.MAX_VALUE);
         OptionalLong asked = fields.whole("max_completion_tokens", 1, Integer.MAX_VALUE);
+        if (old.isPresent() && asked.isPresent()) {
+            throw ApiError.invalid("max_tokens", "max_tokens and max_completion_tokens exclude each other");
+        }
         String name = asked.isPresent() ? "max_completion_tokens" : "max_tokens";
         int maxTokens =
                 SamplingFields.maxTokens(name, asked.orElse(old.orElse(-1)), prompt.size(), Integer.MAX_VALUE, model);
@@ -51,7 +54,7 @@ final class ChatRequest {
                 deadline,
                 SamplingFields.cacheSalt(fields));
         boolean usage = SamplingFields.includeUsage(fields, stream);
-        boolean resumable = fields.flag("resumable", false);
+        boolean resumable = SamplingFields.resumable(fields, stream);
         refuseOthers(fields);
         return new GenerationCall(List.of(prompt), request, choices, false, stream, usage, resumable, logprobs);
     }

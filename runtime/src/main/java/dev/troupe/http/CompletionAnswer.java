@@ -32,7 +32,7 @@ final class CompletionAnswer extends Answer {
             @Nullable FinishReason reason) {
         ObjectNode root = envelope(true);
         String shown = first ? echoed(choice) + text : text;
-        ObjectNode logprobs = token == null ? null : logprobs(List.of(token), List.of(choice.offsets.getLast()));
+        ObjectNode logprobs = token == null ? null : logprobs(List.of(token), List.of(choice.offset));
         root.withArray("choices").add(choice(index, shown, logprobs, reason));
         return root;
     }

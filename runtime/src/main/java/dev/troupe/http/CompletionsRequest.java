@@ -56,7 +56,7 @@ final class CompletionsRequest {
                 deadline,
                 SamplingFields.cacheSalt(fields));
         boolean usage = SamplingFields.includeUsage(fields, stream);
-        boolean resumable = fields.flag("resumable", false);
+        boolean resumable = SamplingFields.resumable(fields, stream);
         fields.refuse("suffix", "\"\"", "the models here continue a text and do not fill gaps");
         fields.text("user");
         fields.requireNoOthers();

@@ -32,18 +32,12 @@ final class FairQueue {
     }
 
     private static final class Tenant {
-        final String name;
         final ArrayDeque<Waiting> queue = new ArrayDeque<>();
         int waiting;
-        int running;
         double finish;
-
-        Tenant(String name) {
-            this.name = name;
-        }
     }
 
-    private record Waiting(int count, double start, CompletableFuture<Place> entered) {}
+    private record Waiting(int count, double start, double cost, CompletableFuture<Place> entered) {}
 
     /**
      * @param mostRunning generations that run at a time
@@ -69,15 +63,38 @@ final class FairQueue {
         CompletableFuture<Place> entered = new CompletableFuture<>();
         synchronized (this) {
             requireRoom(tenant, count);
-            Tenant own = tenants.computeIfAbsent(tenant, Tenant::new);
+            Tenant own = tenants.computeIfAbsent(tenant, name -> new Tenant());
             double start = Math.max(virtualTime, own.finish);
-            own.finish = start + (double) tokens / weights.getOrDefault(tenant, 1);
-            own.queue.add(new Waiting(count, start, entered));
+            double cost = (double) tokens / weights.getOrDefault(tenant, 1);
+            own.finish = start + cost;
+            Waiting last = new Waiting(count, start, cost, entered);
+            own.queue.add(last);
             own.waiting += count;
             waiting += count;
+            entered.whenComplete((place, failure) -> {
+                if (failure != null) {
+                    leave(own, last);
+                }
+            });
         }
         serve();
         return entered;
+    }
+
+    /** Somebody waits no more. */
+    private void leave(Tenant tenant, Waiting left) {
+        synchronized (this) {
+            boolean newest = left.equals(tenant.queue.peekLast());
+            if (!tenant.queue.remove(left)) {
+                return;
+            }
+            tenant.waiting -= left.count();
+            waiting -= left.count();
+            if (newest) {
+                tenant.finish -= left.cost();
+            }
+        }
+        serve();
     }
 
     private void requireRoom(String tenant, int count) {
@@ -110,13 +127,9 @@ final class FairQueue {
                 Waiting first = tenant.queue.remove();
                 tenant.waiting -= first.count();
                 waiting -= first.count();
-                if (first.entered().isDone()) {
-                    continue; // given up
-                }
                 virtualTime = Math.max(virtualTime, first.start());
-                tenant.running += first.count();
                 running += first.count();
-                entering.add(new Entering(first.entered(), place(tenant, first.count())));
+                entering.add(new Entering(first.entered(), place(first.count())));
             }
         }
         for (Entering one : entering) {
@@ -131,12 +144,11 @@ final class FairQueue {
         return tenants.values().stream()
                 .filter(tenant -> !tenant.queue.isEmpty())
                 .min(Comparator.comparingDouble(tenant -> tenant.queue.element().start()))
-                .filter(tenant -> tenant.queue.element().entered().isDone()
-                        || running + tenant.queue.element().count() <= mostRunning)
+                .filter(tenant -> running + tenant.queue.element().count() <= mostRunning)
                 .orElse(null);
     }
 
-    private Place place(Tenant tenant, int count) {
+    private Place place(int count) {
         return new Place() {
             private boolean left;
 
@@ -148,10 +160,6 @@ final class FairQueue {
                     }
                     left = true;
                     running -= count;
-                    tenant.running -= count;
-                    if (tenant.running == 0 && tenant.queue.isEmpty() && tenant.finish <= virtualTime) {
-                        tenants.remove(tenant.name, tenant);
-                    }
                 }
                 serve();
             }

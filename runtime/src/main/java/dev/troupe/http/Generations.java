@@ -4,7 +4,6 @@ import dev.troupe.client.RequestFailedException;
 import dev.troupe.client.TextEvent;
 import dev.troupe.client.Troupe;
 import dev.troupe.serving.GenerationFailure;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -12,6 +11,8 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.stream.IntStream;
 import org.apache.pekko.Done;
 import org.apache.pekko.NotUsed;
@@ -31,8 +32,7 @@ import org.slf4j.LoggerFactory;
  * it wants to come back.
  */
 final class Generations {
-    private static final Duration SIGN_OF_LIFE = Duration.ofSeconds(15);
-    private static final ByteString COMMENT = ByteString.fromString(": still working\n\n");
+    private static final long MOST_ENTRIES = 1 << 19;
     private static final Logger LOG = LoggerFactory.getLogger(Generations.class);
 
     private final Troupe troupe;
@@ -62,12 +62,16 @@ final class Generations {
     /** Answers a call. */
     CompletionStage<HttpResponse> answer(Exchange exchange, Answer answer) {
         GenerationCall call = answer.call();
-        CompletableFuture<FairQueue.Place> entered =
-                queue.enter(exchange.tenant(), call.prompts().size() * call.drawn(), call.mostTokens());
+        requireSmall(call);
+        Watch watch = new Watch(metrics);
+        CompletableFuture<FairQueue.Place> entered = queue.enter(
+                        exchange.tenant(), call.prompts().size() * call.drawn(), call.mostTokens())
+                .orTimeout(call.request().deadline().toMillis(), TimeUnit.MILLISECONDS);
         FairQueue.giveUpWhen(exchange.gone(), entered);
         return entered.thenCompose(place -> {
+            Source<Tagged, UniqueKillSwitch> events = events(answer, exchange.tenant(), place, watch);
             CompletionStage<HttpResponse> response =
-                    call.stream() ? streamed(exchange, answer, place) : whole(exchange, answer, place);
+                    call.stream() ? streamed(exchange, answer, events) : whole(answer, events);
             if (!call.resumable()) {
                 exchange.gone().thenRun(() -> running.giveUp(answer));
             }
@@ -75,9 +79,22 @@ final class Generations {
         });
     }
 
-    private Source<Tagged, UniqueKillSwitch> events(Answer answer, String tenant, FairQueue.Place place) {
+    /** An answer stands whole in memory before it is sent, and a recording as long as it is kept. */
+    private static void requireSmall(GenerationCall call) {
+        int alternatives = Math.max(0, call.request().sampling().topLogprobs());
+        long entries =
+                (long) call.prompts().size() * call.drawn() * call.request().maxTokens() * (1 + alternatives);
+        long most = call.stream() && !call.resumable() ? Long.MAX_VALUE : MOST_ENTRIES;
+        if (entries > most) {
+            throw ApiError.invalid(
+                    "max_tokens",
+                    "choices x max_tokens x (1 + alternatives) = %d, expected at most %d; ask for less, or for a stream that is not resumable"
+                            .formatted(entries, most));
+        }
+    }
+
+    private Source<Tagged, UniqueKillSwitch> events(Answer answer, String tenant, FairQueue.Place place, Watch watch) {
         GenerationCall call = answer.call();
-        Watch watch = new Watch(metrics);
         return Source.from(IntStream.range(0, call.prompts().size()).boxed().toList())
                 .flatMapMerge(
                         call.prompts().size(),
@@ -100,42 +117,38 @@ final class Generations {
                 });
     }
 
-    private CompletionStage<HttpResponse> whole(Exchange exchange, Answer answer, FairQueue.Place place) {
-        CompletionStage<Done> done = events(answer, exchange.tenant(), place)
-                .runWith(Sink.foreach(tagged -> answer.take(tagged.prompt(), tagged.event())), troupe.system());
+    private CompletionStage<HttpResponse> whole(Answer answer, Source<Tagged, UniqueKillSwitch> events) {
+        CompletionStage<Done> done =
+                events.runWith(Sink.foreach(tagged -> answer.take(tagged.prompt(), tagged.event())), troupe.system());
         return done.handle((ended, failure) -> {
             if (failure != null) {
                 throw error(failure);
+            }
+            if (!answer.isWhole()) {
+                throw answer.unfinished();
             }
             return Responses.json(answer.whole());
         });
     }
 
     /** Waits for the first event, so that what is refused has a status. */
-    private CompletionStage<HttpResponse> streamed(Exchange exchange, Answer answer, FairQueue.Place place) {
-        return events(answer, exchange.tenant(), place)
-                .prefixAndTail(1)
-                .runWith(Sink.head(), troupe.system())
-                .handle((opened, failure) -> {
-                    if (failure != null) {
-                        throw error(failure);
-                    }
-                    List<Tagged> first = opened.first();
-                    Source<ByteString, NotUsed> events =
-                            render(Source.from(first).concat(opened.second()), answer);
-                    return Responses.events(
-                            (answer.call().resumable() ? recorded(exchange.tenant(), first, events) : events)
-                                    .keepAlive(SIGN_OF_LIFE, () -> COMMENT));
-                });
+    private CompletionStage<HttpResponse> streamed(
+            Exchange exchange, Answer answer, Source<Tagged, UniqueKillSwitch> events) {
+        return events.prefixAndTail(1).runWith(Sink.head(), troupe.system()).handle((opened, failure) -> {
+            if (failure != null) {
+                throw error(failure);
+            }
+            List<Tagged> first = opened.first();
+            Source<ByteString, NotUsed> rendered = render(Source.from(first).concat(opened.second()), answer);
+            return Responses.events(
+                    answer.call().resumable() ? recorded(exchange.tenant(), answer, rendered) : rendered);
+        });
     }
 
     /** The stream runs by itself from now on, and its client reads what is written down of it. */
-    private Source<ByteString, NotUsed> recorded(
-            String tenant, List<Tagged> first, Source<ByteString, NotUsed> events) {
+    private Source<ByteString, NotUsed> recorded(String tenant, Answer answer, Source<ByteString, NotUsed> events) {
         Recording recording = new Recording(tenant);
-        if (first.getFirst().event() instanceof TextEvent.Started started) {
-            running.record(Answer.name(started), recording);
-        }
+        running.record(answer.id(), recording);
         events.runWith(Sink.foreach(recording::add), troupe.system()).whenComplete((done, failure) -> recording.end());
         return recording.from(0);
     }
@@ -163,14 +176,12 @@ final class Generations {
         }
 
         ByteString event(String data) {
-            return ByteString.fromString("id: %s:%d\ndata: %s\n\n".formatted(answer.generation(), next++, data));
+            return ByteString.fromString("id: %s:%d\ndata: %s\n\n".formatted(answer.id(), next++, data));
         }
 
         List<ByteString> end() {
             if (!answer.isWhole()) {
-                return List.of(event(ApiError.of(GenerationFailure.Kind.LOST, "the stream ended before all choices did")
-                        .toJson()
-                        .toString()));
+                return List.of(event(answer.unfinished().toJson().toString()));
             }
             List<ByteString> last = new ArrayList<>();
             if (answer.call().includeUsage()) {
@@ -192,9 +203,10 @@ final class Generations {
             case RequestFailedException failed ->
                 ApiError.of(
                         failed.kind(), Optional.ofNullable(failed.getMessage()).orElse(""));
-            case CancellationException _ -> ApiError.unavailable("cancelled", "the client has hung up");
-            case CancelledException cancelled ->
-                ApiError.unavailable("cancelled", String.valueOf(cancelled.getMessage()));
+            case CancellationException _ -> ApiError.cancelled("the client has hung up");
+            case TimeoutException _ ->
+                ApiError.of(GenerationFailure.Kind.DEADLINE, "its deadline has passed before it could begin");
+            case CancelledException cancelled -> ApiError.cancelled(String.valueOf(cancelled.getMessage()));
             default -> {
                 LOG.error("a defect while answering", cause);
                 yield ApiError.defect();

@@ -58,7 +58,10 @@ final class GuideFields {
         fields.text("guided_regex")
                 .ifPresent(regex -> all.add(new Named("guided_regex", new GuideSpec(GuideSpec.Kind.REGEX, regex))));
         List<JsonNode> choices = fields.array("guided_choice", MOST_CHOICES);
-        if (!choices.isEmpty()) {
+        if (fields.value("guided_choice").isPresent()) {
+            if (choices.isEmpty()) {
+                throw ApiError.invalid("guided_choice", "guided_choice is empty, expected at least one text");
+            }
             String source = fields.value("guided_choice").orElseThrow().toString();
             all.add(new Named("guided_choice", new GuideSpec(GuideSpec.Kind.CHOICE, source)));
         }

@@ -44,7 +44,7 @@ final class HttpMetrics implements AutoCloseable {
     private final Counter completionTokens = counter("troupe.completion.tokens", "Tokens that clients were given");
     private final Set<Integer> stages = ConcurrentHashMap.newKeySet();
     private volatile @Nullable SchedulerStats stats;
-    private volatile long lastTokenNanos = System.nanoTime();
+    private volatile long lastProgressNanos = System.nanoTime();
 
     HttpMetrics(FairQueue queue) {
         new JvmMemoryMetrics().bindTo(registry);
@@ -111,7 +111,11 @@ final class HttpMetrics implements AutoCloseable {
 
     /** What the scheduler says of itself now; null if it says nothing. */
     void note(@Nullable SchedulerStats now) {
+        SchedulerStats before = stats;
         stats = now;
+        if (now == null || !isBusy(now) || before == null || before.tokens() != now.tokens()) {
+            lastProgressNanos = System.nanoTime();
+        }
         if (now != null) {
             for (StageWork work : now.work()) {
                 if (!stages.add(work.stage())) {
@@ -178,12 +182,16 @@ final class HttpMetrics implements AutoCloseable {
     void token(boolean first, long nanos) {
         completionTokens.increment();
         (first ? firstToken : betweenTokens).record(Duration.ofNanos(nanos));
-        lastTokenNanos = System.nanoTime();
+        lastProgressNanos = System.nanoTime();
     }
 
-    /** Since the last token of anybody, or since the start. */
-    double secondsSinceToken() {
-        return (System.nanoTime() - lastTokenNanos) / 1e9;
+    private static boolean isBusy(SchedulerStats stats) {
+        return stats.runningSequences() + stats.waitingSequences() > 0;
+    }
+
+    /** Since the scheduler was last seen to get further or to have nothing to do, or a client got a token. */
+    double secondsWithoutProgress() {
+        return (System.nanoTime() - lastProgressNanos) / 1e9;
     }
 
     /** The text that Prometheus reads. */

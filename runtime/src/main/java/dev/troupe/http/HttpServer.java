@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.typesafe.config.ConfigFactory;
+import dev.troupe.client.RequestFailedException;
 import dev.troupe.client.TextRequest;
 import dev.troupe.client.Troupe;
 import dev.troupe.config.HttpConfig;
@@ -38,10 +39,7 @@ import org.apache.pekko.http.javadsl.settings.ServerSettings;
 import org.apache.pekko.http.scaladsl.model.EntityStreamSizeException;
 import org.apache.pekko.japi.Pair;
 import org.apache.pekko.pattern.Patterns;
-import org.apache.pekko.stream.Materializer;
 import org.apache.pekko.stream.javadsl.Flow;
-import org.apache.pekko.stream.javadsl.Keep;
-import org.apache.pekko.stream.javadsl.Sink;
 import org.apache.pekko.util.ByteString;
 
 /** A node's HTTP port: reads requests, finds who asks, and passes them to their routes. */
@@ -49,6 +47,7 @@ public final class HttpServer implements AutoCloseable {
     private static final long BODY_WITHIN_MILLIS = 30_000;
     private static final Duration AGAIN = Duration.ofSeconds(1);
     private static final int DEEPEST = 64;
+    private static final int MOST_CONNECTIONS = 2048;
     private static final ObjectMapper MAPPER = mapper();
 
     private final ActorSystem<?> system;
@@ -79,7 +78,7 @@ public final class HttpServer implements AutoCloseable {
                 new FairQueue(config.mostRunning(), config.mostWaiting(), config.mostWaitingPerKey(), config.weights());
         this.metrics = new HttpMetrics(queue);
         this.routes = new Routes(backend, config, queue, metrics).all();
-        this.binding = bind();
+        this.binding = bindOrClose();
         this.warm = warmUp(backend);
     }
 
@@ -91,12 +90,22 @@ public final class HttpServer implements AutoCloseable {
         return backend.troupe()
                 .complete(first)
                 .<Done>thenApply(_ -> Done.getInstance())
-                .exceptionallyCompose(_ -> closed
-                        ? CompletableFuture.completedFuture(Done.getInstance())
+                .exceptionallyCompose(failure -> closed || !isTemporary(failure)
+                        ? CompletableFuture.failedFuture(failure)
                         : Patterns.after(AGAIN, system.classicSystem(), () -> warmUp(backend)));
     }
 
-    /** Answers when the model has been loaded and has computed something. */
+    private static boolean isTemporary(Throwable failure) {
+        Throwable cause =
+                failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
+        return cause instanceof RequestFailedException failed
+                && switch (failed.kind()) {
+                    case OVERLOADED, NO_CAPACITY, LOST, GONE, DEADLINE -> true;
+                    case INVALID, POISON, SUPERSEDED, NOT_FINITE, DEFECT -> false;
+                };
+    }
+
+    /** Answers when the model has been loaded and has computed something; fails if it cannot. */
     public CompletionStage<Done> whenWarm() {
         return warm;
     }
@@ -111,28 +120,35 @@ public final class HttpServer implements AutoCloseable {
         return new HttpServer(backend, config, onClose);
     }
 
+    private ServerBinding bindOrClose() throws IOException {
+        try {
+            return bind();
+        } catch (IOException e) {
+            metrics.close();
+            throw e;
+        }
+    }
+
     private ServerBinding bind() throws IOException {
         // Requests have deadlines of their own, and streams give signs of life.
-        ServerSettings settings = ServerSettings.create(
-                ConfigFactory.parseString("""
+        ServerSettings settings = ServerSettings.create(ConfigFactory.parseString(
+                        """
                         pekko.http.server {
                           server-header = "troupe"
                           request-timeout = infinite
                           idle-timeout = %d s
+                          max-connections = %d
+                          # They would show keys.
+                          parsing.illegal-header-warnings = off
                           parsing.max-content-length = %d
                         }
-                        """.formatted(config.deadline().toSeconds() + 60, config.maxBodyBytes()))
-                        .withFallback(system.settings().config()));
+                        """.formatted(2 * config.deadline().toSeconds() + 60, MOST_CONNECTIONS, config.maxBodyBytes()))
+                .withFallback(system.settings().config()));
         try {
             return Http.get(system)
                     .newServerAt(config.host(), config.port())
                     .withSettings(settings)
-                    .connectionSource()
-                    .toMat(
-                            Sink.foreach(connection ->
-                                    connection.handleWith(connection(), Materializer.matFromSystem(system))),
-                            Keep.left())
-                    .run(system)
+                    .bindFlow(Flow.fromMaterializer((materializer, attributes) -> connection()))
                     .toCompletableFuture()
                     .join();
         } catch (CompletionException e) {

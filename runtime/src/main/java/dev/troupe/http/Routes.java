@@ -111,14 +111,21 @@ final class Routes {
         return now(Responses.events(recording.from(Math.toIntExact(1 + after(exchange)))));
     }
 
+    private static Optional<String> query(Exchange exchange) {
+        try {
+            return exchange.request().getUri().query().get("after");
+        } catch (RuntimeException e) {
+            return Optional.of("a malformed query");
+        }
+    }
+
     private static long after(Exchange exchange) {
         Optional<String> last = exchange.request()
                 .getHeader("Last-Event-ID")
                 .map(header -> header.value().substring(1 + header.value().lastIndexOf(':')));
-        String text =
-                last.or(() -> exchange.request().getUri().query().get("after")).orElse("-1");
+        String text = last.or(() -> query(exchange)).orElse("-1");
         try {
-            int after = Integer.parseInt(text);
+            int after = Integer.parseInt(text.strip());
             if (after >= -1 && after < Integer.MAX_VALUE) {
                 return after;
             }
@@ -194,9 +201,8 @@ final class Routes {
     /** Whether it decodes: busy is healthy, as long as tokens come. */
     private CompletionStage<HttpResponse> health(Exchange exchange) {
         return stats().thenApply(stats -> {
-            double silence = metrics.secondsSinceToken();
-            boolean stalled =
-                    queue.running() > 0 && silence > config.stalledAfter().toMillis() / 1e3;
+            double silence = metrics.secondsWithoutProgress();
+            boolean stalled = silence > config.stalledAfter().toMillis() / 1e3;
             boolean serving = stats != null && stats.serving();
             ObjectNode node = JSON.objectNode();
             node.put("status", stalled ? "stalled" : serving ? "ok" : "not ready");
@@ -204,7 +210,7 @@ final class Routes {
             node.put("serving", serving);
             node.put("running", queue.running());
             node.put("waiting", queue.waiting());
-            node.put("seconds_since_last_token", silence);
+            node.put("seconds_without_progress", silence);
             if (stats != null) {
                 node.put("epoch", stats.epoch().toString());
                 node.put("running_sequences", stats.runningSequences());

@@ -62,9 +62,7 @@ final class Running {
     synchronized List<Generation> of(String tenant) {
         return running.entrySet().stream()
                 .filter(entry -> entry.getValue().tenant().equals(tenant))
-                .map(entry -> new Generation(
-                        entry.getKey().generation(), entry.getKey().completionTokens()))
-                .filter(generation -> !generation.id().isEmpty())
+                .map(entry -> new Generation(entry.getKey().id(), entry.getKey().completionTokens()))
                 .sorted(Comparator.comparing(Generation::id))
                 .toList();
     }
@@ -72,7 +70,7 @@ final class Running {
     /** Ends a tenant's generation; false if none of that name runs. */
     synchronized boolean cancel(String tenant, String generation) {
         return running.entrySet().stream()
-                .filter(entry -> entry.getKey().generation().equals(generation)
+                .filter(entry -> entry.getKey().id().equals(generation)
                         && entry.getValue().tenant().equals(tenant))
                 .findFirst()
                 .map(entry -> {

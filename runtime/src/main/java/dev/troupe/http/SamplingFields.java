@@ -117,6 +117,15 @@ final class SamplingFields {
         return usage;
     }
 
+    /** Whether the client may come back to its stream. */
+    static boolean resumable(Fields fields, boolean stream) {
+        boolean resumable = fields.flag("resumable", false);
+        if (resumable && !stream) {
+            throw ApiError.invalid("resumable", "resumable is for stream=true only");
+        }
+        return resumable;
+    }
+
     /** Refuses the model that is not served. */
     static void requireModel(Fields fields, ServedModel model) {
         String asked = fields.text("model")

@@ -1,6 +1,7 @@
 package dev.troupe.node;
 
 import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigUtil;
 import dev.troupe.client.FrontEnd;
 import dev.troupe.client.Troupe;
 import dev.troupe.config.NodeConfig;
@@ -48,7 +49,7 @@ public final class LocalTroupe {
     public static Troupe start(ModelLocation model, int pipelineParallel, int tensorParallel) throws IOException {
         Map<String, ?> settings = Map.of(
                 "troupe.models",
-                Map.of(model.id(), model.text()),
+                Map.of(ConfigUtil.quoteString(model.id()), model.text()),
                 "troupe.replica.pipeline-parallel",
                 pipelineParallel,
                 "troupe.replica.tensor-parallel",

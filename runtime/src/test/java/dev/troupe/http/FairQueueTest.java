@@ -63,6 +63,7 @@ class FairQueueTest {
         CompletableFuture<FairQueue.Place> next = queue.enter("a", 1, 10);
 
         givenUp.cancel(false);
+        assertThat(queue.waiting()).isEqualTo(1);
         first.close();
 
         now(next).close();

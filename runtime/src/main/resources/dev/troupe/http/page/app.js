@@ -104,12 +104,13 @@
     if (!before || now.uptime_seconds <= before.uptime_seconds) return;
     const span = now.uptime_seconds - before.uptime_seconds;
     seconds.push(Date.now() / 1000);
-    rates[0].push((now.completion_tokens - before.completion_tokens) / span);
-    rates[1].push((now.computed_tokens - before.computed_tokens) / span);
-    now.stages.forEach((stage, index) => {
-      busy[index] = busy[index] || seconds.slice(1).map(() => null);
+    rates[0].push(Math.max(0, (now.completion_tokens - before.completion_tokens) / span));
+    rates[1].push(Math.max(0, (now.computed_tokens - before.computed_tokens) / span));
+    while (busy.length < now.stages.length) busy.push(seconds.slice(1).map(() => null));
+    busy.forEach((series, index) => {
+      const stage = now.stages[index];
       const past = before.epoch === now.epoch ? before.stages[index] : undefined;
-      busy[index].push(past ? Math.max(0, Math.min(100, 100 * (stage.compute_seconds - past.compute_seconds) / span)) : null);
+      series.push(stage && past ? Math.max(0, Math.min(100, 100 * (stage.compute_seconds - past.compute_seconds) / span)) : null);
     });
     [seconds, ...rates, ...busy].forEach(series => {
       while (series.length > KEPT) series.shift();
@@ -153,9 +154,13 @@
     $("stop").disabled = false;
     try {
       if (status && status.chat) {
-        messages.push({ role: "user", content: text });
-        await stream("/v1/chat/completions", { messages }, shown, choice => choice.delta.content || "");
-        messages.push({ role: "assistant", content: shown.textContent });
+        const asked = [...messages, { role: "user", content: text }];
+        try {
+          await stream("/v1/chat/completions", { messages: asked }, shown, choice => choice.delta.content || "");
+        } finally {
+          // What was stopped half-way stays part of the talk; what never began does not.
+          if (shown.textContent) messages.splice(0, messages.length, ...asked, { role: "assistant", content: shown.textContent });
+        }
       } else {
         await stream("/v1/completions", { prompt: text, max_tokens: 200 }, shown, choice => choice.text);
       }
