@@ -71,7 +71,7 @@ final class FairQueue {
             own.queue.add(last);
             own.waiting += count;
             waiting += count;
-            entered.whenComplete((place, failure) -> {
+            CompletableFuture<Place> _ = entered.whenComplete((place, failure) -> {
                 if (failure != null) {
                     leave(own, last);
                 }
