@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.ExecutionException;
@@ -84,8 +85,9 @@ public record ChaosRun(String role, long seed, Fault fault, List<Beside> alsoAt,
         return watch;
     }
 
+    /** With a salt of its own: a stream whose prompt is remembered has no prefill that a fault could disturb. */
     private static CompletableFuture<?> start(Troupe troupe, TextRequest request, StreamWatch watch) {
-        return troupe.generate(request)
+        return troupe.generate(request.withCacheSalt("chaos-" + UUID.randomUUID()))
                 .runWith(Sink.foreach(watch::on), troupe.system())
                 .toCompletableFuture();
     }
