@@ -20,7 +20,7 @@ import java.util.regex.Pattern;
  * @param mostWaitingPerKey generations that wait, of one tenant
  * @param recordings streams that clients can come back to, kept at a time
  * @param deadline the most time of one generation
- * @param stalledAfter silence of all running generations that is no health any more
+ * @param stalledAfter how long a scheduler that has something to do may get no further before that is no health any more
  */
 public record HttpConfig(
         boolean enabled,
