@@ -166,7 +166,11 @@ class ServerClientsTest {
     void ourOwnServerIsOneOfThem() throws Exception {
         NodeConfig config = NodeConfig.of(ConfigFactory.parseMap(Map.of(
                 "troupe.models",
-                Map.of("tales", "tales"),
+                Map.of(
+                        "tales",
+                        Path.of("src", "main", "models", "tales")
+                                .toAbsolutePath()
+                                .toString()),
                 "troupe.replica.model",
                 "tales",
                 "troupe.http.enabled",

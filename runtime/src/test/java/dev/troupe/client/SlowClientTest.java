@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.troupe.node.LocalTroupe;
 import dev.troupe.node.ModelLocation;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -19,7 +20,12 @@ class SlowClientTest {
     @Test
     void getsEveryEventHoweverLateItTakesThem() throws Exception {
         TextRequest request = TextRequest.greedy("Once upon a time", TOKENS).withIgnoreEos(true);
-        try (Troupe troupe = LocalTroupe.start(ModelLocation.of("tales"), 1, 1)) {
+        try (Troupe troupe = LocalTroupe.start(
+                ModelLocation.of(Path.of("src", "main", "models", "tales")
+                        .toAbsolutePath()
+                        .toString()),
+                1,
+                1)) {
             SinkQueueWithCancel<TextEvent> slow = troupe.generate(request).runWith(Sink.queue(), troupe.system());
             List<TextEvent> events = new ArrayList<>(List.of(pull(slow).orElseThrow()));
             Completion other = complete(troupe, request);

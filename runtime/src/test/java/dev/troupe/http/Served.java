@@ -13,6 +13,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -39,7 +40,11 @@ final class Served implements AutoCloseable {
     static Served start(Map<String, Object> more) throws IOException {
         Map<String, Object> settings = new HashMap<>(Map.of(
                 "troupe.models",
-                Map.of("tales", "tales"),
+                Map.of(
+                        "tales",
+                        Path.of("src", "main", "models", "tales")
+                                .toAbsolutePath()
+                                .toString()),
                 "troupe.device.threads",
                 1,
                 "troupe.http.enabled",

@@ -12,6 +12,7 @@ import dev.troupe.stage.ShardHost;
 import dev.troupe.stage.ShardId;
 import dev.troupe.stage.ShardRoster;
 import java.io.IOException;
+import java.nio.file.Path;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
@@ -27,7 +28,14 @@ class LocalPlacementTest {
     /** A stage asks for a shard twice a second until it has loaded, which takes many seconds for a large model. */
     @Test
     void aShardIsSpawnedOnceHoweverOftenItIsAskedFor() throws IOException {
-        Partition partition = Partition.even(ModelLocation.of("tales").open().config(), 1, 2);
+        Partition partition = Partition.even(
+                ModelLocation.of(Path.of("src", "main", "models", "tales")
+                                .toAbsolutePath()
+                                .toString())
+                        .open()
+                        .config(),
+                1,
+                2);
         ReplicaPlan plan =
                 new ReplicaPlan("tales", 0, "", "", partition, LocalPlacement.slots(partition), KvType.F16, 32, 8);
         ShardHost host = new ShardHost(
