@@ -3,6 +3,7 @@ package dev.troupe.stage;
 import dev.troupe.sampling.guide.TokenTable;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -192,18 +193,25 @@ public final class TensorShard {
 
     /** On a thread for blocking work; touches no state of the actor but what is thread-safe. */
     private void load(Prepare prepare, ActorRef<Command> self) {
+        CompletableFuture<@Nullable TokenTable> tokens = new CompletableFuture<>();
         try {
-            boolean last =
-                    prepare.id().stage() == prepare.plan().partition().stages().size() - 1;
-            TokenTable tokens = last ? host.loader().tokens(prepare.plan()) : null;
             Share share = new Share(host.loader().load(prepare.id(), prepare.plan()), tokens);
             if (load.offer(share)) {
                 self.tell(Loaded.INSTANCE);
             } else {
                 share.compute().close();
+                return;
             }
         } catch (Throwable failure) {
             self.tell(new NotLoaded(reason(failure)));
+            rethrowFatal(failure);
+            return;
+        }
+        try {
+            int stages = prepare.plan().partition().stages().size();
+            tokens.complete(prepare.id().stage() == stages - 1 ? host.loader().tokens(prepare.plan()) : null);
+        } catch (Throwable failure) {
+            tokens.completeExceptionally(failure);
             rethrowFatal(failure);
         }
     }

@@ -1,6 +1,8 @@
 package dev.troupe.kernel;
 
+import dev.troupe.kernel.quantised.BlockMover;
 import dev.troupe.kernel.quantised.PackedBlocks;
+import dev.troupe.kernel.quantised.PackedFormat;
 import dev.troupe.kernel.quantised.StoredBlocks;
 import dev.troupe.kernel.quantised.WeightBlock;
 import dev.troupe.tensor.DType;
@@ -152,33 +154,78 @@ public final class MatrixPacker {
     /** Piece by piece inside a group of rows, so that the lines being written stay in the first cache. */
     private static void packBlocks(PackedMatrix packed, Rows part, int firstRow, int fromColumn) {
         WeightBlock block = new WeightBlock(packed.type());
+        BlockMover mover = new BlockMover();
         int count = part.count();
         for (int from = 0; from < count; ) {
-            int to = Math.min(count, from + GROUP - (firstRow + from) % GROUP);
+            int group = (firstRow + from) / GROUP;
+            int lane = (firstRow + from) % GROUP;
+            int rows = Math.min(count - from, GROUP - lane);
             for (int piece = 0; piece < packed.pieces().count(); piece++) {
-                for (int i = from; i < to; i++) {
-                    packBlock(packed, part.source(), part.fromRow() + i, firstRow + i, fromColumn, piece, block);
+                Piece target = new Piece(
+                        packed.memory(),
+                        packed.scaleOffset(group, piece),
+                        packed.pieceOffset(group, piece),
+                        fromColumn + packed.pieces().start(piece));
+                int row = part.fromRow() + from;
+                if (packed.type() == DType.Q8_0 && rows == GROUP) {
+                    moveBytes(target, part.source(), row, mover);
+                } else if (packed.type() == DType.Q4_0) {
+                    moveNibbles(target, part.source(), row, rows, lane, mover);
+                } else {
+                    packRows(target, part.source(), row, rows, lane, block);
                 }
             }
-            from = to;
+            from += rows;
         }
     }
 
-    private static void packBlock(
-            PackedMatrix packed, Tensor source, int sourceRow, int row, int fromColumn, int piece, WeightBlock block) {
-        long bytes = source.type().rowBytes(source.columns());
-        int column = fromColumn + packed.pieces().start(piece);
-        StoredBlocks.read(source.memory(), sourceRow * bytes, column / 32, block);
-        if (!block.finite()) {
-            throw notFinite(source, sourceRow, column, "scale");
+    /** Where 32 columns of a group of rows go: the offsets of their scales and of their piece. */
+    private record Piece(MemorySegment memory, long scales, long start, int column) {
+        /** Offset of a row's block in {@code source}. */
+        long block(Tensor source, int row) {
+            DType type = source.type();
+            return row * type.rowBytes(source.columns()) + (long) column / type.blockSize() * type.blockBytes();
         }
-        int group = row / GROUP;
-        PackedBlocks.write(
-                block,
-                packed.memory(),
-                packed.scaleOffset(group, piece),
-                packed.pieceOffset(group, piece),
-                row % GROUP);
+    }
+
+    private static void packRows(Piece target, Tensor source, int row, int rows, int lane, WeightBlock block) {
+        long bytes = source.type().rowBytes(source.columns());
+        for (int i = 0; i < rows; i++) {
+            StoredBlocks.read(source.memory(), (row + i) * bytes, target.column() / 32, block);
+            if (!block.finite()) {
+                throw notFinite(source, row + i, target.column(), "scale");
+            }
+            PackedBlocks.write(block, target.memory(), target.scales(), target.start(), lane + i);
+        }
+    }
+
+    private static void moveBytes(Piece target, Tensor source, int row, BlockMover mover) {
+        long at = target.block(source, row);
+        long stride = source.type().rowBytes(source.columns());
+        for (int i = 0; i < GROUP; i++) {
+            moveScale(target, source, row + i, i, at + i * stride);
+        }
+        long plane = target.start() + PackedFormat.Q8_0.lowPlane();
+        mover.bytes(source.memory(), at + Short.BYTES, stride, target.memory(), plane);
+    }
+
+    private static void moveNibbles(Piece target, Tensor source, int row, int rows, int lane, BlockMover mover) {
+        long at = target.block(source, row);
+        long stride = source.type().rowBytes(source.columns());
+        long plane = target.start() + PackedFormat.Q4_0.lowPlane();
+        for (int i = 0; i < rows; i++) {
+            moveScale(target, source, row + i, lane + i, at + i * stride);
+            long codes = at + i * stride + Short.BYTES;
+            mover.nibbles(source.memory(), codes, target.memory(), plane + 4L * (lane + i));
+        }
+    }
+
+    private static void moveScale(Piece target, Tensor source, int row, int lane, long at) {
+        short scale = source.memory().get(SHORT, at);
+        if (!isFinite(scale)) {
+            throw notFinite(source, row, target.column(), "scale");
+        }
+        target.memory().set(SHORT, target.scales() + PackedBlocks.halfOffset(lane), scale);
     }
 
     private static void copyFloats(MemorySegment from, long element, MemorySegment to, long target, int k0, int k1) {

@@ -3,6 +3,10 @@ package dev.troupe.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.troupe.kernel.quantised.PackedBlocks;
+import dev.troupe.kernel.quantised.PackedFormat;
+import dev.troupe.kernel.quantised.StoredBlocks;
+import dev.troupe.kernel.quantised.WeightBlock;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -10,6 +14,8 @@ import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class MatrixPackerTest {
     private final Arena arena = Arena.ofAuto();
@@ -96,6 +102,31 @@ class MatrixPackerTest {
             assertThat(packed.pieceOffset(1, piece)).isEqualTo(scales + 128 + piece % 2 * 576L);
             assertThat(packed.memory().get(ValueLayout.JAVA_SHORT_UNALIGNED, scales))
                     .isEqualTo(source.memory().get(ValueLayout.JAVA_SHORT_UNALIGNED, block));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void changesNoBlockWhereverItsRowComesToLie(PackedFormat format) {
+        Tensor first = Samples.weights(arena, format.type(), 47, 512, random);
+        Tensor second = Samples.weights(arena, format.type(), 40, 512, random);
+
+        PackedMatrix packed = MatrixPacker.pack(
+                arena, List.of(new MatrixPacker.Rows(first, 3, 46), new MatrixPacker.Rows(second, 1, 38)), 224, 480, 0);
+
+        WeightBlock expected = new WeightBlock(format.type());
+        WeightBlock moved = new WeightBlock(format.type());
+        for (int row = 0; row < 43 + 37; row++) {
+            Tensor source = row < 43 ? first : second;
+            long bytes = format.type().rowBytes(512);
+            for (int piece = 0; piece < packed.pieces().count(); piece++) {
+                StoredBlocks.read(source.memory(), bytes * (row < 43 ? row + 3 : row - 42), 7 + piece, expected);
+                long scales = packed.scaleOffset(row / 32, piece);
+                PackedBlocks.read(packed.memory(), scales, packed.pieceOffset(row / 32, piece), row % 32, moved);
+                for (int k = 0; k < 32; k++) {
+                    assertThat(moved.value(k)).isEqualTo(expected.value(k));
+                }
+            }
         }
     }
 

@@ -119,6 +119,8 @@ public final class LocalTroupe {
                             .resolve());
             system.getWhenTerminated().thenRun(store::close);
             RecipientRef<Scheduler.Command> scheduler = scheduler(system, config, store);
+            // The first message makes it place the model, so that weights are loaded while the tokenizer is read.
+            scheduler.tell(new Scheduler.GetStats(system.ignoreRef()));
             ActorRef<FrontEnd.Command> frontEnd = frontEnd(system, config, store, scheduler);
             return new Opened(new Troupe(system, frontEnd, "this process", () -> end(system)), store, scheduler);
         } catch (RuntimeException e) {

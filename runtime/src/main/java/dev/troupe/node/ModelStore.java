@@ -45,6 +45,7 @@ import org.jspecify.annotations.Nullable;
 public final class ModelStore implements ShardLoader, AutoCloseable {
     private final Map<String, Checkpoint> checkpoints = new LinkedHashMap<>();
     private final Map<String, ModelIdentity> identities = new ConcurrentHashMap<>();
+    private final Map<String, Optional<Tokenizer>> tokenizers = new HashMap<>();
     private final Map<String, TokenTable> tables = new HashMap<>();
     private final WeightCache<ShardWeights> cache;
     private final KernelProvider kernels;
@@ -120,11 +121,22 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
 
     /**
      * The tokenizer of a registered model: its {@code tokenizer.json}, or the vocabulary of its GGUF file. Null if it has
-     * neither.
+     * neither. Read once.
      *
      * @throws IOException if it cannot be read
      */
     public @Nullable Tokenizer tokenizer(String model) throws IOException {
+        synchronized (tokenizers) {
+            Optional<Tokenizer> known = tokenizers.get(model);
+            if (known == null) {
+                known = Optional.ofNullable(readTokenizer(model));
+                tokenizers.put(model, known);
+            }
+            return known.orElse(null);
+        }
+    }
+
+    private @Nullable Tokenizer readTokenizer(String model) throws IOException {
         Checkpoint checkpoint = checkpoint(model);
         GgufMetadata metadata = checkpoint.metadata();
         if (metadata != null) {
@@ -207,7 +219,7 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
                         WeightLoader.load(
                                 checkpoint,
                                 slice,
-                                kernels.threads(),
+                                loadingThreads(),
                                 identity(plan.model()).check(),
                                 progress),
                         WeightLoader.bytes(checkpoint, slice)));
@@ -219,6 +231,11 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
             weights.close();
             throw e;
         }
+    }
+
+    /** All processors: a rank that loads computes nothing yet, and its replica waits for it. */
+    private int loadingThreads() {
+        return Math.max(kernels.threads(), Runtime.getRuntime().availableProcessors());
     }
 
     @Override

@@ -47,7 +47,7 @@ final class TensorReader {
 
     /** The parts below each other, all their columns, packed: neighbours of one type as one matrix. */
     StackedMatrix packRows(List<Part> parts) throws WeightFormatException {
-        try (Arena scratch = Arena.ofShared()) {
+        try (Arena scratch = Arena.ofConfined()) {
             List<List<MatrixPacker.Rows>> alike = new ArrayList<>();
             long bytes = 0;
             for (Part part : parts) {
@@ -70,7 +70,7 @@ final class TensorReader {
     /** The columns of groups {@code [fromGroup, toGroup)} of a row-parallel matrix, packed in its chunks. */
     ChunkedMatrix packColumns(String name, ReductionChunks chunks, int fromGroup, int toGroup)
             throws WeightFormatException {
-        try (Arena scratch = Arena.ofShared()) {
+        try (Arena scratch = Arena.ofConfined()) {
             Tensor matrix =
                     read(new Part(name, 0, Math.toIntExact(source.require(name).rows())), scratch);
             ChunkedMatrix packed = MatrixPacker.packChunks(arena, matrix, chunks, fromGroup, toGroup);
@@ -90,7 +90,7 @@ final class TensorReader {
         for (Part part : parts) {
             WeightTensor tensor = source.require(part.name());
             check.check(tensor, 0, 1);
-            try (Arena scratch = Arena.ofShared()) {
+            try (Arena scratch = Arena.ofConfined()) {
                 MemorySegment bytes = source.rows(tensor, 0, 1, scratch);
                 DType type = requireType(tensor);
                 for (int i = part.from(); i < part.to(); i++) {
