@@ -23,7 +23,6 @@ final class AnswerSheet {
     /** Hidden states and means of them. */
     private Map<Integer, Floats> hidden = Map.of();
 
-
     AnswerSheet(StepBatch batch, List<SequenceTable.WantedRow> wants, int ranks) {
         this.batch = batch;
         this.wants = wants;

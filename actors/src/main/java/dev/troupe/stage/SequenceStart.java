@@ -13,8 +13,7 @@ import dev.troupe.tensor.Ints;
  * @param choice index among the choices of one generation, part of the noise counter
  * @param means whether a mean of hidden states will be wanted, so that rank 0 of the last stage sums them up
  */
-public record SequenceStart(
-        Ints tokens, int promptLength, SamplingParameters sampling, int choice, boolean means) {
+public record SequenceStart(Ints tokens, int promptLength, SamplingParameters sampling, int choice, boolean means) {
     /** One of which no mean will be wanted. */
     public SequenceStart(Ints tokens, int promptLength, SamplingParameters sampling, int choice) {
         this(tokens, promptLength, sampling, choice, false);

@@ -100,7 +100,8 @@ public final class RankRow {
             return RankCandidates.notFinite();
         }
         SamplingParameters parameters = draw.parameters();
-        TopLogits top = parameters.wantsLogprobs() ? TopLogits.of(logits, row, firstId, parameters.topLogprobs()) : null;
+        TopLogits top =
+                parameters.wantsLogprobs() ? TopLogits.of(logits, row, firstId, parameters.topLogprobs()) : null;
         if (parameters.isGreedy()) {
             long[] winner = best < 0 ? new long[0] : new long[] {Ranking.pair(score(best), firstId + best)};
             return answer(winner, true, null, top);

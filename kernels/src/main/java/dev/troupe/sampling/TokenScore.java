@@ -14,8 +14,8 @@ import java.util.List;
 public record TokenScore(int token, int topLogprobs) {
     public TokenScore {
         if (topLogprobs < 0 || topLogprobs > SamplingParameters.MAX_TOP_LOGPROBS) {
-            throw new IllegalArgumentException("top_logprobs=%d, expected 0 to %d"
-                    .formatted(topLogprobs, SamplingParameters.MAX_TOP_LOGPROBS));
+            throw new IllegalArgumentException(
+                    "top_logprobs=%d, expected 0 to %d".formatted(topLogprobs, SamplingParameters.MAX_TOP_LOGPROBS));
         }
     }
 

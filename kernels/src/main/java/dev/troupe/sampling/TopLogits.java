@@ -42,8 +42,7 @@ public record TopLogits(Ints ids, Floats logits, SpanSums spans) {
                 values[i] = logits.get(row, ids[i] - firstId);
             }
         }
-        return new TopLogits(
-                Ints.of(ids), new Floats(1, values.length, values), SpanSums.of(firstId, logits.row(row)));
+        return new TopLogits(Ints.of(ids), new Floats(1, values.length, values), SpanSums.of(firstId, logits.row(row)));
     }
 
     /**

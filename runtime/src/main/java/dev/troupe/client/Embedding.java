@@ -58,7 +58,8 @@ public record Embedding(Floats values, int promptTokens) {
             }
         }
         if (state == null || usage == null) {
-            throw new IllegalArgumentException("%d events without a hidden state and its usage".formatted(events.size()));
+            throw new IllegalArgumentException(
+                    "%d events without a hidden state and its usage".formatted(events.size()));
         }
         return new Embedding(normalised(state, state.columns()), usage.promptTokens());
     }

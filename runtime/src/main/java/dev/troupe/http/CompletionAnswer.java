@@ -66,8 +66,10 @@ final class CompletionAnswer extends Answer {
         if (!call().echo()) {
             return "";
         }
-        return echoes.computeIfAbsent(choice.prompt, prompt -> model().requireTokenizer("echo")
-                .decode(call().prompts().get(prompt)));
+        return echoes.computeIfAbsent(
+                choice.prompt,
+                prompt ->
+                        model().requireTokenizer("echo").decode(call().prompts().get(prompt)));
     }
 
     private static ObjectNode choice(

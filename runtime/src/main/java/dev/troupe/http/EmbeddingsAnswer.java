@@ -28,8 +28,7 @@ final class EmbeddingsAnswer extends Answer {
     EmbeddingsAnswer(EmbeddingsRequest request, ServedModel model, int places) {
         super(request.call(), model);
         this.request = request;
-        this.together =
-                Math.min(request.call().prompts().size(), Math.min(MOST_TOGETHER, places));
+        this.together = Math.min(request.call().prompts().size(), Math.min(MOST_TOGETHER, places));
     }
 
     @Override

@@ -35,8 +35,9 @@ record EmbeddingsRequest(GenerationCall call, int dimensions, boolean base64) {
         List<Ints> inputs = PromptFields.read(fields, "input", MOST_INPUTS, model);
         requireFits(inputs, dimensions, model);
         boolean base64 = oneOf(fields, "encoding_format", "float", "base64").equals("base64");
-        Embedding.Pooling pooling =
-                oneOf(fields, "pooling", "mean", "last").equals("mean") ? Embedding.Pooling.MEAN : Embedding.Pooling.LAST;
+        Embedding.Pooling pooling = oneOf(fields, "pooling", "mean", "last").equals("mean")
+                ? Embedding.Pooling.MEAN
+                : Embedding.Pooling.LAST;
         fields.text("user");
         fields.requireNoOthers();
         TextRequest request = TextRequest.embedding(new TextRequest.Tokens(inputs.getFirst()), pooling)

@@ -65,7 +65,8 @@ class EchoedLogprobsTest {
         for (int i = 0; i + 1 < golden.path("positions").size(); i++) {
             int position = golden.at("/positions/" + i).intValue();
             List<JsonNode> logits = list(golden.at("/logits/" + i));
-            double most = logits.stream().mapToDouble(JsonNode::doubleValue).max().orElseThrow();
+            double most =
+                    logits.stream().mapToDouble(JsonNode::doubleValue).max().orElseThrow();
             double sum = logits.stream()
                     .mapToDouble(logit -> Math.exp(logit.doubleValue() - most))
                     .sum();
@@ -73,16 +74,20 @@ class EchoedLogprobsTest {
             assertThat(logprobs.at("/token_logprobs/" + (position + 1)).doubleValue())
                     .as("position %d", position + 1)
                     .isCloseTo(own, within(0.02));
-            assertThat(logprobs.at("/top_logprobs/" + (position + 1)).iterator().next().doubleValue())
+            assertThat(logprobs.at("/top_logprobs/" + (position + 1))
+                            .iterator()
+                            .next()
+                            .doubleValue())
                     .isCloseTo(-Math.log(sum), within(0.02));
         }
     }
 
     @Test
     void ofAnEchoedCompletionAreThoseItsTokensWereDrawnWith() throws Exception {
-        JsonNode drawn = Served.json(served.post(
-                COMPLETIONS,
-                "{\"model\": \"tales\", \"prompt\": \"Once upon a time\", \"max_tokens\": 12, \"temperature\": 0, \"logprobs\": 2}"));
+        JsonNode drawn = Served.json(
+                served.post(
+                        COMPLETIONS,
+                        "{\"model\": \"tales\", \"prompt\": \"Once upon a time\", \"max_tokens\": 12, \"temperature\": 0, \"logprobs\": 2}"));
         JsonNode prompt = Served.json(served.post("/tokenize", "{\"prompt\": \"Once upon a time\"}"))
                 .path("tokens");
         String whole = "Once upon a time" + drawn.at("/choices/0/text").textValue();
@@ -129,8 +134,8 @@ class EchoedLogprobsTest {
         JsonNode whole = choice(served, body("\"Once upon a time\"", 5, ", \"logprobs\": 3"));
 
         for (int tokens : new int[] {5, 0}) {
-            HttpResponse<String> stream =
-                    served.post(COMPLETIONS, body("\"Once upon a time\"", tokens, ", \"logprobs\": 3, \"stream\": true"));
+            HttpResponse<String> stream = served.post(
+                    COMPLETIONS, body("\"Once upon a time\"", tokens, ", \"logprobs\": 3, \"stream\": true"));
 
             List<String> data = Served.data(stream.body());
             assertThat(data.getLast()).isEqualTo("[DONE]");
@@ -147,7 +152,8 @@ class EchoedLogprobsTest {
             assertThat(whole.path("text").textValue()).startsWith(text.toString());
             assertThat(logprobs)
                     .isEqualTo(list(whole.at("/logprobs/token_logprobs")).subList(0, prompt + tokens));
-            assertThat(offsets).isEqualTo(list(whole.at("/logprobs/text_offset")).subList(0, prompt + tokens));
+            assertThat(offsets)
+                    .isEqualTo(list(whole.at("/logprobs/text_offset")).subList(0, prompt + tokens));
         }
     }
 
@@ -220,7 +226,8 @@ class EchoedLogprobsTest {
         }
 
         JsonNode stopped = choice(
-                served, body("\"Once upon a time\"", 20, ", \"logprobs\": 0, \"stop_token_ids\": [%d]".formatted(stop)));
+                served,
+                body("\"Once upon a time\"", 20, ", \"logprobs\": 0, \"stop_token_ids\": [%d]".formatted(stop)));
 
         assertThat(stopped.path("finish_reason").textValue()).isEqualTo("stop");
         assertThat(stopped.at("/logprobs/tokens")).hasSize(prompt.size() + first + 1);
@@ -235,8 +242,7 @@ class EchoedLogprobsTest {
 
     @Test
     void stopTokensThatAreNoneAreNamed() throws Exception {
-        HttpResponse<String> unknown =
-                served.post(COMPLETIONS, body("\"Once\"", 3, ", \"stop_token_ids\": [7, 2048]"));
+        HttpResponse<String> unknown = served.post(COMPLETIONS, body("\"Once\"", 3, ", \"stop_token_ids\": [7, 2048]"));
         HttpResponse<String> text = served.post(COMPLETIONS, body("\"Once\"", 3, ", \"stop_token_ids\": [\"x\"]"));
 
         assertThat(unknown.statusCode()).isEqualTo(400);

@@ -70,7 +70,9 @@ class EmbeddingsTest {
     }
 
     private static double dot(List<Float> a, List<Float> b) {
-        return IntStream.range(0, a.size()).mapToDouble(i -> (double) a.get(i) * b.get(i)).sum();
+        return IntStream.range(0, a.size())
+                .mapToDouble(i -> (double) a.get(i) * b.get(i))
+                .sum();
     }
 
     @Test
@@ -243,8 +245,7 @@ class EmbeddingsTest {
                     .toCompletableFuture()
                     .get();
 
-            assertThat(embedding.values())
-                    .isEqualTo(Embedding.normalised(new Floats(1, HIDDEN, mean), HIDDEN));
+            assertThat(embedding.values()).isEqualTo(Embedding.normalised(new Floats(1, HIDDEN, mean), HIDDEN));
             assertThat(last.values()).isEqualTo(Embedding.normalised(state(troupe, tokens), HIDDEN));
             assertThat(embedding.promptTokens()).isEqualTo(tokens.size());
             List<Float> overHttp = vector(embed(served, "[" + ids(tokens) + "]", ""), 0);

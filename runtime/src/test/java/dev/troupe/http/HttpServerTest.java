@@ -58,7 +58,8 @@ class HttpServerTest {
     @Test
     void noRouteAnswersWithoutAKeyUnlessItIsOpen() throws Exception {
         for (Route route : served.server().routes()) {
-            HttpRequest request = HttpRequest.newBuilder(served.uri(route.path().replace("{id}", "x").replace("{path}", "x")))
+            HttpRequest request = HttpRequest.newBuilder(
+                            served.uri(route.path().replace("{id}", "x").replace("{path}", "x")))
                     .method(
                             route.method(),
                             route.method().equals("POST")

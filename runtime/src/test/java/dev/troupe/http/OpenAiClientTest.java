@@ -96,8 +96,9 @@ class OpenAiClientTest {
 
     @Test
     void embedsTextsAndTokens() {
-        EmbeddingCreateParams.Builder texts =
-                EmbeddingCreateParams.builder().model("tales").inputOfArrayOfStrings(List.of("Once upon a time", "Tom"));
+        EmbeddingCreateParams.Builder texts = EmbeddingCreateParams.builder()
+                .model("tales")
+                .inputOfArrayOfStrings(List.of("Once upon a time", "Tom"));
 
         CreateEmbeddingResponse asItLikes = client.embeddings().create(texts.build());
         CreateEmbeddingResponse numbers = client.embeddings()
@@ -111,7 +112,10 @@ class OpenAiClientTest {
                         .build());
 
         assertThat(asItLikes.data()).hasSize(2);
-        assertThat(values(asItLikes, 0)).hasSize(128).isEqualTo(values(numbers, 0)).isNotEqualTo(values(asItLikes, 1));
+        assertThat(values(asItLikes, 0))
+                .hasSize(128)
+                .isEqualTo(values(numbers, 0))
+                .isNotEqualTo(values(asItLikes, 1));
         assertThat(values(few, 0)).hasSize(16);
         assertThat(few.usage().promptTokens()).isEqualTo(2);
     }

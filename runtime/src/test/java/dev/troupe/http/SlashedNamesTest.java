@@ -13,7 +13,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class SlashedNamesTest {
     @Test
     void aModelOfAnOrganisationIsServedAndFoundByItsWholeName() throws Exception {
-        String model = Path.of("src", "main", "models", "tales").toAbsolutePath().toString();
+        String model =
+                Path.of("src", "main", "models", "tales").toAbsolutePath().toString();
         try (Served served = Served.start(Map.of("troupe.models", Map.of("\"acme/tales-3m\"", model)))) {
             for (String path : new String[] {"acme/tales-3m", "acme%2Ftales-3m", "acme%2ftales%2D3m"}) {
                 var found = served.get("/v1/models/" + path);
