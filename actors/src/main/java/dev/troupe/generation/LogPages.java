@@ -28,6 +28,10 @@ final class LogPages {
             case LogEntry.Finished _ -> ENTRY_BYTES;
             case LogEntry.Computed(var _, Output.Token token) ->
                 ENTRY_BYTES + (long) Long.BYTES * token.top().size();
+            case LogEntry.Computed(var _, Output.Score score) ->
+                ENTRY_BYTES + (long) Long.BYTES * score.top().size();
+            case LogEntry.Computed(var _, Output.Mean mean) ->
+                ENTRY_BYTES + (long) Float.BYTES * mean.values().columns();
             case LogEntry.Computed(var _, Output.Row row) ->
                 ENTRY_BYTES
                         + (long) Float.BYTES

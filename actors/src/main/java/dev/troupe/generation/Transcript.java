@@ -3,6 +3,7 @@ package dev.troupe.generation;
 import dev.troupe.serving.FinishReason;
 import dev.troupe.serving.GenerationFailure;
 import dev.troupe.serving.Output;
+import dev.troupe.serving.Returns;
 import dev.troupe.serving.Submission;
 import dev.troupe.stage.Want;
 import dev.troupe.tensor.Ints;
@@ -43,7 +44,7 @@ final class Transcript {
 
         /** Without drawing, a choice has ended when all that is wanted of the last prompt token is there. */
         boolean hasAllRows() {
-            return List.of(Want.Kind.ROW, Want.Kind.HIDDEN).stream()
+            return Returns.KINDS.stream()
                     .filter(kind -> request.returns().prompt().contains(kind)
                             || request.returns().completion().contains(kind))
                     .allMatch(kind -> nextRow(kind) >= promptLength());
@@ -147,6 +148,8 @@ final class Transcript {
             case Output.Token token -> takeToken(choice, token);
             case Output.Row row -> takeRow(choice, Want.Kind.ROW, row.position());
             case Output.Hidden hidden -> takeRow(choice, Want.Kind.HIDDEN, hidden.position());
+            case Output.Mean mean -> takeRow(choice, Want.Kind.MEAN, mean.position());
+            case Output.Score score -> takeRow(choice, Want.Kind.SCORE, score.position());
         };
     }
 

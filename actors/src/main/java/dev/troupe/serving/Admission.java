@@ -65,6 +65,15 @@ final class Admission {
         boolean completions = submission.returns().completion().contains(Want.Kind.ROW);
         long rows = (prompts ? prompt : 0L) + (completions ? Math.max(1, maxTokens) : 0L);
         long bytes = rows * submission.choices().size() * Float.BYTES * vocabulary(plan);
+        if (submission.returns().prompt().contains(Want.Kind.SCORE)) {
+            long most = settings.maxReturnedBytes();
+            long scores = (long) prompt * submission.choices().size() * scoreBytes(submission);
+            if (scores > most) {
+                return Optional.of(
+                        "the scores of %d prompt tokens for each of %d choices are %d bytes, expected at most %d; ask for fewer choices or alternatives"
+                                .formatted(prompt, submission.choices().size(), scores, most));
+            }
+        }
         return bytes <= settings.maxReturnedBytes()
                 ? Optional.empty()
                 : Optional.of(
@@ -75,6 +84,10 @@ final class Admission {
                                         submission.choices().size(),
                                         bytes,
                                         settings.maxReturnedBytes()));
+    }
+
+    private static int scoreBytes(Submission submission) {
+        return Float.BYTES * (4 + 2 * Math.max(0, submission.sampling().topLogprobs()));
     }
 
     /** Vocabulary rows of the model. */

@@ -32,12 +32,30 @@ public sealed interface Output {
     /** Hidden state {@code [1, hidden]} after the final norm, for the token at {@code position}. */
     record Hidden(int choice, int position, Floats values) implements Output {}
 
+    /** Mean of the prompt's hidden states after the final norm up to the token at {@code position}, {@code [1, hidden]}. */
+    record Mean(int choice, int position, Floats values) implements Output {}
+
+    /**
+     * How probable the prompt token after the one at {@code position} was.
+     *
+     * @param token that token; negative after the last prompt token
+     * @param logprob its log-probability, NaN where there is no token
+     * @param top the most probable tokens in its place, descending
+     */
+    record Score(int choice, int position, int token, float logprob, List<StepResult.Logprob> top) implements Output {
+        public Score {
+            top = List.copyOf(top);
+        }
+    }
+
     /** A step's answer as the output of a choice. */
     static Output of(int choice, StepResult.Answer answer) {
         return switch (answer) {
             case StepResult.Token t -> new Token(choice, t.position() + 1, t.token(), t.logit(), t.logprob(), t.top());
             case StepResult.Row r -> new Row(choice, r.position(), r.values());
             case StepResult.Hidden h -> new Hidden(choice, h.position(), h.values());
+            case StepResult.Mean m -> new Mean(choice, m.position(), m.values());
+            case StepResult.Score s -> new Score(choice, s.position(), s.token(), s.logprob(), s.top());
         };
     }
 }

@@ -111,6 +111,9 @@ final class Sequence {
      * The last known token is never among them.
      */
     int reusable() {
+        if (submission.returns().means()) {
+            return 0;
+        }
         boolean promptIsWanted = !submission.returns().prompt().isEmpty() && answered < promptLength();
         return promptIsWanted ? Math.min(answered, known - 1) : known - 1;
     }
@@ -162,14 +165,14 @@ final class Sequence {
         return Math.max(0, Math.ceilDiv(scheduled + more, blockSize) - blocks.size());
     }
 
-    /** The most of {@code most} tokens from position {@code from} on that want at most {@code rows} rows. */
-    int tokensWithinRows(int from, int most, int rows) {
-        int wanted = 0;
+    /** The most of {@code most} tokens from position {@code from} on whose wants weigh at most {@code weight}. */
+    int tokensWithin(int from, int most, long weight) {
+        long wanted = 0;
         for (int n = 0; n < most; n++) {
-            wanted += (int) kinds(from + n).stream()
-                    .filter(kind -> kind != Want.Kind.TOKEN)
-                    .count();
-            if (wanted > rows) {
+            for (Want.Kind kind : kinds(from + n)) {
+                wanted += StepLimits.weight(kind);
+            }
+            if (wanted > weight) {
                 return n;
             }
         }
@@ -211,7 +214,11 @@ final class Sequence {
 
     private SequenceStart start() {
         return new SequenceStart(
-                Ints.of(Arrays.copyOf(tokens, known)), promptLength(), submission.sampling(), choice.index());
+                Ints.of(Arrays.copyOf(tokens, known)),
+                promptLength(),
+                submission.sampling(),
+                choice.index(),
+                submission.returns().means());
     }
 
     /** Rows come before the token, so that a choice's end is the last that is heard of it. */
@@ -223,7 +230,7 @@ final class Sequence {
         boolean draws = position == known - 1;
         Set<Want.Kind> prompt = position < promptLength() ? submission.returns().prompt() : Set.of();
         Set<Want.Kind> completion = draws ? submission.returns().completion() : Set.of();
-        for (Want.Kind kind : List.of(Want.Kind.ROW, Want.Kind.HIDDEN)) {
+        for (Want.Kind kind : Returns.KINDS) {
             if (prompt.contains(kind) || completion.contains(kind)) {
                 kinds.add(kind);
             }

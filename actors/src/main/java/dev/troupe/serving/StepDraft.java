@@ -2,7 +2,6 @@ package dev.troupe.serving;
 
 import dev.troupe.kvcache.KvBlockPool;
 import dev.troupe.stage.StepEntry;
-import dev.troupe.stage.Want;
 import dev.troupe.tensor.Ints;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,7 +19,7 @@ final class StepDraft {
     private final List<Sequence> taken = new ArrayList<>();
     private int tokensLeft;
     private int decodesLeft;
-    private int rowsLeft;
+    private long weightLeft;
     private int describedLeft = StepLimits.DESCRIBED_TOKENS;
     private int holders;
     private long preemptions;
@@ -59,7 +58,7 @@ final class StepDraft {
         this.decodesLeft =
                 Math.min(Math.min(ready, limits.tokensPerStep()), Math.ceilDiv(decoding, limits.stepsInFlight()));
         this.tokensLeft = limits.tokensPerStep();
-        this.rowsLeft = limits.rowsPerStep();
+        this.weightLeft = limits.wantsPerStep();
     }
 
     List<StepEntry> entries() {
@@ -88,7 +87,7 @@ final class StepDraft {
         if (sequence.holdsBlocks()) {
             boolean decodes = sequence.isDecoding();
             int most = decodes ? Math.min(1, decodesLeft) : chunk(sequence.pending());
-            boolean took = goOn(sequence, sequence.tokensWithinRows(sequence.scheduled(), most, rowsLeft));
+            boolean took = goOn(sequence, sequence.tokensWithin(sequence.scheduled(), most, weightLeft));
             decodesLeft -= decodes && took ? 1 : 0;
         } else if (!noStarts && tokensLeft > decodesLeft) {
             start(sequence);
@@ -103,7 +102,7 @@ final class StepDraft {
     private void start(Sequence sequence) {
         Ints found = tables.find(sequence);
         int from = found.size() * tables.blockSize();
-        int most = sequence.tokensWithinRows(from, chunk(sequence.known() - from), rowsLeft);
+        int most = sequence.tokensWithin(from, chunk(sequence.known() - from), weightLeft);
         if (most == 0) {
             return;
         }
@@ -177,8 +176,8 @@ final class StepDraft {
         taken.add(sequence);
         tokensLeft -= count;
         describedLeft -= entry.start() == null ? 0 : entry.start().tokens().size();
-        rowsLeft -= (int) entry.wants().stream()
-                .filter(want -> want.kind() != Want.Kind.TOKEN)
-                .count();
+        weightLeft -= entry.wants().stream()
+                .mapToLong(want -> StepLimits.weight(want.kind()))
+                .sum();
     }
 }

@@ -1,5 +1,7 @@
 package dev.troupe.serving;
 
+import dev.troupe.stage.Want;
+
 /**
  * How much one step may hold, and how many steps may be in flight.
  *
@@ -8,7 +10,7 @@ package dev.troupe.serving;
  * @param sequencesPerStep entries of a step
  * @param runningSequences sequences that hold KV blocks
  * @param stepsInFlight micro-batches between scheduler and last stage; one a stage keeps every stage busy
- * @param rowsPerStep rows of logits and hidden states that one step returns
+ * @param rowsPerStep rows of logits that one step returns, or what weighs as much
  */
 public record StepLimits(
         int tokensPerStep,
@@ -23,8 +25,10 @@ public record StepLimits(
      */
     public static final int DESCRIBED_TOKENS = 1 << 18;
 
-    /** Kinds of rows that can be wanted of one token. */
+    /** All that can be wanted of one token weighs less than so many rows. */
     private static final int ROW_KINDS = 2;
+
+    private static final int ROW_WEIGHT = 16;
 
     public StepLimits {
         require("tokens-per-step", tokensPerStep, 1);
@@ -39,6 +43,22 @@ public record StepLimits(
         if (value < least) {
             throw new IllegalArgumentException("%s=%d, expected at least %d".formatted(name, value, least));
         }
+    }
+
+    /** What the answer to a want weighs, in sixteenths of a row of logits. */
+    static int weight(Want.Kind kind) {
+        return switch (kind) {
+            case TOKEN -> 0;
+            case ROW -> ROW_WEIGHT;
+            // Hidden states are shorter than rows of logits; a score is a few numbers and the span sums of the row.
+            case HIDDEN, MEAN -> 7;
+            case SCORE -> 1;
+        };
+    }
+
+    /** What the answers of one step may weigh. */
+    long wantsPerStep() {
+        return (long) ROW_WEIGHT * rowsPerStep;
     }
 
     /** These limits, with no more rows in a step than {@code bytes} hold, but at least one of each kind. */

@@ -20,6 +20,7 @@ final class AnswerSheet {
     private final List<List<Candidates.Answer>> byRank = new ArrayList<>();
     private final BitSet failed = new BitSet();
     private final Map<Integer, TokenDraw.Token> drawn = new HashMap<>();
+    /** Hidden states and means of them. */
     private Map<Integer, Floats> hidden = Map.of();
 
     AnswerSheet(StepBatch batch, List<SequenceTable.WantedRow> wants, int ranks) {
@@ -73,11 +74,22 @@ final class AnswerSheet {
         drawn.put(want, token);
     }
 
-    /** Whether a token is wanted and not drawn yet. */
+    /** Whether a token is wanted and not drawn or scored yet. */
     boolean open(int want) {
-        return wants.get(want).kind() == Want.Kind.TOKEN
+        return (wants.get(want).kind() == Want.Kind.TOKEN || isScore(want))
                 && !drawn.containsKey(want)
                 && !failed.get(wants.get(want).row());
+    }
+
+    /** Whether a token that is there already is to be scored. */
+    boolean isScore(int want) {
+        return wants.get(want).kind() == Want.Kind.SCORE;
+    }
+
+    /** The score of a wanted token. */
+    TokenDraw.Outcome score(int index) {
+        SequenceTable.WantedRow want = wants.get(index);
+        return want.known().scoreAfter(want.position()).merge(candidates(index));
     }
 
     /** What all ranks sent for a wanted token, by rank. */
@@ -137,7 +149,22 @@ final class AnswerSheet {
             case HIDDEN ->
                 new StepResult.Hidden(
                         want.sequence(), want.position(), present(hidden.get(index), 0, index, "hidden state"));
+            case MEAN ->
+                new StepResult.Mean(want.sequence(), want.position(), present(hidden.get(index), 0, index, "mean"));
+            case SCORE -> score(want, drawn.get(index), index);
         };
+    }
+
+    private StepResult.Score score(SequenceTable.WantedRow want, TokenDraw.@Nullable Token score, int index) {
+        TokenDraw.Token settled = present(score, 0, index, "score");
+        return new StepResult.Score(
+                want.sequence(), want.position(), settled.token(), settled.logprob(), logprobs(settled));
+    }
+
+    private static List<StepResult.Logprob> logprobs(TokenDraw.Token token) {
+        return token.top().stream()
+                .map(top -> new StepResult.Logprob(top.token(), top.logprob()))
+                .toList();
     }
 
     private StepResult.Token token(SequenceTable.WantedRow want, TokenDraw.@Nullable Token token, int index) {
@@ -148,9 +175,7 @@ final class AnswerSheet {
                 settled.token(),
                 settled.logit(),
                 settled.logprob(),
-                settled.top().stream()
-                        .map(top -> new StepResult.Logprob(top.token(), top.logprob()))
-                        .toList());
+                logprobs(settled));
     }
 
     private Floats row(int want) {

@@ -1,6 +1,7 @@
 package dev.troupe.stage;
 
 import dev.troupe.sampling.SamplerState;
+import dev.troupe.sampling.TokenScore;
 import dev.troupe.tensor.Ints;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -15,6 +16,7 @@ final class KnownSequence {
     private int[] blocks = new int[4];
     private int blockCount;
     private @Nullable SamplerState sampler;
+    private final @Nullable HiddenMean mean;
 
     KnownSequence(long id, SequenceStart start, Guides guides) {
         this.id = id;
@@ -22,6 +24,19 @@ final class KnownSequence {
         this.guides = guides;
         this.tokens = start.tokens().toArray();
         this.length = tokens.length;
+        this.mean = start.means() ? new HiddenMean(start.promptLength()) : null;
+    }
+
+    /** The sum of its hidden states so far, if a mean of them will be wanted. */
+    @Nullable
+    HiddenMean mean() {
+        return mean;
+    }
+
+    /** How probable the token after the one at {@code position} was: its next prompt token, or none. */
+    TokenScore scoreAfter(int position) {
+        int next = position + 1 < start.promptLength() ? tokens[position + 1] : -1;
+        return new TokenScore(next, Math.max(0, start.sampling().topLogprobs()));
     }
 
     /** Index among the choices of a generation. */

@@ -20,6 +20,7 @@ final class OpenStep implements AutoCloseable {
     private final StageShape stage;
     private final StepBatch batch;
     private final List<SequenceTable.WantedRow> wants;
+    private final List<SequenceTable.SummedRows> summed;
     private final ShardStep step;
     private final BitSet failedBefore;
     private final List<StageWork> workBefore;
@@ -47,6 +48,7 @@ final class OpenStep implements AutoCloseable {
         this.stage = stage;
         this.batch = arrived.batch();
         this.wants = opened.wants();
+        this.summed = opened.summed();
         this.step = step;
         this.failedBefore = bits(arrived.failedTokens());
         this.workBefore = arrived.work();
@@ -72,6 +74,11 @@ final class OpenStep implements AutoCloseable {
 
     List<SequenceTable.WantedRow> wants() {
         return wants;
+    }
+
+    /** Tokens whose hidden states are summed up. */
+    List<SequenceTable.SummedRows> summed() {
+        return summed;
     }
 
     /** What computes; for the ending, after the last unit's exchange. */

@@ -119,7 +119,9 @@ final class PendingResult {
         }
         for (int want = 0; want < sheet.wants(); want++) {
             if (sheet.open(want)) {
-                switch (ownRow(want).draw().choose(sheet.candidates(want))) {
+                switch (sheet.isScore(want)
+                        ? sheet.score(want)
+                        : ownRow(want).draw().choose(sheet.candidates(want))) {
                     case TokenDraw.Token token -> sheet.draw(want, token);
                     case TokenDraw.NotFinite _ -> sheet.fail(want);
                     case TokenDraw.More open -> {

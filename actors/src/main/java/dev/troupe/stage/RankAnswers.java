@@ -4,21 +4,24 @@ import dev.troupe.model.ShardStep;
 import dev.troupe.sampling.RankCandidates;
 import dev.troupe.sampling.RankRow;
 import dev.troupe.sampling.SamplerState;
+import dev.troupe.sampling.TokenScore;
 import dev.troupe.sampling.guide.automaton.GuideException;
 import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Ints;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * What a last-stage rank has found in its own vocabulary rows for the wants of a step.
  *
  * @param answers one for every want, in order: what rank 0 gets
  * @param rows what more candidates can be taken from, by want
- * @param hidden states after the final norm {@code [1, hidden]}, by want; whole on every rank
+ * @param hidden states after the final norm and means of them {@code [1, hidden]}, by want
  * @param failed tokens of the batch that are known to have failed
  */
 record RankAnswers(
@@ -31,6 +34,8 @@ record RankAnswers(
      */
     private static final int ROWS_AT_ONCE = 16;
 
+    private static final Set<Want.Kind> LOGITS = Set.of(Want.Kind.TOKEN, Want.Kind.ROW, Want.Kind.SCORE);
+
     /**
      * Computes what the wants of {@code step} ask for.
      *
@@ -40,48 +45,90 @@ record RankAnswers(
     static RankAnswers of(OpenStep step, int firstVocabularyRow, boolean withHidden) {
         ShardStep compute = step.compute();
         BitSet failed = step.failedTokens();
-        int[] logitRows = rows(step.wants(), failed, false);
-        List<Floats> logits = new ArrayList<>();
-        for (int from = 0; from < logitRows.length; from += ROWS_AT_ONCE) {
-            int to = Math.min(logitRows.length, from + ROWS_AT_ONCE);
-            logits.add(compute.logits(Arrays.copyOfRange(logitRows, from, to)));
-        }
-        int[] hiddenRows = withHidden ? rows(step.wants(), failed, true) : new int[0];
+        LogitRows logits = new LogitRows(compute, rows(step.wants(), failed, LOGITS));
+        int[] hiddenRows = withHidden ? rows(step.wants(), failed, Set.of(Want.Kind.HIDDEN)) : new int[0];
         Floats hidden = hiddenRows.length == 0 ? null : compute.finalHidden(hiddenRows);
+        Map<Integer, Floats> means = withHidden
+                ? HiddenMean.fold(
+                        compute,
+                        step.summed(),
+                        OpenStep.bits(Ints.of(rows(step.wants(), failed, Set.of(Want.Kind.MEAN)))))
+                : Map.of();
         RankAnswers found = new RankAnswers(new ArrayList<>(), new HashMap<>(), new HashMap<>(), step.failedTokens());
-        int nextLogits = 0;
         int nextHidden = 0;
         for (int w = 0; w < step.wants().size(); w++) {
             SequenceTable.WantedRow want = step.wants().get(w);
             Candidates.Answer answer = NOTHING;
             if (!failed.get(want.row())) {
-                if (want.kind() != Want.Kind.HIDDEN) {
-                    int row = nextLogits++;
-                    answer = found.fromLogits(
-                            w, want, logits.get(row / ROWS_AT_ONCE), row % ROWS_AT_ONCE, firstVocabularyRow);
-                } else if (hidden != null) {
-                    Floats row = hidden.slice(nextHidden, ++nextHidden);
-                    found.hidden.put(w, found.finite(row, want));
+                switch (want.kind()) {
+                    case TOKEN, ROW, SCORE -> answer = found.fromLogits(w, want, logits, firstVocabularyRow);
+                    case HIDDEN -> {
+                        if (hidden != null) {
+                            Floats row = hidden.slice(nextHidden, ++nextHidden);
+                            found.hidden.put(w, found.finite(row, want));
+                        }
+                    }
+                    case MEAN -> {
+                        Floats mean = means.get(want.row());
+                        if (mean != null) {
+                            found.hidden.put(w, found.finite(mean, want));
+                        }
+                    }
                 }
             }
             found.answers.add(answer);
         }
+        found.failed.or(step.failedTokens());
         return found;
     }
 
-    private static int[] rows(List<SequenceTable.WantedRow> wants, BitSet failed, boolean hidden) {
+    /** Rows of logits in the order of their wants, computed some at a time: those before are free when nobody keeps them. */
+    private static final class LogitRows {
+        private final ShardStep compute;
+        private final int[] tokens;
+        private Floats group = new Floats(0, 0, new float[0]);
+        private int taken;
+
+        LogitRows(ShardStep compute, int[] tokens) {
+            this.compute = compute;
+            this.tokens = tokens;
+        }
+
+        /** The next row's place in the {@link #group}. */
+        int next() {
+            int row = taken % ROWS_AT_ONCE;
+            if (row == 0) {
+                group = compute.logits(
+                        Arrays.copyOfRange(tokens, taken, Math.min(tokens.length, taken + ROWS_AT_ONCE)));
+            }
+            taken++;
+            return row;
+        }
+
+        Floats group() {
+            return group;
+        }
+    }
+
+    private static int[] rows(List<SequenceTable.WantedRow> wants, BitSet failed, Set<Want.Kind> kinds) {
         return wants.stream()
-                .filter(want -> hidden == (want.kind() == Want.Kind.HIDDEN) && !failed.get(want.row()))
+                .filter(want -> kinds.contains(want.kind()) && !failed.get(want.row()))
                 .mapToInt(SequenceTable.WantedRow::row)
                 .toArray();
     }
 
     private Candidates.Answer fromLogits(
-            int index, SequenceTable.WantedRow want, Floats logits, int row, int firstVocabularyRow) {
+            int index, SequenceTable.WantedRow want, LogitRows all, int firstVocabularyRow) {
+        int row = all.next();
+        Floats logits = all.group();
         if (want.kind() == Want.Kind.ROW) {
             return new Candidates.Answer(null, finite(logits.slice(row, row + 1), want));
         }
         KnownSequence known = want.known();
+        if (want.kind() == Want.Kind.SCORE) {
+            TokenScore score = known.scoreAfter(want.position());
+            return new Candidates.Answer(score.candidates(logits, row, firstVocabularyRow), null);
+        }
         SamplerState state;
         try {
             state = known.samplerAfter(want.position());

@@ -11,5 +11,11 @@ import dev.troupe.tensor.Ints;
  * @param promptLength how many of them are prompt
  * @param sampling how to draw
  * @param choice index among the choices of one generation, part of the noise counter
+ * @param means whether a mean of hidden states will be wanted, so that rank 0 of the last stage sums them up
  */
-public record SequenceStart(Ints tokens, int promptLength, SamplingParameters sampling, int choice) {}
+public record SequenceStart(Ints tokens, int promptLength, SamplingParameters sampling, int choice, boolean means) {
+    /** One of which no mean will be wanted. */
+    public SequenceStart(Ints tokens, int promptLength, SamplingParameters sampling, int choice) {
+        this(tokens, promptLength, sampling, choice, false);
+    }
+}

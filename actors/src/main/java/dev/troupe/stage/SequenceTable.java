@@ -29,8 +29,18 @@ final class SequenceTable {
      *
      * @param tokens what to compute
      * @param wants what to return, in the batch's order
+     * @param summed entries whose hidden states are summed up
      */
-    record Opened(TokenBatch tokens, List<WantedRow> wants) {}
+    record Opened(TokenBatch tokens, List<WantedRow> wants, List<SummedRows> summed) {}
+
+    /**
+     * Tokens of one entry whose hidden states are summed up.
+     *
+     * @param row the first one's place in the batch
+     * @param position the first one's position in its sequence
+     * @param count how many
+     */
+    record SummedRows(HiddenMean mean, int row, int position, int count) {}
 
     /**
      * One {@link Want} with what is needed to answer it.
@@ -55,6 +65,7 @@ final class SequenceTable {
         int[] sequences = new int[total];
         int[][] blockTables = new int[batch.entries().size()][];
         List<WantedRow> wants = new ArrayList<>();
+        List<SummedRows> summed = new ArrayList<>();
         int row = 0;
         for (int e = 0; e < blockTables.length; e++) {
             StepEntry entry = batch.entries().get(e);
@@ -70,13 +81,18 @@ final class SequenceTable {
                         want.kind(),
                         sequence));
             }
+            HiddenMean mean = sequence.mean();
+            if (mean != null) {
+                summed.add(new SummedRows(
+                        mean, row, entry.firstPosition(), entry.tokens().size()));
+            }
             for (int i = 0; i < entry.tokens().size(); i++, row++) {
                 ids[row] = entry.tokens().get(i);
                 positions[row] = entry.firstPosition() + i;
                 sequences[row] = e;
             }
         }
-        return new Opened(new TokenBatch(ids, positions, sequences, blockTables), List.copyOf(wants));
+        return new Opened(new TokenBatch(ids, positions, sequences, blockTables), List.copyOf(wants), summed);
     }
 
     private KnownSequence sequence(StepBatch batch, StepEntry entry) {

@@ -52,6 +52,22 @@ public record StepResult(Epoch epoch, long step, List<Answer> answers, List<Fail
     /** State after the final norm {@code [1, hidden]}. */
     public record Hidden(long sequence, int position, Floats values) implements Answer {}
 
+    /** Mean of the prompt's states after the final norm up to {@code position}, {@code [1, hidden]}. */
+    public record Mean(long sequence, int position, Floats values) implements Answer {}
+
+    /**
+     * How probable the prompt token at {@code position + 1} was.
+     *
+     * @param token that token; negative after the last prompt token
+     * @param logprob its log-probability, NaN where there is no token
+     * @param top the most probable tokens in its place, descending
+     */
+    public record Score(long sequence, int position, int token, float logprob, List<Logprob> top) implements Answer {
+        public Score {
+            top = List.copyOf(top);
+        }
+    }
+
     /** A sequence that cannot go on. */
     public record Failure(long sequence, String reason) {}
 }

@@ -14,6 +14,16 @@ public record Want(int offset, Kind kind) {
         /** The whole row of logits. */
         ROW,
         /** The hidden state after the final norm. */
-        HIDDEN
+        HIDDEN,
+        /**
+         * The mean of the hidden states after the final norm of the prompt's tokens up to this one. The sequence's
+         * {@link SequenceStart} must say that means are wanted, and its first step must compute its first token.
+         */
+        MEAN,
+        /**
+         * How probable the prompt token after this one was, and the most probable tokens in its place, as many as the sequence's
+         * parameters ask for; after the last prompt token only these.
+         */
+        SCORE
     }
 }

@@ -111,6 +111,26 @@ class TranscriptTest {
     }
 
     @Test
+    void endsWithTheMeanAndTheLastScoreWhicheverComesLast() {
+        Transcript transcript = new Transcript(GenerationRequest.of("m", PROMPT)
+                .maxTokens(0)
+                .returns(new Returns(Set.of(Want.Kind.SCORE), Set.of(Want.Kind.MEAN)))
+                .build());
+
+        assertThat(transcript.take(score(1)))
+                .isEqualTo(new Transcript.Verdict.Misses("choice 0 got SCORE of position 1, expected position 0"));
+        assertThat(transcript.take(score(0))).isEqualTo(ENTERS);
+        assertThat(transcript.take(score(1))).isEqualTo(ENTERS);
+        assertThat(transcript.take(new Output.Mean(0, 2, new Floats(1, 0, new float[0]))))
+                .isEqualTo(ENTERS);
+        assertThat(transcript.take(score(2))).isEqualTo(ends(FinishReason.LENGTH));
+    }
+
+    private static Output.Score score(int position) {
+        return new Output.Score(0, position, 7, -1, List.of());
+    }
+
+    @Test
     void refusesAChoiceThatWasNotAskedFor() {
         assertThat(transcript(2, 4).take(token(2, 3, 1))).isEqualTo(contradicts("choice 2 of 2"));
     }

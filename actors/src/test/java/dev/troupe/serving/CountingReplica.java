@@ -245,6 +245,8 @@ public final class CountingReplica {
             case TOKEN -> new StepResult.Token(entry.sequence(), position, token, token, Float.NaN, List.of());
             case ROW -> new StepResult.Row(entry.sequence(), position, floats(position, token));
             case HIDDEN -> new StepResult.Hidden(entry.sequence(), position, floats(position, -token));
+            case MEAN -> new StepResult.Mean(entry.sequence(), position, floats(position, token / 2f));
+            case SCORE -> new StepResult.Score(entry.sequence(), position, token, -token, List.of());
         };
     }
 

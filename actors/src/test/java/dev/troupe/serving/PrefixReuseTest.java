@@ -326,6 +326,29 @@ class PrefixReuseTest extends StepPlannerFixture {
     }
 
     @Test
+    void computesEveryTokenOfAPromptWhoseMeanIsWanted() {
+        StepPlanner planner = reusing(ONE_IN_FLIGHT, 20);
+        CountingReplica replica = new CountingReplica(20, 4);
+        run(planner, replica, sequence(tokens(0, 13), 1));
+        Sequence averaged = sequence(tokens(0, 13), 0, new Returns(Set.of(), Set.of(Want.Kind.MEAN)), "");
+        planner.add(averaged);
+        int computed = 0;
+        List<StepResult.Answer> answers = new ArrayList<>();
+
+        while (!planner.sequences().isEmpty()) {
+            StepBatch batch = planner.plan().orElseThrow();
+            computed += batch.tokens();
+            replica.execute(batch);
+            retire(planner, replica).forEach(progress -> answers.addAll(progress.answers()));
+        }
+
+        assertThat(computed).isEqualTo(13);
+        assertThat(averaged.cachedTokens()).isZero();
+        assertThat(answers).singleElement().isInstanceOf(StepResult.Mean.class);
+        planner.checkIntegrity();
+    }
+
+    @Test
     void answersEveryWantOnceWithBlocksOfOthers() {
         StepPlanner planner = reusing(ONE_IN_FLIGHT, 20);
         CountingReplica replica = new CountingReplica(20, 4);

@@ -3,11 +3,13 @@ package dev.troupe.serving;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.troupe.stage.StepBatch;
 import dev.troupe.stage.StepResult;
 import dev.troupe.stage.Want;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** What a planner makes of the results of steps. */
@@ -33,6 +35,27 @@ class StepResultsTest extends StepPlannerFixture {
 
         assertThat(chunks).containsExactly(3, 3, 1, 1);
         assertThat(positions).containsExactly(0, 1, 2, 3, 4, 5, 6);
+    }
+
+    @Test
+    void scoresManyMorePromptTokensInAStepThanItReturnsRows() {
+        Returns scores = new Returns(Set.of(Want.Kind.SCORE), Set.of());
+        StepPlanner planner = planner(new StepLimits(64, 64, 8, 8, 1, 2), 20);
+        CountingReplica replica = new CountingReplica(20, 4);
+        planner.add(sequence(70, 0, scores));
+        List<Integer> chunks = new ArrayList<>();
+        List<Integer> positions = new ArrayList<>();
+
+        while (!planner.sequences().isEmpty()) {
+            StepBatch batch = planner.plan().orElseThrow();
+            chunks.addAll(tokensOf(batch));
+            replica.execute(batch);
+            retire(planner, replica)
+                    .forEach(progress -> progress.answers().forEach(answer -> positions.add(answer.position())));
+        }
+
+        assertThat(chunks).containsExactly(32, 32, 6);
+        assertThat(positions).isEqualTo(IntStream.range(0, 70).boxed().toList());
     }
 
     @Test

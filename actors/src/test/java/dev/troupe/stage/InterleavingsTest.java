@@ -20,9 +20,11 @@ class InterleavingsTest {
         "drafts accepted",
         "drafts rejected",
         "finished",
+        "means",
         "recomputed",
         "repeated",
         "rounds of candidates",
+        "scores",
         "several steps in flight",
         "stale"
     };

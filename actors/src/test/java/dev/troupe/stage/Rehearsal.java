@@ -99,6 +99,8 @@ final class Rehearsal {
         count("chunks of one prompt in flight", scheduler.chunksOfOnePrompt);
         count("drafts accepted", scheduler.draftsAccepted);
         count("drafts rejected", scheduler.draftsRejected);
+        count("means", scheduler.means);
+        count("scores", scheduler.scores);
         count(
                 "rounds of candidates",
                 scheduler.roundsOfCandidates(shards.getLast().size()));
@@ -171,7 +173,8 @@ final class Rehearsal {
         if (random.nextInt(12) == 0) {
             prompt[random.nextInt(prompt.length)] = CountingModel.OVERFLOWING_TOKEN;
         }
-        return new SequenceStart(Ints.of(prompt), prompt.length, sampling(random), random.nextInt(3));
+        return new SequenceStart(
+                Ints.of(prompt), prompt.length, sampling(random), random.nextInt(3), random.nextBoolean());
     }
 
     private static SamplingParameters sampling(Random random) {

@@ -2,6 +2,7 @@ package dev.troupe.stage;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.troupe.sampling.Logprob;
 import dev.troupe.sampling.TokenDraw;
 import dev.troupe.tensor.Ints;
 import java.util.ArrayDeque;
@@ -43,6 +44,8 @@ final class SimulatedScheduler {
     int chunksOfOnePrompt;
     int draftsAccepted;
     int draftsRejected;
+    int means;
+    int scores;
 
     SimulatedScheduler(
             Random random, Oracle oracle, SimulatedReplica replica, int blocks, int blockSize, int microBatches) {
@@ -164,7 +167,11 @@ final class SimulatedScheduler {
         SequenceStart start = plan.described
                 ? null
                 : new SequenceStart(
-                        plan.tokens, plan.prompt.promptLength(), plan.prompt.sampling(), plan.prompt.choice());
+                        plan.tokens,
+                        plan.prompt.promptLength(),
+                        plan.prompt.sampling(),
+                        plan.prompt.choice(),
+                        plan.prompt.means());
         StepEntry entry =
                 new StepEntry(plan.id, start, plan.planned, tokens, Ints.of(newBlocks), wants(plan, tokens, whole));
         plan.described = true;
@@ -189,10 +196,17 @@ final class SimulatedScheduler {
                 wants.add(new Want(offset, Want.Kind.TOKEN));
             }
             if (position < plan.tokens.size() && random.nextInt(12) == 0) {
-                wants.add(new Want(offset, random.nextBoolean() ? Want.Kind.ROW : Want.Kind.HIDDEN));
+                wants.add(new Want(offset, kind(plan)));
             }
         }
         return wants;
+    }
+
+    private Want.Kind kind(Plan plan) {
+        List<Want.Kind> kinds = plan.prompt.means()
+                ? List.of(Want.Kind.MEAN, Want.Kind.SCORE)
+                : List.of(Want.Kind.ROW, Want.Kind.HIDDEN, Want.Kind.SCORE);
+        return kinds.get(random.nextInt(kinds.size()));
     }
 
     private void forget(Plan plan) {
@@ -242,7 +256,29 @@ final class SimulatedScheduler {
                 assertThat(row.values()).isEqualTo(oracle.logits(plan.tokens.slice(0, row.position() + 1)));
             case StepResult.Hidden hidden ->
                 assertThat(hidden.values()).isEqualTo(oracle.hidden(plan.tokens.slice(0, hidden.position() + 1)));
+            case StepResult.Mean mean -> {
+                int count = Math.min(mean.position() + 1, plan.prompt.promptLength());
+                assertThat(mean.values()).isEqualTo(oracle.mean(plan.tokens.slice(0, count)));
+                means++;
+            }
+            case StepResult.Score score -> checkScore(plan, score);
         }
+    }
+
+    private void checkScore(Plan plan, StepResult.Score score) {
+        int next = score.position() + 1;
+        boolean inPrompt = next < plan.prompt.promptLength();
+        TokenDraw.Token expected = oracle.score(
+                plan.tokens.slice(0, next),
+                inPrompt ? plan.tokens.get(next) : -1,
+                Math.max(0, plan.prompt.sampling().topLogprobs()));
+        assertThat(score.token()).isEqualTo(expected.token());
+        assertThat(Float.floatToIntBits(score.logprob())).isEqualTo(Float.floatToIntBits(expected.logprob()));
+        assertThat(score.top().stream()
+                        .map(top -> new Logprob(top.token(), top.logprob()))
+                        .toList())
+                .isEqualTo(expected.top());
+        scores += inPrompt ? 1 : 0;
     }
 
     /** The first token is right whatever was drafted; the one after a draft counts only if the draft was right. */

@@ -100,7 +100,8 @@ public final class RankRow {
             return RankCandidates.notFinite();
         }
         SamplingParameters parameters = draw.parameters();
-        TopLogits top = parameters.wantsLogprobs() ? topLogits(parameters.topLogprobs()) : null;
+        TopLogits top =
+                parameters.wantsLogprobs() ? TopLogits.of(logits, row, firstId, parameters.topLogprobs()) : null;
         if (parameters.isGreedy()) {
             long[] winner = best < 0 ? new long[0] : new long[] {Ranking.pair(score(best), firstId + best)};
             return answer(winner, true, null, top);
@@ -148,25 +149,6 @@ public final class RankRow {
             own[i] = logits.get(row, ids[i] - firstId);
         }
         return new RankCandidates(Ints.of(ids), row(scores), row(own), complete, spans, top, true);
-    }
-
-    private TopLogits topLogits(int count) {
-        int[] ids = new int[0];
-        float[] values = new float[0];
-        if (count > 0) {
-            Ranking ranking = new Ranking(count);
-            for (int i = 0; i < logits.columns(); i++) {
-                ranking.add(logits.get(row, i), firstId + i);
-            }
-            long[] pairs = ranking.sorted();
-            ids = new int[pairs.length];
-            values = new float[pairs.length];
-            for (int i = 0; i < pairs.length; i++) {
-                ids[i] = Ranking.id(pairs[i]);
-                values[i] = logits.get(row, ids[i] - firstId);
-            }
-        }
-        return new TopLogits(Ints.of(ids), row(values), SpanSums.of(firstId, logits.row(row)));
     }
 
     private static Floats row(float[] values) {

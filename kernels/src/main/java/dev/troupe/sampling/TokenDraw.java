@@ -1,7 +1,6 @@
 package dev.troupe.sampling;
 
 import dev.troupe.tensor.Ints;
-import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -108,19 +107,7 @@ public record TokenDraw(SamplingParameters parameters, int choice, int position)
         List<TopLogits> tops = byRank.stream()
                 .map(candidates -> require(candidates.top(), "logits for log-probabilities"))
                 .toList();
-        Denominator model =
-                Denominator.merge(tops.stream().map(TopLogits::spans).toList());
-        Ranking ranking = new Ranking(Math.max(1, parameters.topLogprobs()));
-        for (TopLogits top : tops) {
-            for (int i = 0; i < top.ids().size(); i++) {
-                ranking.add(top.logits().get(0, i), top.ids().get(i));
-            }
-        }
-        List<Logprob> best = new ArrayList<>();
-        for (long pair : ranking.sorted()) {
-            best.add(new Logprob(Ranking.id(pair), model.logProbability(Ranking.value(pair))));
-        }
-        return new Token(id, logit, model.logProbability(logit), best);
+        return TopLogits.report(id, logit, tops, parameters.topLogprobs());
     }
 
     private static Denominator denominator(List<RankCandidates> byRank) {
@@ -138,7 +125,7 @@ public record TokenDraw(SamplingParameters parameters, int choice, int position)
         return new Noise(parameters.seed(), choice, position);
     }
 
-    private static <T> T require(@Nullable T part, String what) {
+    static <T> T require(@Nullable T part, String what) {
         if (part == null) {
             throw new IllegalArgumentException("a rank sent no " + what);
         }

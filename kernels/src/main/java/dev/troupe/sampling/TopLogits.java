@@ -2,6 +2,8 @@ package dev.troupe.sampling;
 
 import dev.troupe.tensor.Floats;
 import dev.troupe.tensor.Ints;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * What a rank contributes to reported log-probabilities, all from the model's own logits, before penalties and
@@ -14,5 +16,55 @@ import dev.troupe.tensor.Ints;
 public record TopLogits(Ints ids, Floats logits, SpanSums spans) {
     public TopLogits {
         RankCandidates.requireRow("logits", logits, ids.size());
+    }
+
+    /**
+     * What one row has.
+     *
+     * @param logits {@code [any, own vocabulary rows]}
+     * @param row which row of them
+     * @param firstId id of the first own vocabulary row, a multiple of the vocabulary span
+     * @param count tokens to report
+     */
+    static TopLogits of(Floats logits, int row, int firstId, int count) {
+        int[] ids = new int[0];
+        float[] values = new float[0];
+        if (count > 0) {
+            Ranking ranking = new Ranking(count);
+            for (int i = 0; i < logits.columns(); i++) {
+                ranking.add(logits.get(row, i), firstId + i);
+            }
+            long[] pairs = ranking.sorted();
+            ids = new int[pairs.length];
+            values = new float[pairs.length];
+            for (int i = 0; i < pairs.length; i++) {
+                ids[i] = Ranking.id(pairs[i]);
+                values[i] = logits.get(row, ids[i] - firstId);
+            }
+        }
+        return new TopLogits(Ints.of(ids), new Floats(1, values.length, values), SpanSums.of(firstId, logits.row(row)));
+    }
+
+    /**
+     * A token with its log-probability and the most probable ones.
+     *
+     * @param token whose; its logit does not count where it is negative
+     * @param byRank in the order of the ranks
+     * @param count most probable tokens to report
+     */
+    static TokenDraw.Token report(int token, float logit, List<TopLogits> byRank, int count) {
+        Denominator model =
+                Denominator.merge(byRank.stream().map(TopLogits::spans).toList());
+        Ranking ranking = new Ranking(Math.max(1, count));
+        for (TopLogits top : byRank) {
+            for (int i = 0; i < top.ids().size(); i++) {
+                ranking.add(top.logits().get(0, i), top.ids().get(i));
+            }
+        }
+        List<Logprob> best = new ArrayList<>();
+        for (long pair : ranking.sorted()) {
+            best.add(new Logprob(Ranking.id(pair), model.logProbability(Ranking.value(pair))));
+        }
+        return new TokenDraw.Token(token, logit, token < 0 ? Float.NaN : model.logProbability(logit), best);
     }
 }

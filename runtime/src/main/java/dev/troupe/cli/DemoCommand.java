@@ -141,7 +141,7 @@ final class DemoCommand implements Callable<Integer> {
             case TextEvent.Token token -> out.print(token.text());
             case TextEvent.Ended ended -> out.print(ended.text());
             case TextEvent.Started started -> {}
-            case TextEvent.Logits logits -> {}
+            case TextEvent.PromptToken _, TextEvent.Logits _, TextEvent.Hidden _ -> {}
             case TextEvent.Usage usage -> {}
         }
         out.flush();

@@ -70,6 +70,8 @@ public record Completion(String id, Ints prompt, List<Choice> choices, TextEvent
                     gathered.computeIfAbsent(row.choice(), c -> new Gathered())
                             .rows
                             .put(row.position(), row.values());
+                // For who reads the stream.
+                case TextEvent.PromptToken _, TextEvent.Hidden _ -> {}
                 case TextEvent.Ended end ->
                     gathered.computeIfAbsent(end.choice(), c -> new Gathered()).end(end);
                 case TextEvent.Usage told -> usage = told;

@@ -4,6 +4,7 @@ import dev.troupe.generation.HashChain;
 import dev.troupe.sampling.Logprob;
 import dev.troupe.serving.FinishReason;
 import dev.troupe.serving.Output;
+import dev.troupe.stage.StepResult;
 import dev.troupe.tensor.Ints;
 import dev.troupe.text.IncrementalDetokenizer;
 import dev.troupe.text.StopMatcher;
@@ -21,16 +22,19 @@ final class EventText {
     private final @Nullable Tokenizer tokenizer;
     private final Ints prompt;
     private final List<String> stop;
+    private final Ints stopTokens;
     private final TreeMap<Integer, Choice> choices = new TreeMap<>();
 
     /**
      * @param prompt what the texts go on from
      * @param stop texts that end a choice
+     * @param stopTokens ids that end a choice, whose texts are no part of it
      */
-    EventText(@Nullable Tokenizer tokenizer, Ints prompt, List<String> stop) {
+    EventText(@Nullable Tokenizer tokenizer, Ints prompt, List<String> stop, Ints stopTokens) {
         this.tokenizer = tokenizer;
         this.prompt = prompt;
         this.stop = stop;
+        this.stopTokens = stopTokens;
     }
 
     private static final class Choice {
@@ -65,10 +69,8 @@ final class EventText {
         switch (output) {
             case Output.Token token -> {
                 if (!choice.ended) {
-                    String text = choice.append(token.token());
-                    List<Logprob> top = token.top().stream()
-                            .map(logprob -> new Logprob(logprob.token(), logprob.logprob()))
-                            .toList();
+                    boolean stops = stopTokens.stream().anyMatch(id -> id == token.token());
+                    String text = stops ? "" : choice.append(token.token());
                     events.add(new TextEvent.Token(
                             token.choice(),
                             token.position(),
@@ -76,7 +78,7 @@ final class EventText {
                             text,
                             token.logit(),
                             token.logprob(),
-                            top,
+                            logprobs(token.top()),
                             choice.hashes.append(token)));
                     if (choice.stops.matched().isPresent()) {
                         choice.ended = true;
@@ -85,11 +87,28 @@ final class EventText {
                 }
             }
             case Output.Row row -> events.add(new TextEvent.Logits(row.choice(), row.position(), row.values()));
-            case Output.Hidden hidden -> {
-                // Nobody can ask a front end for hidden states yet.
+            case Output.Hidden hidden ->
+                events.add(new TextEvent.Hidden(hidden.choice(), hidden.position(), hidden.values()));
+            case Output.Mean mean -> events.add(new TextEvent.Hidden(mean.choice(), mean.position(), mean.values()));
+            case Output.Score score -> {
+                // After the last prompt token there is none to be scored.
+                if (score.token() >= 0) {
+                    events.add(new TextEvent.PromptToken(
+                            score.choice(),
+                            score.position() + 1,
+                            score.token(),
+                            score.logprob(),
+                            logprobs(score.top())));
+                }
             }
         }
         return events;
+    }
+
+    private static List<Logprob> logprobs(List<StepResult.Logprob> top) {
+        return top.stream()
+                .map(logprob -> new Logprob(logprob.token(), logprob.logprob()))
+                .toList();
     }
 
     /** The events of a choice's end; none if it had ended. */

@@ -14,7 +14,9 @@ public sealed interface TextEvent {
         return switch (event) {
             case Started _, Usage _ -> OptionalInt.empty();
             case Token token -> OptionalInt.of(token.choice());
+            case PromptToken token -> OptionalInt.of(token.choice());
             case Logits row -> OptionalInt.of(row.choice());
+            case Hidden state -> OptionalInt.of(state.choice());
             case Ended end -> OptionalInt.of(end.choice());
         };
     }
@@ -26,6 +28,20 @@ public sealed interface TextEvent {
      * @param prompt the prompt's tokens
      */
     record Started(String id, Ints prompt) implements TextEvent {}
+
+    /**
+     * How probable a prompt token was. Those of a choice come in their order, before its completion tokens.
+     *
+     * @param choice 0-based
+     * @param position in the sequence, at least 1
+     * @param logprob its log-probability after all tokens before it
+     * @param top the most probable tokens in its place, descending
+     */
+    record PromptToken(int choice, int position, int token, float logprob, List<Logprob> top) implements TextEvent {
+        public PromptToken {
+            top = List.copyOf(top);
+        }
+    }
 
     /**
      * A completion token.
@@ -55,6 +71,9 @@ public sealed interface TextEvent {
 
     /** Logits {@code [1, vocabulary]} after the token at {@code position}. */
     record Logits(int choice, int position, Floats values) implements TextEvent {}
+
+    /** Hidden state after the final norm {@code [1, hidden]} of the token at {@code position}, or the mean over the prompt. */
+    record Hidden(int choice, int position, Floats values) implements TextEvent {}
 
     /**
      * A choice has ended.

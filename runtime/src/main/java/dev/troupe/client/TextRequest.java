@@ -2,9 +2,13 @@ package dev.troupe.client;
 
 import dev.troupe.generation.GenerationRequest;
 import dev.troupe.sampling.SamplingParameters;
+import dev.troupe.serving.Returns;
+import dev.troupe.stage.Want;
 import dev.troupe.tensor.Ints;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * What to generate.
@@ -14,8 +18,9 @@ import java.util.List;
  * @param sampling how to draw
  * @param choices how many completions
  * @param stop texts that end a choice; they are not part of it
+ * @param stopTokens ids of tokens that end a choice; they are its last tokens, and their texts no part of it
  * @param ignoreEos whether the model's end-of-text tokens do not end a choice
- * @param logits whether to return the logits after every prompt token and where every completion token is drawn
+ * @param returned what to return beside completion tokens
  * @param deadline time limit of the whole
  * @param cacheSalt what is computed for it is reused only for requests with the same, and the other way round; usually empty
  */
@@ -25,8 +30,9 @@ public record TextRequest(
         SamplingParameters sampling,
         int choices,
         List<String> stop,
+        Ints stopTokens,
         boolean ignoreEos,
-        boolean logits,
+        Set<Returned> returned,
         Duration deadline,
         String cacheSalt) {
 
@@ -37,6 +43,7 @@ public record TextRequest(
 
     public TextRequest {
         stop = List.copyOf(stop);
+        returned = Set.copyOf(returned);
         if (maxTokens < 0) {
             throw new IllegalArgumentException("max_tokens=%d, expected at least 0".formatted(maxTokens));
         }
@@ -53,6 +60,46 @@ public record TextRequest(
         if (deadline.isNegative() || deadline.isZero()) {
             throw new IllegalArgumentException("deadline=%s, expected a positive duration".formatted(deadline));
         }
+    }
+
+    /**
+     * One without stop tokens.
+     *
+     * @param logits whether {@link Returned#LOGITS} are returned, and nothing else
+     */
+    public TextRequest(
+            Prompt prompt,
+            int maxTokens,
+            SamplingParameters sampling,
+            int choices,
+            List<String> stop,
+            boolean ignoreEos,
+            boolean logits,
+            Duration deadline,
+            String cacheSalt) {
+        this(
+                prompt,
+                maxTokens,
+                sampling,
+                choices,
+                stop,
+                Ints.of(),
+                ignoreEos,
+                logits ? Set.of(Returned.LOGITS) : Set.of(),
+                deadline,
+                cacheSalt);
+    }
+
+    /** What can be returned beside completion tokens. */
+    public enum Returned {
+        /** {@link TextEvent.Logits} after every prompt token and where every completion token is drawn. */
+        LOGITS,
+        /** {@link TextEvent.PromptToken} for every prompt token but the first, with as many alternatives as completion tokens get. */
+        PROMPT_LOGPROBS,
+        /** {@link TextEvent.Hidden} where a completion token is drawn, or would be: the state of the token before it. */
+        HIDDEN,
+        /** {@link TextEvent.Hidden} in the same places: the mean of the states of all prompt tokens. */
+        MEAN_HIDDEN
     }
 
     /** What comes before the completion. */
@@ -84,35 +131,97 @@ public record TextRequest(
                 new Tokens(ids), 0, SamplingParameters.greedy(), 1, List.of(), true, true, STANDARD_DEADLINE, "");
     }
 
+    /** Only computes the hidden state that {@code pooling} makes an embedding of. */
+    public static TextRequest embedding(Prompt prompt, Embedding.Pooling pooling) {
+        return new TextRequest(
+                prompt,
+                0,
+                SamplingParameters.greedy(),
+                1,
+                List.of(),
+                Ints.of(),
+                true,
+                Set.of(
+                        switch (pooling) {
+                            case MEAN -> Returned.MEAN_HIDDEN;
+                            case LAST -> Returned.HIDDEN;
+                        }),
+                STANDARD_DEADLINE,
+                "");
+    }
+
+    /** What is returned, as schedulers name it. */
+    Returns returns() {
+        Set<Want.Kind> ofPrompt = EnumSet.noneOf(Want.Kind.class);
+        Set<Want.Kind> ofCompletion = EnumSet.noneOf(Want.Kind.class);
+        for (Returned kind : returned) {
+            switch (kind) {
+                case LOGITS -> {
+                    ofPrompt.add(Want.Kind.ROW);
+                    ofCompletion.add(Want.Kind.ROW);
+                }
+                case PROMPT_LOGPROBS -> ofPrompt.add(Want.Kind.SCORE);
+                case HIDDEN -> ofCompletion.add(Want.Kind.HIDDEN);
+                case MEAN_HIDDEN -> ofCompletion.add(Want.Kind.MEAN);
+            }
+        }
+        return new Returns(ofPrompt, ofCompletion);
+    }
+
     public TextRequest withPrompt(Prompt newPrompt) {
-        return new TextRequest(newPrompt, maxTokens, sampling, choices, stop, ignoreEos, logits, deadline, cacheSalt);
+        return new TextRequest(
+                newPrompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, returned, deadline, cacheSalt);
     }
 
     public TextRequest withSampling(SamplingParameters newSampling) {
-        return new TextRequest(prompt, maxTokens, newSampling, choices, stop, ignoreEos, logits, deadline, cacheSalt);
+        return new TextRequest(
+                prompt, maxTokens, newSampling, choices, stop, stopTokens, ignoreEos, returned, deadline, cacheSalt);
     }
 
     public TextRequest withChoices(int newChoices) {
-        return new TextRequest(prompt, maxTokens, sampling, newChoices, stop, ignoreEos, logits, deadline, cacheSalt);
+        return new TextRequest(
+                prompt, maxTokens, sampling, newChoices, stop, stopTokens, ignoreEos, returned, deadline, cacheSalt);
     }
 
     public TextRequest withStop(List<String> newStop) {
-        return new TextRequest(prompt, maxTokens, sampling, choices, newStop, ignoreEos, logits, deadline, cacheSalt);
+        return new TextRequest(
+                prompt, maxTokens, sampling, choices, newStop, stopTokens, ignoreEos, returned, deadline, cacheSalt);
+    }
+
+    public TextRequest withStopTokens(Ints newStopTokens) {
+        return new TextRequest(
+                prompt, maxTokens, sampling, choices, stop, newStopTokens, ignoreEos, returned, deadline, cacheSalt);
     }
 
     public TextRequest withIgnoreEos(boolean newIgnoreEos) {
-        return new TextRequest(prompt, maxTokens, sampling, choices, stop, newIgnoreEos, logits, deadline, cacheSalt);
+        return new TextRequest(
+                prompt, maxTokens, sampling, choices, stop, stopTokens, newIgnoreEos, returned, deadline, cacheSalt);
     }
 
-    public TextRequest withLogits(boolean newLogits) {
-        return new TextRequest(prompt, maxTokens, sampling, choices, stop, ignoreEos, newLogits, deadline, cacheSalt);
+    public TextRequest withReturned(Set<Returned> newReturned) {
+        return new TextRequest(
+                prompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, newReturned, deadline, cacheSalt);
+    }
+
+    /** The same with logits, or without. */
+    public TextRequest withLogits(boolean logits) {
+        Set<Returned> kinds = EnumSet.noneOf(Returned.class);
+        kinds.addAll(returned);
+        if (logits) {
+            kinds.add(Returned.LOGITS);
+        } else {
+            kinds.remove(Returned.LOGITS);
+        }
+        return withReturned(kinds);
     }
 
     public TextRequest withDeadline(Duration newDeadline) {
-        return new TextRequest(prompt, maxTokens, sampling, choices, stop, ignoreEos, logits, newDeadline, cacheSalt);
+        return new TextRequest(
+                prompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, returned, newDeadline, cacheSalt);
     }
 
     public TextRequest withCacheSalt(String newCacheSalt) {
-        return new TextRequest(prompt, maxTokens, sampling, choices, stop, ignoreEos, logits, deadline, newCacheSalt);
+        return new TextRequest(
+                prompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, returned, deadline, newCacheSalt);
     }
 }

@@ -9,8 +9,6 @@ import dev.troupe.sampling.guide.GuideSpec;
 import dev.troupe.serving.GenerationFailure;
 import dev.troupe.serving.GenerationId;
 import dev.troupe.serving.Output;
-import dev.troupe.serving.Returns;
-import dev.troupe.stage.Want;
 import dev.troupe.tensor.Ints;
 import dev.troupe.text.Tokenizer;
 import java.time.Duration;
@@ -20,7 +18,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
-import java.util.Set;
 import java.util.UUID;
 import java.util.function.Supplier;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -82,7 +79,11 @@ public final class TextStream {
         this.again = Arrays.copyOf(seen.toArray(), work.request().n());
         this.frontEnds = frontEnds;
         this.client = client;
-        this.text = new EventText(work.tokenizer(), work.request().prompt(), work.stop());
+        this.text = new EventText(
+                work.tokenizer(),
+                work.request().prompt(),
+                work.stop(),
+                work.request().finish().stopTokens());
         this.subscriber = context.messageAdapter(GenerationEvent.class, FromGeneration::new);
     }
 
@@ -136,14 +137,12 @@ public final class TextStream {
                     .n(request.choices())
                     .sampling(sampling)
                     .maxTokens(request.maxTokens())
-                    .stopTokens(request.ignoreEos() ? Ints.of() : setup.eosTokens())
+                    .stopTokens((request.ignoreEos() ? Ints.of() : setup.eosTokens()).append(request.stopTokens()))
+                    .returns(request.returns())
                     .deadline(request.deadline())
                     .linger(setup.resumeWithin())
                     .traceId(UUID.randomUUID().toString())
                     .cacheSalt(request.cacheSalt());
-            if (request.logits()) {
-                builder.returns(new Returns(Set.of(Want.Kind.ROW), Set.of(Want.Kind.ROW)));
-            }
             return new Work(builder.build(), setup.tokenizer(), request.stop());
         }
 

@@ -110,6 +110,13 @@ public final class Troupe implements AutoCloseable {
         return generate(request).runWith(Sink.<TextEvent>seq(), system).thenApply(Completion::of);
     }
 
+    /** A text, or token ids, as a vector of length 1. */
+    public CompletionStage<Embedding> embed(TextRequest.Prompt prompt, Embedding.Pooling pooling) {
+        return generate(TextRequest.embedding(prompt, pooling))
+                .runWith(Sink.<TextEvent>seq(), system)
+                .thenApply(Embedding::of);
+    }
+
     /** What serves here, and how it is split. Half of the time goes to another front end when the first one does not answer. */
     public CompletionStage<Description> describe(Duration within) {
         String first = frontEnds.current();

@@ -38,6 +38,7 @@ abstract class Answer {
         final StringBuilder text = new StringBuilder();
         final List<TextEvent.Token> tokens = new ArrayList<>();
         final List<Integer> offsets = new ArrayList<>();
+        final List<TextEvent.PromptToken> promptTokens = new ArrayList<>();
 
         /** Where the newest token's text begins. */
         int offset;
@@ -93,6 +94,11 @@ abstract class Answer {
         return id;
     }
 
+    /** Prompts that are computed at a time. */
+    int together() {
+        return call.prompts().size();
+    }
+
     /** Completion tokens so far. */
     int completionTokens() {
         return completionTokens.get();
@@ -110,7 +116,11 @@ abstract class Answer {
         int index = prompt * call.drawn() + number.getAsInt();
         Choice choice = choices.get(index);
         return switch (event) {
-            case TextEvent.Started _, TextEvent.Logits _, TextEvent.Usage _ -> Optional.empty();
+            case TextEvent.Started _, TextEvent.Logits _, TextEvent.Hidden _, TextEvent.Usage _ -> Optional.empty();
+            case TextEvent.PromptToken token -> {
+                choice.promptTokens.add(token);
+                yield Optional.empty();
+            }
             case TextEvent.Token token -> {
                 boolean first = choice.take(token, !call.stream());
                 completionTokens.incrementAndGet();
@@ -194,7 +204,7 @@ abstract class Answer {
         return root;
     }
 
-    private ObjectNode usage() {
+    ObjectNode usage() {
         int prompt = call.prompts().stream().mapToInt(ids -> ids.size()).sum();
         ObjectNode usage = JSON.objectNode();
         usage.put("prompt_tokens", prompt);
@@ -219,7 +229,8 @@ abstract class Answer {
     final ObjectNode byText(List<Logprob> top) {
         ObjectNode all = JSON.objectNode();
         for (Logprob logprob : top) {
-            all.put(model.text(logprob.token()), logprob.logprob());
+            // Several tokens may stand for the same bytes.
+            all.putIfAbsent(model.text(logprob.token()), JSON.numberNode(logprob.logprob()));
         }
         return all;
     }

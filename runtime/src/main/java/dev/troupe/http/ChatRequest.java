@@ -44,15 +44,17 @@ final class ChatRequest {
         int maxTokens =
                 SamplingFields.maxTokens(name, asked.orElse(old.orElse(-1)), prompt.size(), Integer.MAX_VALUE, model);
         TextRequest request = new TextRequest(
-                new TextRequest.Tokens(prompt),
-                maxTokens,
-                SamplingFields.sampling(fields, model, logprobs ? top : -1).withGuide(GuideFields.chat(fields)),
-                choices,
-                SamplingFields.stops(fields),
-                fields.flag("ignore_eos", false),
-                false,
-                deadline,
-                SamplingFields.cacheSalt(fields));
+                        new TextRequest.Tokens(prompt),
+                        maxTokens,
+                        SamplingFields.sampling(fields, model, logprobs ? top : -1)
+                                .withGuide(GuideFields.chat(fields)),
+                        choices,
+                        SamplingFields.stops(fields),
+                        fields.flag("ignore_eos", false),
+                        false,
+                        deadline,
+                        SamplingFields.cacheSalt(fields))
+                .withStopTokens(SamplingFields.stopTokens(fields, model));
         boolean usage = SamplingFields.includeUsage(fields, stream);
         boolean resumable = SamplingFields.resumable(fields, stream);
         refuseOthers(fields);

@@ -3,11 +3,19 @@ package dev.troupe.http;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.troupe.client.TextEvent;
 import dev.troupe.serving.FinishReason;
+import dev.troupe.tensor.Ints;
+import dev.troupe.text.IncrementalDetokenizer;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** The answer of {@code /v1/completions}. */
 final class CompletionAnswer extends Answer {
+    /** Texts of prompts, by their number. */
+    private final Map<Integer, String> echoes = new HashMap<>();
+
     CompletionAnswer(GenerationCall call, ServedModel model) {
         super(call, model);
     }
@@ -32,20 +40,36 @@ final class CompletionAnswer extends Answer {
             @Nullable FinishReason reason) {
         ObjectNode root = envelope(true);
         String shown = first ? echoed(choice) + text : text;
-        ObjectNode logprobs = token == null ? null : logprobs(List.of(token), List.of(choice.offset));
+        ObjectNode logprobs = null;
+        if (token != null || (first && call().scoresPrompts())) {
+            logprobs = logprobs(
+                    choice,
+                    first,
+                    token == null ? List.of() : List.of(token),
+                    token == null ? List.of() : List.of(choice.offset));
+            if (call().stream()) {
+                choice.promptTokens.clear();
+            }
+        }
         root.withArray("choices").add(choice(index, shown, logprobs, reason));
         return root;
     }
 
     @Override
     ObjectNode whole(int index, Choice choice) {
-        return choice(index, echoed(choice) + choice.text, logprobs(choice.tokens, choice.offsets), choice.reason);
+        ObjectNode logprobs = logprobs(choice, true, choice.tokens, choice.offsets);
+        return choice(index, echoed(choice) + choice.text, logprobs, choice.reason);
     }
 
+    /** The prompt's text where it is shown, else none. */
     private String echoed(Choice choice) {
-        return call().echo()
-                ? model().requireTokenizer("echo").decode(call().prompts().get(choice.prompt))
-                : "";
+        if (!call().echo()) {
+            return "";
+        }
+        return echoes.computeIfAbsent(
+                choice.prompt,
+                prompt ->
+                        model().requireTokenizer("echo").decode(call().prompts().get(prompt)));
     }
 
     private static ObjectNode choice(
@@ -58,7 +82,9 @@ final class CompletionAnswer extends Answer {
         return node;
     }
 
-    private @Nullable ObjectNode logprobs(List<TextEvent.Token> tokens, List<Integer> offsets) {
+    /** @param withPrompt whether the prompt's tokens are among them, where they are shown at all */
+    private @Nullable ObjectNode logprobs(
+            Choice choice, boolean withPrompt, List<TextEvent.Token> tokens, List<Integer> offsets) {
         if (!call().logprobs()) {
             return null;
         }
@@ -67,13 +93,38 @@ final class CompletionAnswer extends Answer {
         var values = node.putArray("token_logprobs");
         var tops = node.putArray("top_logprobs");
         var starts = node.putArray("text_offset");
+        if (withPrompt && call().scoresPrompts()) {
+            Ints prompt = call().prompts().get(choice.prompt);
+            texts.add(model().text(prompt.get(0)));
+            values.addNull();
+            tops.addNull();
+            for (TextEvent.PromptToken token : choice.promptTokens) {
+                texts.add(model().text(token.token()));
+                values.add(token.logprob());
+                tops.add(byText(token.top()));
+            }
+            offsets(prompt).forEach(starts::add);
+        }
+        int echoed = echoed(choice).length();
         for (int i = 0; i < tokens.size(); i++) {
             TextEvent.Token token = tokens.get(i);
             texts.add(model().text(token.token()));
             values.add(token.logprob());
             tops.add(byText(token.top()));
-            starts.add(offsets.get(i));
+            starts.add(echoed + offsets.get(i));
         }
         return node;
+    }
+
+    /** Where the text of every token begins. */
+    private List<Integer> offsets(Ints prompt) {
+        IncrementalDetokenizer detokenizer = model().requireTokenizer("echo").detokenizer();
+        List<Integer> offsets = new ArrayList<>();
+        int length = 0;
+        for (int i = 0; i < prompt.size(); i++) {
+            offsets.add(length);
+            length += detokenizer.append(prompt.get(i)).length();
+        }
+        return offsets;
     }
 }

@@ -1,13 +1,12 @@
 package dev.troupe.http;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.troupe.client.TextRequest;
 import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.tensor.Ints;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /** Reads the body of {@code POST /v1/completions}. */
 final class CompletionsRequest {
@@ -24,7 +23,7 @@ final class CompletionsRequest {
     static GenerationCall read(ObjectNode body, ServedModel model, Duration deadline) {
         Fields fields = new Fields(body, "");
         SamplingFields.requireModel(fields, model);
-        List<Ints> prompts = prompts(fields, model);
+        List<Ints> prompts = PromptFields.read(fields, "prompt", MOST_PROMPTS, model);
         boolean stream = fields.flag("stream", false);
         int shown = SamplingFields.choices(fields, "n", 1);
         int drawn = SamplingFields.choices(fields, "best_of", shown);
@@ -36,11 +35,14 @@ final class CompletionsRequest {
         }
         int logprobs = fields.whole("logprobs", -1, 0, SamplingParameters.MAX_TOP_LOGPROBS);
         boolean echo = fields.flag("echo", false);
-        if (echo && logprobs >= 0) {
-            throw ApiError.invalid("echo", "echo does not work together with logprobs; leave one of them out");
-        }
+        boolean scores = echo && logprobs >= 0;
         int longest = prompts.stream().mapToInt(Ints::size).max().orElse(0);
-        long asked = fields.whole("max_tokens", 1, Integer.MAX_VALUE).orElse(-1);
+        long asked = fields.whole("max_tokens", 0, Integer.MAX_VALUE).orElse(-1);
+        if (asked == 0 && !scores) {
+            throw ApiError.invalid(
+                    "max_tokens",
+                    "max_tokens=0, expected a whole number from 1, or 0 together with echo=true and logprobs");
+        }
         int maxTokens = SamplingFields.maxTokens("max_tokens", asked, longest, STANDARD_TOKENS, model);
         SamplingParameters sampling = SamplingFields.sampling(
                         fields, model, drawn > shown ? Math.max(0, logprobs) : logprobs)
@@ -51,8 +53,9 @@ final class CompletionsRequest {
                 sampling,
                 drawn,
                 SamplingFields.stops(fields),
+                SamplingFields.stopTokens(fields, model),
                 fields.flag("ignore_eos", false),
-                false,
+                scores ? Set.of(TextRequest.Returned.PROMPT_LOGPROBS) : Set.of(),
                 deadline,
                 SamplingFields.cacheSalt(fields));
         boolean usage = SamplingFields.includeUsage(fields, stream);
@@ -61,43 +64,5 @@ final class CompletionsRequest {
         fields.text("user");
         fields.requireNoOthers();
         return new GenerationCall(prompts, request, shown, echo, stream, usage, resumable, logprobs >= 0);
-    }
-
-    private static List<Ints> prompts(Fields fields, ServedModel model) {
-        JsonNode prompt = fields.value("prompt").orElseThrow(() -> ApiError.invalid("prompt", "prompt is missing"));
-        List<Ints> prompts = new ArrayList<>();
-        if (prompt.isTextual()) {
-            prompts.add(encode(prompt.textValue(), model));
-        } else if (prompt.isArray() && !prompt.isEmpty() && prompt.get(0).isIntegralNumber()) {
-            prompts.add(tokens(fields, prompt, model));
-        } else {
-            for (JsonNode element : fields.array("prompt", MOST_PROMPTS)) {
-                prompts.add(element.isTextual() ? encode(element.textValue(), model) : tokens(fields, element, model));
-            }
-        }
-        if (prompts.isEmpty() || prompts.stream().anyMatch(Ints::isEmpty)) {
-            throw ApiError.invalid("prompt", "prompt has no tokens, expected at least one");
-        }
-        return prompts;
-    }
-
-    private static Ints encode(String text, ServedModel model) {
-        return model.requireTokenizer("prompt").encode(text);
-    }
-
-    private static Ints tokens(Fields fields, JsonNode array, ServedModel model) {
-        if (!array.isArray()) {
-            throw fields.expected("prompt", array, "a string, strings, token ids, or arrays of token ids");
-        }
-        int[] ids = new int[array.size()];
-        for (int i = 0; i < ids.length; i++) {
-            if (!array.get(i).canConvertToInt() || !array.get(i).isIntegralNumber()) {
-                throw fields.expected("prompt", array.get(i), "token ids");
-            }
-            ids[i] = array.get(i).intValue();
-        }
-        Ints tokens = Ints.of(ids);
-        model.requireKnown("prompt", tokens);
-        return tokens;
     }
 }

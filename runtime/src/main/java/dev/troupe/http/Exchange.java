@@ -10,7 +10,7 @@ import org.apache.pekko.http.javadsl.model.HttpRequest;
  *
  * @param request as it came, its body read
  * @param tenant whose key it has
- * @param id what stands for {@code {id}} in the route's path, or empty
+ * @param id what stands for {@code {id}} or {@code {path}} in the route's path, or empty
  * @param body the JSON object that came with it; empty where there was none
  * @param gone ends when the client has hung up
  */

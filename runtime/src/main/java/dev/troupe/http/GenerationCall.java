@@ -42,6 +42,11 @@ record GenerationCall(
                 .sum();
     }
 
+    /** Whether the log-probabilities of the prompt's tokens are shown. */
+    boolean scoresPrompts() {
+        return echo && logprobs;
+    }
+
     /** Completions that are drawn for every prompt. */
     int drawn() {
         return request.choices();

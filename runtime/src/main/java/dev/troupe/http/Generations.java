@@ -4,6 +4,7 @@ import dev.troupe.client.RequestFailedException;
 import dev.troupe.client.TextEvent;
 import dev.troupe.client.Troupe;
 import dev.troupe.serving.GenerationFailure;
+import dev.troupe.tensor.Ints;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -65,7 +66,7 @@ final class Generations {
         requireSmall(call);
         Watch watch = new Watch(metrics);
         CompletableFuture<FairQueue.Place> entered = queue.enter(
-                        exchange.tenant(), call.prompts().size() * call.drawn(), call.mostTokens())
+                        exchange.tenant(), answer.together() * call.drawn(), call.mostTokens())
                 .orTimeout(call.request().deadline().toMillis(), TimeUnit.MILLISECONDS);
         FairQueue.giveUpWhen(exchange.gone(), entered);
         return entered.thenCompose(place -> {
@@ -82,14 +83,17 @@ final class Generations {
     /** An answer stands whole in memory before it is sent, and a recording as long as it is kept. */
     private static void requireSmall(GenerationCall call) {
         int alternatives = Math.max(0, call.request().sampling().topLogprobs());
-        long entries =
-                (long) call.prompts().size() * call.drawn() * call.request().maxTokens() * (1 + alternatives);
-        long most = call.stream() && !call.resumable() ? Long.MAX_VALUE : MOST_ENTRIES;
-        if (entries > most) {
+        long scored = call.scoresPrompts()
+                ? call.prompts().stream().mapToLong(Ints::size).sum()
+                : 0;
+        boolean passes = call.stream() && !call.resumable();
+        long drawn = passes ? 0 : (long) call.prompts().size() * call.request().maxTokens();
+        long entries = (scored + drawn) * call.drawn() * (1 + alternatives);
+        if (entries > MOST_ENTRIES) {
             throw ApiError.invalid(
                     "max_tokens",
-                    "choices x max_tokens x (1 + alternatives) = %d, expected at most %d; ask for less, or for a stream that is not resumable"
-                            .formatted(entries, most));
+                    "choices x (max_tokens + echoed tokens with logprobs) x (1 + alternatives) = %d, expected at most %d; ask for less, or for a stream that is not resumable"
+                            .formatted(entries, MOST_ENTRIES));
         }
     }
 
@@ -97,7 +101,7 @@ final class Generations {
         GenerationCall call = answer.call();
         return Source.from(IntStream.range(0, call.prompts().size()).boxed().toList())
                 .flatMapMerge(
-                        call.prompts().size(),
+                        answer.together(),
                         prompt -> troupe.generate(call.of(tenant, prompt)).map(event -> new Tagged(prompt, event)))
                 .viaMat(KillSwitches.single(), Keep.right())
                 .map(tagged -> {
@@ -234,7 +238,11 @@ final class Generations {
                     last = now;
                     any = true;
                 }
-                case TextEvent.Logits _, TextEvent.Ended _, TextEvent.Usage _ -> {}
+                case TextEvent.PromptToken _,
+                        TextEvent.Logits _,
+                        TextEvent.Hidden _,
+                        TextEvent.Ended _,
+                        TextEvent.Usage _ -> {}
             }
         }
     }

@@ -44,9 +44,10 @@ final class Routes {
         routes.addAll(List.of(
                 new Route("GET", "/status", Route.Access.KEY, this::status),
                 new Route("GET", "/v1/models", Route.Access.KEY, this::models),
-                new Route("GET", "/v1/models/{id}", Route.Access.KEY, this::model),
+                new Route("GET", "/v1/models/{path}", Route.Access.KEY, this::model),
                 new Route("POST", "/v1/completions", Route.Access.KEY, this::completions),
                 new Route("POST", "/v1/chat/completions", Route.Access.KEY, this::chat),
+                new Route("POST", "/v1/embeddings", Route.Access.KEY, this::embeddings),
                 new Route("POST", "/tokenize", Route.Access.KEY, this::tokenize),
                 new Route("POST", "/detokenize", Route.Access.KEY, this::detokenize),
                 new Route("GET", "/v1/generations/{id}", Route.Access.KEY, this::resume),
@@ -100,6 +101,11 @@ final class Routes {
     private CompletionStage<HttpResponse> chat(Exchange exchange) {
         GenerationCall call = ChatRequest.read(exchange.body(), backend.model(), config.deadline());
         return generations.answer(exchange, new ChatAnswer(call, backend.model()));
+    }
+
+    private CompletionStage<HttpResponse> embeddings(Exchange exchange) {
+        EmbeddingsRequest request = EmbeddingsRequest.read(exchange.body(), backend.model(), config.deadline());
+        return generations.answer(exchange, new EmbeddingsAnswer(request, backend.model(), config.mostRunning()));
     }
 
     /** Goes on with a recorded stream after the event that the client has. */

@@ -1,8 +1,11 @@
 package dev.troupe.http;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.troupe.client.TextRequest;
 import dev.troupe.sampling.SamplingParameters;
+import dev.troupe.tensor.Ints;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,6 +14,7 @@ import java.util.concurrent.ThreadLocalRandom;
 /** The parameters that both completions routes share. */
 final class SamplingFields {
     private static final int MOST_STOPS = 16;
+    private static final int MOST_STOP_TOKENS = 64;
     private static final int MOST_BIASES = 1024;
     private static final int MOST_SALT = 128;
     private static final int MOST_STOP_CHARACTERS = 1024;
@@ -86,6 +90,15 @@ final class SamplingFields {
         return stops;
     }
 
+    /** Tokens that end a completion. */
+    static Ints stopTokens(Fields fields, ServedModel model) {
+        ArrayNode array = JsonNodeFactory.instance.arrayNode();
+        fields.array("stop_token_ids", MOST_STOP_TOKENS).forEach(array::add);
+        Ints ids = PromptFields.ids(fields, "stop_token_ids", array);
+        model.requireKnown("stop_token_ids", ids);
+        return ids;
+    }
+
     /** What a request shares its prefixes by, beside its tenant. */
     static String cacheSalt(Fields fields) {
         String salt = fields.text("cache_salt").orElse("");
@@ -145,11 +158,12 @@ final class SamplingFields {
         if (asked < 0 && room > 0) {
             return Math.min(otherwise, room);
         }
-        if (room < Math.max(asked, 1)) {
+        long wanted = asked < 0 ? 1 : asked;
+        if (room < wanted) {
             throw ApiError.invalid(
                     name,
                     "the prompt has %d tokens and %s is %d, expected at most %d together: the context length of %s"
-                            .formatted(prompt, name, Math.max(asked, 1), model.contextLength(), model.id()));
+                            .formatted(prompt, name, wanted, model.contextLength(), model.id()));
         }
         return (int) asked;
     }

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param chatPrompt or null if it has no chat template
  * @param contextLength the most tokens of a prompt and its completion
  * @param vocabularySize tokens that it knows
+ * @param hiddenSize values of a hidden state
  * @param created when it began to be served, seconds since 1970
  */
 public record ServedModel(
@@ -22,6 +23,7 @@ public record ServedModel(
         @Nullable ChatPrompt chatPrompt,
         int contextLength,
         int vocabularySize,
+        int hiddenSize,
         long created) {
     /** Makes a prompt of messages. */
     @FunctionalInterface

@@ -57,6 +57,7 @@ final class HttpBackend {
                 chatPrompt(store, config),
                 store.config(id).maxPositions(),
                 store.config(id).vocabularySize(),
+                store.config(id).hiddenSize(),
                 Instant.now().getEpochSecond());
         return new HttpServer.Backend(
                 troupe,

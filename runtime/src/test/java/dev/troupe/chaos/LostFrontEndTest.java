@@ -100,7 +100,9 @@ class LostFrontEndTest {
             int choice = switch (event) {
                 case TextEvent.Started _, TextEvent.Usage _ -> throw new AssertionError("told twice: " + event);
                 case TextEvent.Token token -> token.choice();
+                case TextEvent.PromptToken token -> token.choice();
                 case TextEvent.Logits row -> row.choice();
+                case TextEvent.Hidden state -> state.choice();
                 case TextEvent.Ended end -> end.choice();
             };
             choices.computeIfAbsent(choice, _ -> new ArrayList<>()).add(event);

@@ -58,7 +58,8 @@ class HttpServerTest {
     @Test
     void noRouteAnswersWithoutAKeyUnlessItIsOpen() throws Exception {
         for (Route route : served.server().routes()) {
-            HttpRequest request = HttpRequest.newBuilder(served.uri(route.path().replace("{id}", "x")))
+            HttpRequest request = HttpRequest.newBuilder(
+                            served.uri(route.path().replace("{id}", "x").replace("{path}", "x")))
                     .method(
                             route.method(),
                             route.method().equals("POST")
@@ -447,7 +448,7 @@ class HttpServerTest {
 
     @Test
     void aModelWithoutAChatTemplateTakesNoMessages() {
-        ServedModel model = new ServedModel("plain", null, null, 16, 16, 0);
+        ServedModel model = new ServedModel("plain", null, null, 16, 16, 8, 0);
 
         assertThatThrownBy(() -> model.chat(Served.JSON.createArrayNode()))
                 .isInstanceOfSatisfying(

@@ -14,8 +14,11 @@ import com.openai.models.chat.completions.ChatCompletionChunk;
 import com.openai.models.chat.completions.ChatCompletionCreateParams;
 import com.openai.models.completions.Completion;
 import com.openai.models.completions.CompletionCreateParams;
+import com.openai.models.embeddings.CreateEmbeddingResponse;
+import com.openai.models.embeddings.EmbeddingCreateParams;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
@@ -89,6 +92,56 @@ class OpenAiClientTest {
         assertThat(whole.choices().getFirst().logprobs().orElseThrow().tokens().orElseThrow())
                 .hasSize(20);
         assertThat(whole.usage().orElseThrow().completionTokens()).isEqualTo(20);
+    }
+
+    @Test
+    void embedsTextsAndTokens() {
+        EmbeddingCreateParams.Builder texts = EmbeddingCreateParams.builder()
+                .model("tales")
+                .inputOfArrayOfStrings(List.of("Once upon a time", "Tom"));
+
+        CreateEmbeddingResponse asItLikes = client.embeddings().create(texts.build());
+        CreateEmbeddingResponse numbers = client.embeddings()
+                .create(texts.encodingFormat(EmbeddingCreateParams.EncodingFormat.FLOAT)
+                        .build());
+        CreateEmbeddingResponse few = client.embeddings()
+                .create(EmbeddingCreateParams.builder()
+                        .model("tales")
+                        .inputOfArrayOfTokens(List.of(2046L, 421L))
+                        .dimensions(16)
+                        .build());
+
+        assertThat(asItLikes.data()).hasSize(2);
+        assertThat(values(asItLikes, 0))
+                .hasSize(128)
+                .isEqualTo(values(numbers, 0))
+                .isNotEqualTo(values(asItLikes, 1));
+        assertThat(values(few, 0)).hasSize(16);
+        assertThat(few.usage().promptTokens()).isEqualTo(2);
+    }
+
+    private static List<Float> values(CreateEmbeddingResponse response, int index) {
+        return response.data().get(index).embedding().stream()
+                .map(Number::floatValue)
+                .toList();
+    }
+
+    @Test
+    void scoresAPromptWithoutACompletion() {
+        Completion scored = client.completions()
+                .create(CompletionCreateParams.builder()
+                        .model("tales")
+                        .prompt("Once upon a time")
+                        .echo(true)
+                        .logprobs(1)
+                        .maxTokens(0)
+                        .build());
+
+        var logprobs = scored.choices().getFirst().logprobs().orElseThrow();
+        assertThat(scored.choices().getFirst().text()).isEqualTo("Once upon a time");
+        assertThat(logprobs.tokens().orElseThrow())
+                .hasSize((int) scored.usage().orElseThrow().promptTokens());
+        assertThat(scored.usage().orElseThrow().completionTokens()).isZero();
     }
 
     private static ChatCompletionCreateParams.Builder chat() {

@@ -39,6 +39,18 @@ class OpenAiNodeClientTest {
             } catch (error) {
               result.error = { status: error.status, param: error.param, message: error.message };
             }
+            const texts = { model: "tales", input: ["Once upon a time", "Tom"] };
+            const embedded = await client.embeddings.create(texts);
+            const numbers = await client.embeddings.create({ ...texts, encoding_format: "float" });
+            result.embeddings = embedded.data.map(item => item.embedding.length);
+            result.sameByBase64 = embedded.data[1].embedding.every((value, i) => value === Math.fround(numbers.data[1].embedding[i]));
+            const scored = await client.completions.create({ ...story, max_tokens: 0, echo: true, logprobs: 0 });
+            result.scored = scored.choices[0].logprobs.token_logprobs;
+            try {
+              await client.models.retrieve("acme/other");
+            } catch (error) {
+              result.other = error.message;
+            }
             console.log(JSON.stringify(result));
             """;
 
@@ -65,6 +77,11 @@ class OpenAiNodeClientTest {
             assertThat(result.path("cancelled").intValue()).isBetween(3, 400);
             assertThat(result.at("/error/status").intValue()).isEqualTo(400);
             assertThat(result.at("/error/param").textValue()).isEqualTo("temperature");
+            assertThat(result.path("embeddings").toString()).isEqualTo("[128,128]");
+            assertThat(result.path("sameByBase64").booleanValue()).isTrue();
+            assertThat(result.at("/scored/0").isNull()).isTrue();
+            assertThat(result.at("/scored/1").doubleValue()).isNegative();
+            assertThat(result.path("other").textValue()).contains("model=acme/other is not served here");
         }
     }
 

@@ -26,7 +26,7 @@ public final class TwoStagePipeline {
             case TextEvent.Token token -> System.out.print(token.text());
             case TextEvent.Ended ended -> System.out.print(ended.text());
             case TextEvent.Started started -> System.out.printf("[%s]%n", started.id());
-            case TextEvent.Logits _, TextEvent.Usage _ -> {
+            case TextEvent.PromptToken _, TextEvent.Logits _, TextEvent.Hidden _, TextEvent.Usage _ -> {
                 // Nobody asked for them.
             }
         }
