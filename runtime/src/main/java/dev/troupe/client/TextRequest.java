@@ -1,10 +1,13 @@
 package dev.troupe.client;
 
 import dev.troupe.generation.GenerationRequest;
+import dev.troupe.generation.Ticket;
 import dev.troupe.sampling.SamplingParameters;
+import dev.troupe.serving.Precedence;
 import dev.troupe.tensor.Ints;
 import java.time.Duration;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What to generate.
@@ -18,6 +21,8 @@ import java.util.List;
  * @param logits whether to return the logits after every prompt token and where every completion token is drawn
  * @param deadline time limit of the whole
  * @param cacheSalt what is computed for it is reused only for requests with the same, and the other way round; usually empty
+ * @param precedence where it stands among the requests of its tenant
+ * @param ticket how its client comes back to it at another front end, or null if it does not
  */
 public record TextRequest(
         Prompt prompt,
@@ -28,7 +33,9 @@ public record TextRequest(
         boolean ignoreEos,
         boolean logits,
         Duration deadline,
-        String cacheSalt) {
+        String cacheSalt,
+        Precedence precedence,
+        @Nullable Ticket ticket) {
 
     /** Choices that one request may ask for. */
     public static final int MAX_CHOICES = 128;
@@ -53,6 +60,31 @@ public record TextRequest(
         if (deadline.isNegative() || deadline.isZero()) {
             throw new IllegalArgumentException("deadline=%s, expected a positive duration".formatted(deadline));
         }
+    }
+
+    /** One without a priority or a ticket. */
+    public TextRequest(
+            Prompt prompt,
+            int maxTokens,
+            SamplingParameters sampling,
+            int choices,
+            List<String> stop,
+            boolean ignoreEos,
+            boolean logits,
+            Duration deadline,
+            String cacheSalt) {
+        this(
+                prompt,
+                maxTokens,
+                sampling,
+                choices,
+                stop,
+                ignoreEos,
+                logits,
+                deadline,
+                cacheSalt,
+                Precedence.NONE,
+                null);
     }
 
     /** What comes before the completion. */
@@ -85,34 +117,52 @@ public record TextRequest(
     }
 
     public TextRequest withPrompt(Prompt newPrompt) {
-        return new TextRequest(newPrompt, maxTokens, sampling, choices, stop, ignoreEos, logits, deadline, cacheSalt);
+        return new TextRequest(
+                newPrompt, maxTokens, sampling, choices, stop, ignoreEos, logits, deadline, cacheSalt, precedence, ticket);
     }
 
     public TextRequest withSampling(SamplingParameters newSampling) {
-        return new TextRequest(prompt, maxTokens, newSampling, choices, stop, ignoreEos, logits, deadline, cacheSalt);
+        return new TextRequest(
+                prompt, maxTokens, newSampling, choices, stop, ignoreEos, logits, deadline, cacheSalt, precedence, ticket);
     }
 
     public TextRequest withChoices(int newChoices) {
-        return new TextRequest(prompt, maxTokens, sampling, newChoices, stop, ignoreEos, logits, deadline, cacheSalt);
+        return new TextRequest(
+                prompt, maxTokens, sampling, newChoices, stop, ignoreEos, logits, deadline, cacheSalt, precedence, ticket);
     }
 
     public TextRequest withStop(List<String> newStop) {
-        return new TextRequest(prompt, maxTokens, sampling, choices, newStop, ignoreEos, logits, deadline, cacheSalt);
+        return new TextRequest(
+                prompt, maxTokens, sampling, choices, newStop, ignoreEos, logits, deadline, cacheSalt, precedence, ticket);
     }
 
     public TextRequest withIgnoreEos(boolean newIgnoreEos) {
-        return new TextRequest(prompt, maxTokens, sampling, choices, stop, newIgnoreEos, logits, deadline, cacheSalt);
+        return new TextRequest(
+                prompt, maxTokens, sampling, choices, stop, newIgnoreEos, logits, deadline, cacheSalt, precedence, ticket);
     }
 
     public TextRequest withLogits(boolean newLogits) {
-        return new TextRequest(prompt, maxTokens, sampling, choices, stop, ignoreEos, newLogits, deadline, cacheSalt);
+        return new TextRequest(
+                prompt, maxTokens, sampling, choices, stop, ignoreEos, newLogits, deadline, cacheSalt, precedence, ticket);
     }
 
     public TextRequest withDeadline(Duration newDeadline) {
-        return new TextRequest(prompt, maxTokens, sampling, choices, stop, ignoreEos, logits, newDeadline, cacheSalt);
+        return new TextRequest(
+                prompt, maxTokens, sampling, choices, stop, ignoreEos, logits, newDeadline, cacheSalt, precedence, ticket);
     }
 
     public TextRequest withCacheSalt(String newCacheSalt) {
-        return new TextRequest(prompt, maxTokens, sampling, choices, stop, ignoreEos, logits, deadline, newCacheSalt);
+        return new TextRequest(
+                prompt, maxTokens, sampling, choices, stop, ignoreEos, logits, deadline, newCacheSalt, precedence, ticket);
+    }
+
+    public TextRequest withPrecedence(Precedence newPrecedence) {
+        return new TextRequest(
+                prompt, maxTokens, sampling, choices, stop, ignoreEos, logits, deadline, cacheSalt, newPrecedence, ticket);
+    }
+
+    public TextRequest withTicket(Ticket newTicket) {
+        return new TextRequest(
+                prompt, maxTokens, sampling, choices, stop, ignoreEos, logits, deadline, cacheSalt, precedence, newTicket);
     }
 }

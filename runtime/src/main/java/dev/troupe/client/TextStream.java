@@ -140,7 +140,9 @@ public final class TextStream {
                     .deadline(request.deadline())
                     .linger(setup.resumeWithin())
                     .traceId(UUID.randomUUID().toString())
-                    .cacheSalt(request.cacheSalt());
+                    .cacheSalt(request.cacheSalt())
+                    .precedence(request.precedence())
+                    .ticket(request.ticket());
             if (request.logits()) {
                 builder.returns(new Returns(Set.of(Want.Kind.ROW), Set.of(Want.Kind.ROW)));
             }
@@ -368,7 +370,10 @@ public final class TextStream {
     }
 
     private Behavior<Command> cancel() {
-        generation.tell(Generation.Cancel.INSTANCE);
+        // One that is complete and has a ticket may be asked for again elsewhere, for as long as it lingers.
+        if (!(last instanceof StreamReader.Completed) || work.request().ticket() == null) {
+            generation.tell(Generation.Cancel.INSTANCE);
+        }
         return Behaviors.stopped();
     }
 

@@ -53,10 +53,11 @@ final class ChatRequest {
                 false,
                 deadline,
                 SamplingFields.cacheSalt(fields));
+        TextRequest timed = SamplingFields.timed(fields, request);
         boolean usage = SamplingFields.includeUsage(fields, stream);
         boolean resumable = SamplingFields.resumable(fields, stream);
         refuseOthers(fields);
-        return new GenerationCall(List.of(prompt), request, choices, false, stream, usage, resumable, logprobs);
+        return new GenerationCall(List.of(prompt), timed, choices, false, stream, usage, resumable, logprobs);
     }
 
     /** What the API knows and this server does not do; what only describes a request is taken. */

@@ -55,12 +55,13 @@ final class CompletionsRequest {
                 false,
                 deadline,
                 SamplingFields.cacheSalt(fields));
+        TextRequest timed = SamplingFields.timed(fields, request);
         boolean usage = SamplingFields.includeUsage(fields, stream);
         boolean resumable = SamplingFields.resumable(fields, stream);
         fields.refuse("suffix", "\"\"", "the models here continue a text and do not fill gaps");
         fields.text("user");
         fields.requireNoOthers();
-        return new GenerationCall(prompts, request, shown, echo, stream, usage, resumable, logprobs >= 0);
+        return new GenerationCall(prompts, timed, shown, echo, stream, usage, resumable, logprobs >= 0);
     }
 
     private static List<Ints> prompts(Fields fields, ServedModel model) {
