@@ -2,9 +2,11 @@ package dev.troupe.generation;
 
 import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.serving.FinishRule;
+import dev.troupe.serving.Precedence;
 import dev.troupe.serving.Returns;
 import dev.troupe.tensor.Ints;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a client asked, in tokens. Names as in the OpenAI API.
@@ -20,6 +22,8 @@ import java.time.Duration;
  * @param traceId names the request in every log and error
  * @param cacheSalt what is computed for it is reused only for requests with the same, and the other way round; empty for those
  *     of everybody who has none
+ * @param precedence where it stands among the requests of its tenant
+ * @param ticket how its client comes back to it elsewhere, or null if it does not
  */
 public record GenerationRequest(
         String model,
@@ -31,7 +35,9 @@ public record GenerationRequest(
         Duration linger,
         Duration deadline,
         String traceId,
-        String cacheSalt) {
+        String cacheSalt,
+        Precedence precedence,
+        @Nullable Ticket ticket) {
     /** The most choices of one request. */
     public static final int MAX_CHOICES = 128;
 
@@ -77,6 +83,8 @@ public record GenerationRequest(
         private Duration deadline = Duration.ofHours(1);
         private String traceId = "";
         private String cacheSalt = "";
+        private Precedence precedence = Precedence.NONE;
+        private @Nullable Ticket ticket;
 
         private Builder(String model, Ints prompt) {
             this.model = model;
@@ -137,6 +145,18 @@ public record GenerationRequest(
             return this;
         }
 
+        /** Where it stands among the requests of its tenant. */
+        public Builder precedence(Precedence place) {
+            precedence = place;
+            return this;
+        }
+
+        /** How its client comes back to it elsewhere. */
+        public Builder ticket(@Nullable Ticket given) {
+            ticket = given;
+            return this;
+        }
+
         /**
          * The request.
          *
@@ -145,7 +165,7 @@ public record GenerationRequest(
         public GenerationRequest build() {
             FinishRule finish = new FinishRule(maxTokens, stopTokens);
             return new GenerationRequest(
-                    model, prompt, n, sampling, finish, returns, linger, deadline, traceId, cacheSalt);
+                    model, prompt, n, sampling, finish, returns, linger, deadline, traceId, cacheSalt, precedence, ticket);
         }
     }
 }

@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -142,6 +143,18 @@ final class HeldLogs {
         copy.heardAt = nanoTime.getAsLong();
         int from = Math.clamp(asked.from(), 0, copy.entries.size());
         return new LogKeeper.Page(asked.id(), copy.term, from, LogPages.page(copy.entries, from));
+    }
+
+    /** The log of a ticket, for its tenant only. */
+    Optional<LogKeeper.Held> show(LogKeeper.Show asked) {
+        for (Map.Entry<GenerationId, Copy> entry : copies.entrySet()) {
+            GenerationRequest request = entry.getValue().request;
+            Ticket ticket = request == null ? null : request.ticket();
+            if (request != null && ticket != null && ticket.isFor(asked.ticket(), asked.tenant())) {
+                return Optional.of(new LogKeeper.Held(entry.getKey(), request));
+            }
+        }
+        return Optional.empty();
     }
 
     /** Drops what nobody has spoken of for too long; the result names the logs among it. */

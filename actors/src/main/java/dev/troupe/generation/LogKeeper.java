@@ -3,6 +3,7 @@ package dev.troupe.generation;
 import dev.troupe.serving.GenerationId;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.LongSupplier;
 import org.apache.pekko.actor.Address;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -78,6 +79,15 @@ public final class LogKeeper {
     public record Read(GenerationId id, OwnerTerm term, int number, long from, ActorRef<Answer> replyTo)
             implements Command {}
 
+    /** Do you hold the log of this ticket? Whose it is not, hears no. Answered by {@link Shown}. */
+    public record Show(String ticket, String tenant, ActorRef<Shown> replyTo) implements Command {}
+
+    /** A log that is held: which, and of what request. */
+    public record Held(GenerationId id, GenerationRequest request) {}
+
+    /** The answer to {@link Show}. */
+    public record Shown(Optional<Held> held) {}
+
     private enum Sweep implements Command {
         INSTANCE
     }
@@ -151,6 +161,7 @@ public final class LogKeeper {
                     case Seek seek -> seek.replyTo().tell(logs.seek(seek));
                     case Fence fence -> fence.replyTo().tell(logs.fence(fence));
                     case Claim claim -> claim.replyTo().tell(logs.claim(claim));
+                    case Show show -> show.replyTo().tell(new Shown(logs.show(show)));
                     case Read read -> read.replyTo().tell(logs.read(read));
                     case Sweep.INSTANCE ->
                         logs.sweep()

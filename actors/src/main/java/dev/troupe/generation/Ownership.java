@@ -115,7 +115,8 @@ final class Ownership {
                 request.finish(),
                 request.returns(),
                 losses,
-                request.cacheSalt());
+                request.cacheSalt(),
+                request.precedence());
     }
 
     private Behavior<Generation.Command> running(Generation.Command command) {

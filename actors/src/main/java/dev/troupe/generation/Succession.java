@@ -51,6 +51,7 @@ final class Succession {
     private OwnerTerm highest = OwnerTerm.first(0);
 
     private int claims;
+    private boolean cancelled;
 
     /**
      * @param id of this generation, on this node
@@ -99,7 +100,12 @@ final class Succession {
                 yield Behaviors.same();
             }
             case Generation.SuccessionOverdue _ -> overdue();
-            case Generation.Cancel _, Generation.Stop _ -> Behaviors.stopped();
+            // Whoever computes it now must hear of it, so it is taken over first.
+            case Generation.Cancel _ -> {
+                cancelled = true;
+                yield Behaviors.same();
+            }
+            case Generation.Stop _ -> Behaviors.stopped();
             case Generation.Reading _, Generation.Computing _ -> Behaviors.same();
         };
     }
@@ -235,6 +241,9 @@ final class Succession {
 
     private Behavior<Generation.Command> own(GenerationRequest whole, Duration age) {
         TokenLog.Opening opening = new TokenLog.Opening(original, term, whole, age, entries, awake(), answers);
+        if (cancelled) {
+            context.getSelf().tell(Generation.Cancel.INSTANCE);
+        }
         return new Ownership(context, timers, setup, id, opening).resume(waiting);
     }
 

@@ -67,6 +67,11 @@ final class Sequence {
         return submission;
     }
 
+    /** Its place among the sequences of its tenant, the lowest first. */
+    long rank() {
+        return submission.precedence().rank(id);
+    }
+
     /** Index among the choices of its generation. */
     int choice() {
         return choice.index();

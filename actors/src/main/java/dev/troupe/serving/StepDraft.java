@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.SequencedCollection;
 import java.util.function.Predicate;
 
-/** One step in the making: sequences are offered to it, oldest first, and it takes of each what has room. */
+/** One step in the making: sequences are offered to it in the order in which they are served, and it takes of each what has room. */
 final class StepDraft {
     private final long step;
     private final StepLimits limits;
@@ -25,13 +25,13 @@ final class StepDraft {
     private long preemptions;
     /** Sequences that wait for what others are writing. */
     private int patient;
-    /** An older sequence lacks blocks: no younger one gets any. */
+    /** An earlier sequence lacks blocks: no later one gets any. */
     private boolean starved;
-    /** An older sequence waits to start: no younger one starts. */
+    /** An earlier sequence waits to start: no later one starts. */
     private boolean noStarts;
 
     /**
-     * @param sequences all there are, oldest first
+     * @param sequences all there are, in the order in which they are served
      * @param which those that may be offered
      */
     StepDraft(
@@ -145,19 +145,19 @@ final class StepDraft {
         return true;
     }
 
-    /** How many tokens it has or can get blocks for, at the cost of younger ones if there would be none. */
+    /** How many tokens it has or can get blocks for, at the cost of later ones if there would be none. */
     private int room(Sequence sequence) {
         int own = sequence.room(pool.blockSize());
         if (starved) {
             return own;
         }
         if (own == 0 && pool.free() == 0) {
-            putYoungestBack(sequence);
+            putLastBack(sequence);
         }
         return (int) Math.min(Integer.MAX_VALUE, own + (long) pool.free() * pool.blockSize());
     }
 
-    private void putYoungestBack(Sequence beneficiary) {
+    private void putLastBack(Sequence beneficiary) {
         for (Sequence victim : sequences.reversed()) {
             if (victim == beneficiary || pool.free() + pool.retiring() > 0) {
                 return;

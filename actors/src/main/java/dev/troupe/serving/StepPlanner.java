@@ -7,7 +7,6 @@ import dev.troupe.stage.StepBatch;
 import dev.troupe.stage.StepEntry;
 import dev.troupe.stage.StepResult;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.SequencedCollection;
@@ -19,11 +18,12 @@ import org.jspecify.annotations.Nullable;
  * What the next step computes, in one epoch of a replica: continuous batching of mixed prefill chunks and decode tokens
  * (Yu et al. 2022, "Orca"; chunked prefill after Agrawal et al. 2024, "Sarathi-Serve").
  *
- * <p>Order is first come, first served. Decode tokens are set aside from the token budget first, so that a long prompt
- * never stalls a running sequence; several steps share the decoding sequences evenly, so that every stage has work. When
- * blocks run out, the youngest sequence that holds some is put back and computed again later (in exact mode its tokens
- * stay the same). There is no live-lock: the oldest sequence may take the blocks of all others, and one sequence fits
- * alone, which admission has checked. A sequence starts only when the blocks of all its known tokens are there, and computes
+ * <p>Order is first come, first served, and within a tenant by priority ({@link ServingOrder}). Decode tokens are set aside from
+ * the token budget first, so that a long prompt never stalls a running sequence; several steps share the decoding sequences
+ * evenly, so that every stage has work. When blocks run out, the last sequence in the order that holds some is put back and
+ * computed again later (in exact mode its tokens stay the same). There is no live-lock: the first sequence may take the blocks of
+ * all others, one sequence fits alone, which admission has checked, and only so many later ones can come to stand before it. A
+ * sequence starts only when the blocks of all its known tokens are there, and computes
  * nothing whose keys and values others have left ({@link BlockTables}).
  *
  * <p>A sequence that was being computed when an epoch was lost may be the cause. Until it has gained a token it is computed
@@ -54,7 +54,7 @@ final class StepPlanner {
     private final Epoch epoch;
     private final StepLimits limits;
     private final BlockTables tables;
-    private final LinkedHashMap<Long, Sequence> sequences = new LinkedHashMap<>();
+    private final ServingOrder sequences = new ServingOrder();
     private final TreeMap<Long, Flight> flights = new TreeMap<>();
     private long lastStep;
     private long preemptions;
@@ -79,14 +79,14 @@ final class StepPlanner {
         return tables.counts();
     }
 
-    /** Sequences that are neither finished nor removed, oldest first. */
+    /** Sequences that are neither finished nor removed, in the order in which they are served. */
     SequencedCollection<Sequence> sequences() {
-        return sequences.sequencedValues();
+        return sequences.all();
     }
 
     /** Sequences that hold no blocks. */
     int waiting() {
-        return (int) sequences.values().stream().filter(s -> !s.holdsBlocks()).count();
+        return (int) sequences.all().stream().filter(s -> !s.holdsBlocks()).count();
     }
 
     /** How often a sequence was put back because blocks ran out. */
@@ -113,14 +113,14 @@ final class StepPlanner {
                 : Optional.of(flights.firstEntry().getValue().batch);
     }
 
-    /** Adds a sequence behind all others. */
+    /** Adds a sequence behind all others, but for those of its tenant that its priority lets it pass. */
     void add(Sequence sequence) {
-        sequences.put(sequence.id(), sequence);
+        sequences.add(sequence);
     }
 
     /** Ends a sequence: its blocks return as soon as its steps in flight have retired. */
     void remove(Sequence sequence) {
-        if (sequences.remove(sequence.id()) != null) {
+        if (sequences.remove(sequence)) {
             tables.giveUp(sequence);
             tables.forget(sequence);
         }
@@ -147,7 +147,7 @@ final class StepPlanner {
 
     /** A step for a sequence that may have cost an epoch; empty if there is none, or none that has room. */
     private Optional<StepDraft> alone() {
-        for (Sequence suspect : sequences.values()) {
+        for (Sequence suspect : sequences.all()) {
             if (suspect.isSuspect() && suspect.isReady()) {
                 if (!flights.isEmpty()) {
                     return Optional.of(together(_ -> false)); // nothing more until it can be alone
@@ -160,8 +160,8 @@ final class StepPlanner {
     }
 
     private StepDraft together(Predicate<Sequence> which) {
-        StepDraft draft = new StepDraft(lastStep + 1, limits, tables, sequences.sequencedValues(), which);
-        sequences.values().stream().filter(which).forEach(draft::consider);
+        StepDraft draft = new StepDraft(lastStep + 1, limits, tables, sequences.all(), which);
+        sequences.all().stream().filter(which).forEach(draft::consider);
         preemptions += draft.preemptions();
         return draft;
     }
@@ -224,7 +224,7 @@ final class StepPlanner {
 
     private Optional<Progress> apply(Sequence sequence, StepEntry entry, StepResult result) {
         sequence.retire(entry.firstPosition() + entry.tokens().size());
-        if (!sequences.containsKey(sequence.id())) {
+        if (!sequences.contains(sequence)) {
             return Optional.empty();
         }
         List<StepResult.Answer> answers = result.answers().stream()
@@ -274,6 +274,6 @@ final class StepPlanner {
      * @throws IllegalStateException if not
      */
     void checkIntegrity() {
-        tables.checkIntegrity(sequences.values());
+        tables.checkIntegrity(sequences.all());
     }
 }

@@ -16,6 +16,7 @@ import java.util.List;
  * @param returns what to return beside tokens
  * @param losses how many schedulers in a row were lost with it since it gained a token
  * @param cacheSalt shares KV blocks only with those that have the same
+ * @param precedence where it stands among those of its tenant
  */
 public record Submission(
         GenerationId id,
@@ -26,7 +27,8 @@ public record Submission(
         FinishRule finish,
         Returns returns,
         int losses,
-        String cacheSalt) {
+        String cacheSalt,
+        Precedence precedence) {
     public Submission {
         choices = List.copyOf(choices);
         if (prompt.isEmpty() || choices.isEmpty()) {
@@ -34,6 +36,20 @@ public record Submission(
                     "generation %s has %d prompt tokens and %d choices, expected at least 1 of each"
                             .formatted(id, prompt.size(), choices.size()));
         }
+    }
+
+    /** One without a priority. */
+    public Submission(
+            GenerationId id,
+            String traceId,
+            Ints prompt,
+            List<Choice> choices,
+            SamplingParameters sampling,
+            FinishRule finish,
+            Returns returns,
+            int losses,
+            String cacheSalt) {
+        this(id, traceId, prompt, choices, sampling, finish, returns, losses, cacheSalt, Precedence.NONE);
     }
 
     /** One with which nothing was lost, and without a salt. */

@@ -8,6 +8,7 @@ import dev.troupe.stage.Epoch;
 import dev.troupe.tensor.Ints;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestInbox;
 import org.junit.jupiter.api.Test;
 
@@ -55,6 +56,25 @@ class HeldLogsTest {
         assertThat(append(FIRST, 0, entry(0), entry(1))).isEqualTo(holds(FIRST, 2));
         assertThat(append(FIRST, 1, entry(1), entry(2))).isEqualTo(holds(FIRST, 3));
         assertThat(held(FIRST)).containsExactly(entry(0), entry(1), entry(2));
+    }
+
+    @Test
+    void showsTheLogOfATicketToItsTenantOnly() {
+        GenerationRequest request = GenerationRequest.of("m", Ints.of(1))
+                .ticket(new Ticket("t", "team-a", "{}"))
+                .build();
+        logs.open(new LogKeeper.Open(ID, FIRST, 1, request, Duration.ZERO, owner.getRef()));
+
+        assertThat(show("t", "team-a")).contains(new LogKeeper.Held(ID, request));
+        assertThat(show("t", "team-b")).isEmpty();
+        assertThat(show("u", "team-a")).isEmpty();
+        logs.forget(new LogKeeper.Forget(ID, FIRST));
+        assertThat(show("t", "team-a")).isEmpty();
+    }
+
+    private Optional<LogKeeper.Held> show(String ticket, String tenant) {
+        TestInbox<LogKeeper.Shown> asker = TestInbox.create();
+        return logs.show(new LogKeeper.Show(ticket, tenant, asker.getRef()));
     }
 
     @Test

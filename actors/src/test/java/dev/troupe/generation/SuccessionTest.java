@@ -122,6 +122,23 @@ class SuccessionTest {
         assertThat(read(generation, 5)).isEqualTo(all);
     }
 
+    /** Or the one who owned it would go on. */
+    @Test
+    void takesTheLogOverBeforeItEndsForOneWhoCancels() {
+        hold(first, OwnerTerm.first(1), List.of(token(0, 2, 10)));
+
+        ActorRef<Generation.Command> generation = resume(List.of(first));
+        generation.tell(Generation.Cancel.INSTANCE);
+
+        client.expectMessageClass(Generation.Resumed.class);
+        assertThat(read(generation, 3))
+                .endsWith(
+                        new LogEntry.Finished(0, 1, FinishReason.CANCELLED),
+                        new LogEntry.Finished(1, 0, FinishReason.CANCELLED));
+        first.tell(new LogKeeper.Append(ID, OwnerTerm.first(1), 1, 1, List.of(), oldOwner.getRef()));
+        oldOwner.expectMessageClass(LogKeeper.Refused.class);
+    }
+
     @Test
     void prefersTheCopyOfTheHighestTermToALongerOne() {
         hold(first, OwnerTerm.first(1), List.of(token(0, 2, 10), token(1, 2, 20), token(0, 3, 11)));

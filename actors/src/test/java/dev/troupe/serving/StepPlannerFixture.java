@@ -62,6 +62,26 @@ abstract class StepPlannerFixture {
         return new Sequence(id, submission(id, promptLength, new FinishRule(maxTokens, Ints.of()), returns), choice());
     }
 
+    /** A greedy sequence of a tenant with a priority. */
+    Sequence sequence(int promptLength, int maxTokens, String tenant, int priority) {
+        Sequence plain = sequence(promptLength, maxTokens);
+        Submission old = plain.submission();
+        return new Sequence(
+                plain.id(),
+                new Submission(
+                        old.id(),
+                        old.traceId(),
+                        old.prompt(),
+                        old.choices(),
+                        old.sampling(),
+                        old.finish(),
+                        old.returns(),
+                        old.losses(),
+                        old.cacheSalt(),
+                        new Precedence(priority, tenant)),
+                choice());
+    }
+
     static Submission.Choice choice() {
         return new Submission.Choice(0, Ints.of());
     }

@@ -1,12 +1,16 @@
 package dev.troupe.client;
 
 import dev.troupe.generation.Generation;
+import dev.troupe.generation.LogHolders;
+import dev.troupe.generation.LogKeeper;
+import dev.troupe.generation.LogSearch;
 import dev.troupe.serving.GenerationFailure;
 import dev.troupe.serving.GenerationId;
 import dev.troupe.tensor.Ints;
 import dev.troupe.text.Tokenizer;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
@@ -45,6 +49,17 @@ public final class FrontEnd {
     public record Resume(String id, TextRequest request, Ints seen, ActorRef<StreamReader.Answer> client)
             implements Command {}
 
+    /**
+     * Is there a generation with this ticket, and of what request? Answered by {@link Found}.
+     *
+     * @param ticket id of the ticket
+     * @param tenant whose it is; the generations of others are not found
+     */
+    public record Find(String ticket, String tenant, ActorRef<Found> replyTo) implements Command {}
+
+    /** The answer to {@link Find}: nothing if no node that answers knows it. */
+    public record Found(Optional<LogKeeper.Held> held) {}
+
     /** What serves here? */
     public record Describe(ActorRef<Troupe.Description> replyTo) implements Command {}
 
@@ -70,6 +85,11 @@ public final class FrontEnd {
 
     /** The generations of a front end's node. */
     public interface Generations {
+        /** Who holds their logs: nobody, where they are lost with this process. */
+        default LogHolders holders() {
+            return LogHolders.NONE;
+        }
+
         /** One that has not begun. */
         RecipientRef<Generation.Command> begin();
 
@@ -110,6 +130,9 @@ public final class FrontEnd {
                                 setup.frontEnds(),
                                 resume.client()));
                     });
+                case Find(String ticket, String tenant, ActorRef<Found> replyTo) ->
+                    context.spawnAnonymous(LogSearch.create(
+                            setup.generations().holders(), ticket, tenant, replyTo, Found::new));
                 case Describe describe -> setup.description().describe(describe.replyTo());
             }
             return Behaviors.same();

@@ -42,7 +42,7 @@ public final class StreamReader {
 
     private @Nullable ActorRef<Answer> ear;
     private @Nullable ActorRef<TextStream.Command> stream;
-    private String id = "";
+    private String id;
 
     /** Events that the client has or will get, and those of them that it has taken. */
     private long seen;
@@ -61,6 +61,9 @@ public final class StreamReader {
         this.silence = new Silence(setup.patience(), setup.nanoTime());
         this.frontEnd = setup.frontEnds().current();
         this.seenOf = new int[setup.request().choices()];
+        this.id = setup.id();
+        this.seen = id.isEmpty() ? 0 : 1;
+        this.taken = seen;
     }
 
     /** What a reader understands. */
@@ -118,6 +121,7 @@ public final class StreamReader {
      * What a reader is made of.
      *
      * @param request what is wanted
+     * @param id of a generation that is there already, all of whose events are wanted but the first; or empty
      * @param queue where events go; its end ends the generation
      * @param frontEnds who can be asked
      * @param resolve a front end at an address
@@ -126,6 +130,7 @@ public final class StreamReader {
      */
     record Setup(
             TextRequest request,
+            String id,
             SourceQueueWithComplete<TextEvent> queue,
             FrontEnds frontEnds,
             Function<String, RecipientRef<FrontEnd.Command>> resolve,
@@ -307,7 +312,10 @@ public final class StreamReader {
 
     private Behavior<Message> failed(GenerationFailure failure) {
         refusals++;
-        if (!failure.isElsewhere() || refusals > 2 * setup.frontEnds().count()) {
+        // Who has a ticket has asked elsewhere, and the newest wins.
+        boolean left = failure.kind() == GenerationFailure.Kind.SUPERSEDED
+                && setup.request().ticket() != null;
+        if (left || !failure.isElsewhere() || refusals > 2 * setup.frontEnds().count()) {
             return fail(failure);
         }
         frontEnd = setup.frontEnds().after(frontEnd);

@@ -1,14 +1,17 @@
 package dev.troupe.client;
 
 import dev.troupe.generation.GenerationRequest;
+import dev.troupe.generation.Ticket;
 import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.serving.Returns;
 import dev.troupe.stage.Want;
+import dev.troupe.serving.Precedence;
 import dev.troupe.tensor.Ints;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What to generate.
@@ -23,6 +26,8 @@ import java.util.Set;
  * @param returned what to return beside completion tokens
  * @param deadline time limit of the whole
  * @param cacheSalt what is computed for it is reused only for requests with the same, and the other way round; usually empty
+ * @param precedence where it stands among the requests of its tenant
+ * @param ticket how its client comes back to it at another front end, or null if it does not
  */
 public record TextRequest(
         Prompt prompt,
@@ -34,7 +39,9 @@ public record TextRequest(
         boolean ignoreEos,
         Set<Returned> returned,
         Duration deadline,
-        String cacheSalt) {
+        String cacheSalt,
+        Precedence precedence,
+        @Nullable Ticket ticket) {
 
     /** Choices that one request may ask for. */
     public static final int MAX_CHOICES = 128;
@@ -63,7 +70,7 @@ public record TextRequest(
     }
 
     /**
-     * One without stop tokens.
+     * One without stop tokens, a priority or a ticket.
      *
      * @param logits whether {@link Returned#LOGITS} are returned, and nothing else
      */
@@ -87,7 +94,9 @@ public record TextRequest(
                 ignoreEos,
                 logits ? Set.of(Returned.LOGITS) : Set.of(),
                 deadline,
-                cacheSalt);
+                cacheSalt,
+                Precedence.NONE,
+                null);
     }
 
     /** What can be returned beside completion tokens. */
@@ -147,7 +156,9 @@ public record TextRequest(
                             case LAST -> Returned.HIDDEN;
                         }),
                 STANDARD_DEADLINE,
-                "");
+                "",
+                Precedence.NONE,
+                null);
     }
 
     /** What is returned, as schedulers name it. */
@@ -170,37 +181,37 @@ public record TextRequest(
 
     public TextRequest withPrompt(Prompt newPrompt) {
         return new TextRequest(
-                newPrompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, returned, deadline, cacheSalt);
+                newPrompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, returned, deadline, cacheSalt, precedence, ticket);
     }
 
     public TextRequest withSampling(SamplingParameters newSampling) {
         return new TextRequest(
-                prompt, maxTokens, newSampling, choices, stop, stopTokens, ignoreEos, returned, deadline, cacheSalt);
+                prompt, maxTokens, newSampling, choices, stop, stopTokens, ignoreEos, returned, deadline, cacheSalt, precedence, ticket);
     }
 
     public TextRequest withChoices(int newChoices) {
         return new TextRequest(
-                prompt, maxTokens, sampling, newChoices, stop, stopTokens, ignoreEos, returned, deadline, cacheSalt);
+                prompt, maxTokens, sampling, newChoices, stop, stopTokens, ignoreEos, returned, deadline, cacheSalt, precedence, ticket);
     }
 
     public TextRequest withStop(List<String> newStop) {
         return new TextRequest(
-                prompt, maxTokens, sampling, choices, newStop, stopTokens, ignoreEos, returned, deadline, cacheSalt);
+                prompt, maxTokens, sampling, choices, newStop, stopTokens, ignoreEos, returned, deadline, cacheSalt, precedence, ticket);
     }
 
     public TextRequest withStopTokens(Ints newStopTokens) {
         return new TextRequest(
-                prompt, maxTokens, sampling, choices, stop, newStopTokens, ignoreEos, returned, deadline, cacheSalt);
+                prompt, maxTokens, sampling, choices, stop, newStopTokens, ignoreEos, returned, deadline, cacheSalt, precedence, ticket);
     }
 
     public TextRequest withIgnoreEos(boolean newIgnoreEos) {
         return new TextRequest(
-                prompt, maxTokens, sampling, choices, stop, stopTokens, newIgnoreEos, returned, deadline, cacheSalt);
+                prompt, maxTokens, sampling, choices, stop, stopTokens, newIgnoreEos, returned, deadline, cacheSalt, precedence, ticket);
     }
 
     public TextRequest withReturned(Set<Returned> newReturned) {
         return new TextRequest(
-                prompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, newReturned, deadline, cacheSalt);
+                prompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, newReturned, deadline, cacheSalt, precedence, ticket);
     }
 
     /** The same with logits, or without. */
@@ -217,11 +228,21 @@ public record TextRequest(
 
     public TextRequest withDeadline(Duration newDeadline) {
         return new TextRequest(
-                prompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, returned, newDeadline, cacheSalt);
+                prompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, returned, newDeadline, cacheSalt, precedence, ticket);
     }
 
     public TextRequest withCacheSalt(String newCacheSalt) {
         return new TextRequest(
-                prompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, returned, deadline, newCacheSalt);
+                prompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, returned, deadline, newCacheSalt, precedence, ticket);
+    }
+
+    public TextRequest withPrecedence(Precedence newPrecedence) {
+        return new TextRequest(
+                prompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, returned, deadline, cacheSalt, newPrecedence, ticket);
+    }
+
+    public TextRequest withTicket(Ticket newTicket) {
+        return new TextRequest(
+                prompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, returned, deadline, cacheSalt, precedence, newTicket);
     }
 }

@@ -142,7 +142,9 @@ public final class TextStream {
                     .deadline(request.deadline())
                     .linger(setup.resumeWithin())
                     .traceId(UUID.randomUUID().toString())
-                    .cacheSalt(request.cacheSalt());
+                    .cacheSalt(request.cacheSalt())
+                    .precedence(request.precedence())
+                    .ticket(request.ticket());
             return new Work(builder.build(), setup.tokenizer(), request.stop());
         }
 
@@ -367,7 +369,10 @@ public final class TextStream {
     }
 
     private Behavior<Command> cancel() {
-        generation.tell(Generation.Cancel.INSTANCE);
+        // One that is complete and has a ticket may be asked for again elsewhere, for as long as it lingers.
+        if (!(last instanceof StreamReader.Completed) || work.request().ticket() == null) {
+            generation.tell(Generation.Cancel.INSTANCE);
+        }
         return Behaviors.stopped();
     }
 

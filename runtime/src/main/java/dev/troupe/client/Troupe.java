@@ -1,12 +1,17 @@
 package dev.troupe.client;
 
 import com.typesafe.config.Config;
+import dev.troupe.generation.LogKeeper;
+import dev.troupe.serving.GenerationFailure;
+import dev.troupe.tensor.Ints;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
+import org.apache.pekko.Done;
 import org.apache.pekko.NotUsed;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorRefResolver;
@@ -94,14 +99,62 @@ public final class Troupe implements AutoCloseable {
      * generation that fails fails the stream with {@link RequestFailedException}.
      */
     public Source<TextEvent, NotUsed> generate(TextRequest request) {
+        return read(request, "");
+    }
+
+    /**
+     * Goes on with a generation that somebody else has begun, who then hears no more of it. All of its events come again but {@link
+     * TextEvent.Started}.
+     *
+     * @param id of the generation, as {@link TextEvent.Started} and {@link #find} tell it
+     * @param request what it computes, without which its events cannot be made
+     */
+    public Source<TextEvent, NotUsed> resume(String id, TextRequest request) {
+        return read(request, id);
+    }
+
+    private Source<TextEvent, NotUsed> read(TextRequest request, String id) {
         return Source.<TextEvent>queue(StreamReader.CREDIT, OverflowStrategy.backpressure(), StreamReader.MOST_OFFERS)
                 .mapMaterializedValue(queue -> {
                     system.systemActorOf(
                             StreamReader.create(new StreamReader.Setup(
-                                    request, queue, frontEnds, resolve, PATIENCE, System::nanoTime)),
+                                    request, id, queue, frontEnds, resolve, PATIENCE, System::nanoTime)),
                             "troupe-reader-" + UUID.randomUUID(),
                             Props.empty());
                     return NotUsed.getInstance();
+                });
+    }
+
+    /**
+     * Looks for a generation by its ticket, wherever in the cluster its log is held.
+     *
+     * @param ticket id of the ticket
+     * @param tenant whose it is; the generations of others are not found
+     */
+    public CompletionStage<Optional<LogKeeper.Held>> find(String ticket, String tenant, Duration within) {
+        return AskPattern.<FrontEnd.Command, FrontEnd.Found>ask(
+                        resolve.apply(frontEnds.current()),
+                        replyTo -> new FrontEnd.Find(ticket, tenant, replyTo),
+                        within,
+                        system.scheduler())
+                .thenApply(FrontEnd.Found::held);
+    }
+
+    /** Ends a generation that somebody else has begun; answered when it is certain to come to its end. */
+    public CompletionStage<Done> cancel(String id, TextRequest request, Duration within) {
+        return AskPattern.<FrontEnd.Command, StreamReader.Answer>ask(
+                        resolve.apply(frontEnds.current()),
+                        replyTo -> new FrontEnd.Resume(id, request, Ints.of(new int[request.choices()]), replyTo),
+                        within,
+                        system.scheduler())
+                .thenApply(answer -> {
+                    switch (answer) {
+                        case StreamReader.Opened(ActorRef<TextStream.Command> stream) ->
+                            stream.tell(new TextStream.Cancel());
+                        case StreamReader.Failed(GenerationFailure failure) -> throw new RequestFailedException(failure);
+                        case StreamReader.Event _, StreamReader.Completed _, StreamReader.Pong _ -> {}
+                    }
+                    return Done.getInstance();
                 });
     }
 

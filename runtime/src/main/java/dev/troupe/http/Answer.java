@@ -26,10 +26,10 @@ abstract class Answer {
 
     private final GenerationCall call;
     private final ServedModel model;
-    private final long created = Instant.now().getEpochSecond();
+    private long created = Instant.now().getEpochSecond();
     private final List<Choice> choices = new ArrayList<>();
     private int cachedTokens;
-    private final String id = UUID.randomUUID().toString();
+    private String id = UUID.randomUUID().toString();
     private final AtomicInteger completionTokens = new AtomicInteger();
 
     /** A choice as far as it has come. */
@@ -97,6 +97,17 @@ abstract class Answer {
     /** Prompts that are computed at a time. */
     int together() {
         return call.prompts().size();
+    }
+
+    /** When it began, in seconds since 1970. */
+    long created() {
+        return created;
+    }
+
+    /** It is one that another front end has begun. */
+    void goOnWith(String givenId, long begun) {
+        id = givenId;
+        created = begun;
     }
 
     /** Completion tokens so far. */

@@ -55,10 +55,11 @@ final class ChatRequest {
                         deadline,
                         SamplingFields.cacheSalt(fields))
                 .withStopTokens(SamplingFields.stopTokens(fields, model));
+        TextRequest timed = SamplingFields.timed(fields, request);
         boolean usage = SamplingFields.includeUsage(fields, stream);
         boolean resumable = SamplingFields.resumable(fields, stream);
         refuseOthers(fields);
-        return new GenerationCall(List.of(prompt), request, choices, false, stream, usage, resumable, logprobs);
+        return new GenerationCall(List.of(prompt), timed, choices, false, stream, usage, resumable, logprobs);
     }
 
     /** What the API knows and this server does not do; what only describes a request is taken. */

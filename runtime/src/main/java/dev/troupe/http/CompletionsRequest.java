@@ -48,21 +48,23 @@ final class CompletionsRequest {
                         fields, model, drawn > shown ? Math.max(0, logprobs) : logprobs)
                 .withGuide(GuideFields.completion(fields));
         TextRequest request = new TextRequest(
-                new TextRequest.Tokens(prompts.getFirst()),
-                maxTokens,
-                sampling,
-                drawn,
-                SamplingFields.stops(fields),
-                SamplingFields.stopTokens(fields, model),
-                fields.flag("ignore_eos", false),
-                scores ? Set.of(TextRequest.Returned.PROMPT_LOGPROBS) : Set.of(),
-                deadline,
-                SamplingFields.cacheSalt(fields));
+                        new TextRequest.Tokens(prompts.getFirst()),
+                        maxTokens,
+                        sampling,
+                        drawn,
+                        SamplingFields.stops(fields),
+                        fields.flag("ignore_eos", false),
+                        false,
+                        deadline,
+                        SamplingFields.cacheSalt(fields))
+                .withStopTokens(SamplingFields.stopTokens(fields, model))
+                .withReturned(scores ? Set.of(TextRequest.Returned.PROMPT_LOGPROBS) : Set.of());
+        TextRequest timed = SamplingFields.timed(fields, request);
         boolean usage = SamplingFields.includeUsage(fields, stream);
         boolean resumable = SamplingFields.resumable(fields, stream);
         fields.refuse("suffix", "\"\"", "the models here continue a text and do not fill gaps");
         fields.text("user");
         fields.requireNoOthers();
-        return new GenerationCall(prompts, request, shown, echo, stream, usage, resumable, logprobs >= 0);
+        return new GenerationCall(prompts, timed, shown, echo, stream, usage, resumable, logprobs >= 0);
     }
 }

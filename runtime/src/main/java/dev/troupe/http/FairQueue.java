@@ -1,11 +1,12 @@
 package dev.troupe.http;
 
-import java.util.ArrayDeque;
+import dev.troupe.serving.Precedence;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
@@ -13,7 +14,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Who is served next: at most so many generations run, and requests that wait are taken by weighted fair queueing (start-time fair
  * queueing, Goyal, Vin and Cheng 1996): a tenant that is busy gets its weight's share of the tokens, one that was idle saves
- * nothing up. Queues are bounded: what does not fit is refused at once. Thread-safe.
+ * nothing up. Which of a tenant's requests has the tenant's turn is a matter of their {@link Precedence}, which no other tenant
+ * feels. Queues are bounded: what does not fit is refused at once. Thread-safe.
  */
 final class FairQueue {
     private final int mostRunning;
@@ -32,12 +34,22 @@ final class FairQueue {
     }
 
     private static final class Tenant {
-        final ArrayDeque<Waiting> queue = new ArrayDeque<>();
+        final TreeSet<Waiting> queue = new TreeSet<>(FIRST);
+        long arrivals;
         int waiting;
-        double finish;
+
+        /** When its next request begins, whichever that is: when the one before it ends; in virtual time. */
+        double start;
     }
 
-    private record Waiting(int count, double start, double cost, CompletableFuture<Place> entered) {}
+    /**
+     * @param arrival counts the requests of its tenant
+     * @param rank its place among those
+     */
+    private record Waiting(long arrival, long rank, int count, double cost, CompletableFuture<Place> entered) {}
+
+    private static final Comparator<Waiting> FIRST =
+            Comparator.comparingLong(Waiting::rank).thenComparingLong(Waiting::arrival);
 
     /**
      * @param mostRunning generations that run at a time
@@ -55,19 +67,23 @@ final class FairQueue {
     /**
      * Waits for a place. One that is not wanted any more is given up by cancelling what is returned.
      *
+     * @param priority among the tenant's requests, as in {@link Precedence}
      * @param count generations of the request
      * @param tokens that it may take, prompts included
      * @throws ApiError 429 if too much of the tenant waits, 503 if too much of all does, 400 if it could never run
      */
-    CompletableFuture<Place> enter(String tenant, int count, long tokens) {
+    CompletableFuture<Place> enter(String tenant, int priority, int count, long tokens) {
         CompletableFuture<Place> entered = new CompletableFuture<>();
         synchronized (this) {
             requireRoom(tenant, count);
             Tenant own = tenants.computeIfAbsent(tenant, name -> new Tenant());
-            double start = Math.max(virtualTime, own.finish);
+            if (own.queue.isEmpty()) {
+                own.start = Math.max(virtualTime, own.start);
+            }
             double cost = (double) tokens / weights.getOrDefault(tenant, 1);
-            own.finish = start + cost;
-            Waiting last = new Waiting(count, start, cost, entered);
+            long arrival = ++own.arrivals;
+            long rank = new Precedence(priority, tenant).rank(arrival);
+            Waiting last = new Waiting(arrival, rank, count, cost, entered);
             own.queue.add(last);
             own.waiting += count;
             waiting += count;
@@ -84,15 +100,11 @@ final class FairQueue {
     /** Somebody waits no more. */
     private void leave(Tenant tenant, Waiting left) {
         synchronized (this) {
-            boolean newest = left.equals(tenant.queue.peekLast());
             if (!tenant.queue.remove(left)) {
                 return;
             }
             tenant.waiting -= left.count();
             waiting -= left.count();
-            if (newest) {
-                tenant.finish -= left.cost();
-            }
         }
         serve();
     }
@@ -124,10 +136,11 @@ final class FairQueue {
         List<Entering> entering = new ArrayList<>();
         synchronized (this) {
             for (Tenant tenant = next(); tenant != null; tenant = next()) {
-                Waiting first = tenant.queue.remove();
+                Waiting first = tenant.queue.removeFirst();
                 tenant.waiting -= first.count();
                 waiting -= first.count();
-                virtualTime = Math.max(virtualTime, first.start());
+                virtualTime = Math.max(virtualTime, tenant.start);
+                tenant.start += first.cost();
                 running += first.count();
                 entering.add(new Entering(first.entered(), place(first.count())));
             }
@@ -139,12 +152,12 @@ final class FairQueue {
         }
     }
 
-    /** The tenant whose first request began to wait at the earliest virtual time, if that request has room. */
+    /** The tenant whose next request begins at the earliest virtual time, if that request has room. */
     private @Nullable Tenant next() {
         return tenants.values().stream()
                 .filter(tenant -> !tenant.queue.isEmpty())
-                .min(Comparator.comparingDouble(tenant -> tenant.queue.element().start()))
-                .filter(tenant -> running + tenant.queue.element().count() <= mostRunning)
+                .min(Comparator.comparingDouble(tenant -> tenant.start))
+                .filter(tenant -> running + tenant.queue.first().count() <= mostRunning)
                 .orElse(null);
     }
 

@@ -1,6 +1,7 @@
 package dev.troupe.http;
 
 import dev.troupe.client.TextRequest;
+import dev.troupe.serving.Precedence;
 import dev.troupe.tensor.Ints;
 import java.util.List;
 
@@ -32,7 +33,13 @@ record GenerationCall(
     /** The request of a tenant for one of the prompts: tenants never share what was computed. */
     TextRequest of(String tenant, int prompt) {
         return request.withPrompt(new TextRequest.Tokens(prompts.get(prompt)))
-                .withCacheSalt(tenant + ":" + request.cacheSalt());
+                .withCacheSalt(tenant + ":" + request.cacheSalt())
+                .withPrecedence(new Precedence(request.precedence().priority(), tenant));
+    }
+
+    /** The same for other prompts. */
+    GenerationCall withPrompts(List<Ints> others) {
+        return new GenerationCall(others, request, shown, echo, stream, includeUsage, resumable, logprobs);
     }
 
     /** Tokens that it may take, those of prompts included. */

@@ -2,9 +2,12 @@ package dev.troupe.http;
 
 import dev.troupe.client.RequestFailedException;
 import dev.troupe.client.TextEvent;
+import dev.troupe.client.TextRequest;
 import dev.troupe.client.Troupe;
+import dev.troupe.generation.Ticket;
 import dev.troupe.serving.GenerationFailure;
 import dev.troupe.tensor.Ints;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -14,6 +17,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import org.apache.pekko.Done;
 import org.apache.pekko.NotUsed;
@@ -34,6 +38,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Generations {
     private static final long MOST_ENTRIES = 1 << 19;
+    private static final Duration LEAST_DEADLINE = Duration.ofMillis(1);
     private static final Logger LOG = LoggerFactory.getLogger(Generations.class);
 
     private final Troupe troupe;
@@ -65,12 +70,16 @@ final class Generations {
         GenerationCall call = answer.call();
         requireSmall(call);
         Watch watch = new Watch(metrics);
+        IntFunction<TextRequest> requests = requests(exchange, answer);
         CompletableFuture<FairQueue.Place> entered = queue.enter(
-                        exchange.tenant(), answer.together() * call.drawn(), call.mostTokens())
+                        exchange.tenant(),
+                        call.request().precedence().priority(),
+                        answer.together() * call.drawn(),
+                        call.mostTokens())
                 .orTimeout(call.request().deadline().toMillis(), TimeUnit.MILLISECONDS);
         FairQueue.giveUpWhen(exchange.gone(), entered);
         return entered.thenCompose(place -> {
-            Source<Tagged, UniqueKillSwitch> events = events(answer, exchange.tenant(), place, watch);
+            Source<Tagged, UniqueKillSwitch> events = events(answer, exchange.tenant(), requests, place, watch);
             CompletionStage<HttpResponse> response =
                     call.stream() ? streamed(exchange, answer, events) : whole(answer, events);
             if (!call.resumable()) {
@@ -97,28 +106,66 @@ final class Generations {
         }
     }
 
-    private Source<Tagged, UniqueKillSwitch> events(Answer answer, String tenant, FairQueue.Place place, Watch watch) {
+    /** The requests for the prompts of a call. Each has what is left of the deadline when it is asked for. */
+    private static IntFunction<TextRequest> requests(Exchange exchange, Answer answer) {
+        GenerationCall call = answer.call();
+        long began = System.nanoTime();
+        boolean elsewhere = call.resumable() && call.prompts().size() == 1;
+        Ticket ticket = elsewhere ? StreamForm.ticket(exchange.tenant(), answer, exchange.body()) : null;
+        return prompt -> {
+            Duration left = call.request().deadline().minusNanos(System.nanoTime() - began);
+            TextRequest request = call.of(exchange.tenant(), prompt)
+                    .withDeadline(left.compareTo(LEAST_DEADLINE) < 0 ? LEAST_DEADLINE : left);
+            return ticket == null ? request : request.withTicket(ticket);
+        };
+    }
+
+    private Source<Tagged, UniqueKillSwitch> events(
+            Answer answer,
+            String tenant,
+            IntFunction<TextRequest> requests,
+            FairQueue.Place place,
+            Watch watch) {
         GenerationCall call = answer.call();
         return Source.from(IntStream.range(0, call.prompts().size()).boxed().toList())
                 .flatMapMerge(
                         answer.together(),
-                        prompt -> troupe.generate(call.of(tenant, prompt)).map(event -> new Tagged(prompt, event)))
+                        prompt -> troupe.generate(requests.apply(prompt)).map(event -> new Tagged(prompt, event)))
                 .viaMat(KillSwitches.single(), Keep.right())
                 .map(tagged -> {
                     watch.see(tagged.event());
                     return tagged;
                 })
-                .watchTermination((killSwitch, done) -> {
-                    running.begin(tenant, answer, killSwitch);
-                    done.whenComplete((ended, failure) -> {
-                        place.close();
-                        running.end(answer);
-                        if (failure instanceof RequestFailedException failed) {
-                            metrics.failed(failed.kind());
-                        }
-                    });
-                    return killSwitch;
-                });
+                .watchTermination((killSwitch, done) -> begin(tenant, answer, place, killSwitch, done));
+    }
+
+    private UniqueKillSwitch begin(
+            String tenant,
+            Answer answer,
+            FairQueue.Place place,
+            UniqueKillSwitch killSwitch,
+            CompletionStage<Done> done) {
+        running.begin(tenant, answer, killSwitch);
+        done.whenComplete((ended, failure) -> {
+            place.close();
+            running.end(answer);
+            if (failure instanceof RequestFailedException failed) {
+                metrics.failed(failed.kind());
+                if (new GenerationFailure(failed.kind(), "").isElsewhere()) {
+                    running.forget(answer.id());
+                }
+            }
+        });
+        return killSwitch;
+    }
+
+    /** The stream of an answer whose events come from elsewhere. It takes no place in the queue: it had one when it began. */
+    Recording goOn(String tenant, Answer answer, Source<TextEvent, NotUsed> events) {
+        Source<Tagged, NotUsed> tagged = events.map(event -> new Tagged(0, event))
+                .viaMat(KillSwitches.single(), Keep.right())
+                .watchTermination((killSwitch, done) -> begin(tenant, answer, () -> {}, killSwitch, done))
+                .mapMaterializedValue(_ -> NotUsed.getInstance());
+        return recorded(tenant, answer, render(tagged, answer));
     }
 
     private CompletionStage<HttpResponse> whole(Answer answer, Source<Tagged, UniqueKillSwitch> events) {
@@ -145,16 +192,18 @@ final class Generations {
             List<Tagged> first = opened.first();
             Source<ByteString, NotUsed> rendered = render(Source.from(first).concat(opened.second()), answer);
             return Responses.events(
-                    answer.call().resumable() ? recorded(exchange.tenant(), answer, rendered) : rendered);
+                    answer.call().resumable()
+                            ? recorded(exchange.tenant(), answer, rendered).from(0)
+                            : rendered);
         });
     }
 
     /** The stream runs by itself from now on, and its client reads what is written down of it. */
-    private Source<ByteString, NotUsed> recorded(String tenant, Answer answer, Source<ByteString, NotUsed> events) {
+    private Recording recorded(String tenant, Answer answer, Source<ByteString, NotUsed> events) {
         Recording recording = new Recording(tenant);
         running.record(answer.id(), recording);
         events.runWith(Sink.foreach(recording::add), troupe.system()).whenComplete((done, failure) -> recording.end());
-        return recording.from(0);
+        return recording;
     }
 
     /** Events with numbers, an end, and after it the usual last word; or an error and no last word. */

@@ -25,6 +25,7 @@ final class Routes {
     private final HttpServer.Backend backend;
     private final HttpConfig config;
     private final Generations generations;
+    private final Comebacks comebacks;
     private final Running running;
     private final FairQueue queue;
     private final HttpMetrics metrics;
@@ -36,6 +37,8 @@ final class Routes {
         this.metrics = metrics;
         this.running = new Running(config.recordings());
         this.generations = new Generations(backend.troupe(), queue, metrics, running);
+        this.comebacks =
+                new Comebacks(backend.troupe(), backend.model(), config.deadline(), generations, running);
     }
 
     /** All of them. */
@@ -108,13 +111,15 @@ final class Routes {
         return generations.answer(exchange, new EmbeddingsAnswer(request, backend.model(), config.mostRunning()));
     }
 
-    /** Goes on with a recorded stream after the event that the client has. */
+    /** Goes on with a stream, of this front end or of another one, after the event that the client has. */
     private CompletionStage<HttpResponse> resume(Exchange exchange) {
-        Recording recording = running.recording(exchange.tenant(), exchange.id())
-                .orElseThrow(
-                        () -> ApiError.notFound(
-                                "no generation of yours with this id can be resumed here; ask with stream=true and resumable=true"));
-        return now(Responses.events(recording.from(Math.toIntExact(1 + after(exchange)))));
+        int first = Math.toIntExact(1 + after(exchange));
+        return comebacks
+                .recording(exchange.tenant(), exchange.id())
+                .thenApply(found -> Responses.events(found.orElseThrow(
+                                () -> ApiError.notFound(
+                                        "no generation of yours with this id can be resumed; ask with stream=true and resumable=true"))
+                        .from(first)));
     }
 
     private static Optional<String> query(Exchange exchange) {
@@ -142,14 +147,20 @@ final class Routes {
     }
 
     private CompletionStage<HttpResponse> cancel(Exchange exchange) {
-        if (!running.cancel(exchange.tenant(), exchange.id())) {
-            throw ApiError.notFound("no generation of yours with this id is running here");
+        return comebacks
+                .cancel(exchange.tenant(), exchange.id())
+                .thenApply(found -> cancelled(exchange.id(), found));
+    }
+
+    private static HttpResponse cancelled(String id, boolean found) {
+        if (!found) {
+            throw ApiError.notFound("no generation of yours with this id is running");
         }
         ObjectNode done = JSON.objectNode();
-        done.put("id", exchange.id());
+        done.put("id", id);
         done.put("object", "generation");
         done.put("cancelled", true);
-        return now(Responses.json(done));
+        return Responses.json(done);
     }
 
     // Tokens.

@@ -49,6 +49,12 @@ final class Running {
         }
     }
 
+    /** Another front end goes on with it. */
+    synchronized void forget(String generation) {
+        recordings.remove(generation);
+        oldest.remove(generation);
+    }
+
     /** What was recorded of a tenant's generation. */
     synchronized Optional<Recording> recording(String tenant, String generation) {
         return Optional.ofNullable(recordings.get(generation))

@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.troupe.client.TextRequest;
 import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.tensor.Ints;
+import dev.troupe.serving.Precedence;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,6 +20,9 @@ final class SamplingFields {
     private static final int MOST_BIASES = 1024;
     private static final int MOST_SALT = 128;
     private static final int MOST_STOP_CHARACTERS = 1024;
+
+    /** In seconds. */
+    private static final float LEAST_DEADLINE = 0.001f;
 
     private SamplingFields() {}
 
@@ -108,6 +113,16 @@ final class SamplingFields {
                     "cache_salt has %d characters, expected at most %d".formatted(salt.length(), MOST_SALT));
         }
         return salt;
+    }
+
+    /** The request with what it asks for as to when it is served. */
+    static TextRequest timed(Fields fields, TextRequest request) {
+        Duration most = request.deadline();
+        int priority = fields.whole("priority", 0, Precedence.FIRST, Precedence.LAST);
+        float seconds = fields.number("deadline", most.toMillis() / 1e3f, LEAST_DEADLINE, most.toMillis() / 1e3f);
+        Duration asked = Duration.ofMillis(Math.round(seconds * 1e3));
+        return request.withPrecedence(new Precedence(priority, ""))
+                .withDeadline(asked.compareTo(most) < 0 ? asked : most);
     }
 
     /** How many completions of a prompt. */

@@ -37,6 +37,11 @@ public record ServedModel(
         String of(ArrayNode messages);
     }
 
+    /** The same, for requests whose prompt is known: whatever the messages, they make some prompt. */
+    ServedModel withoutTemplate() {
+        return new ServedModel(id, tokenizer, _ -> "a", contextLength, vocabularySize, hiddenSize, created);
+    }
+
     /** The prompt of a chat. */
     String chat(ArrayNode messages) {
         if (chatPrompt == null) {

@@ -18,6 +18,7 @@ import dev.troupe.config.BindGuard;
 import dev.troupe.config.NodeConfig;
 import dev.troupe.config.SeedNode;
 import dev.troupe.generation.Generation;
+import dev.troupe.generation.LogHolders;
 import dev.troupe.generation.LogKeeper;
 import dev.troupe.generation.ReplicatedTokenLog;
 import dev.troupe.http.HttpServer;
@@ -312,7 +313,7 @@ public final class TroupeNode implements AutoCloseable {
                         model,
                         store.tokenizer(model),
                         store.eosTokens(model),
-                        generations(node, slot),
+                        generations(node, slot, new NodeLogHolders(system, node)),
                         config.generation().resumeWithin(),
                         () -> frontEnds(node),
                         new ReplicaDescriber(
@@ -350,8 +351,13 @@ public final class TroupeNode implements AutoCloseable {
     }
 
     /** A generation that goes on here has the value of its first id, on this node's slot. */
-    private static FrontEnd.Generations generations(ClusterNode node, Slot slot) {
+    private static FrontEnd.Generations generations(ClusterNode node, Slot slot, LogHolders holders) {
         return new FrontEnd.Generations() {
+            @Override
+            public LogHolders holders() {
+                return holders;
+            }
+
             @Override
             public RecipientRef<Generation.Command> begin() {
                 return entity(UUID.randomUUID().toString());

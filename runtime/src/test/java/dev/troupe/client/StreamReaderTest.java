@@ -54,6 +54,7 @@ class StreamReaderTest {
                 .run(kit.system());
         kit.spawn(StreamReader.create(new StreamReader.Setup(
                 REQUEST,
+                "",
                 running.first(),
                 frontEnds,
                 address -> address.equals("a:1") ? first.getRef() : second.getRef(),
@@ -73,6 +74,7 @@ class StreamReaderTest {
                 .run(kit.system());
         kit.spawn(StreamReader.create(new StreamReader.Setup(
                 REQUEST,
+                "",
                 running.first(),
                 frontEnds,
                 address -> address.equals("a:1") ? first.getRef() : second.getRef(),

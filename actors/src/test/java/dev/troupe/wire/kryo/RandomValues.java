@@ -12,6 +12,7 @@ import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.sampling.SpanSums;
 import dev.troupe.sampling.TopLogits;
 import dev.troupe.sampling.guide.GuideSpec;
+import dev.troupe.serving.Precedence;
 import dev.troupe.serving.Returns;
 import dev.troupe.stage.StepEntry;
 import dev.troupe.stage.Want;
@@ -69,6 +70,7 @@ public final class RandomValues {
             return new Partition.Stage(
                     layer, layer + 1 + random.nextInt(8), List.of((Partition.Rank) of(Partition.Rank.class)));
         });
+        special.put(Precedence.class, () -> new Precedence(random.nextInt(-100, 101), word()));
         special.put(DeviceProfile.class, () -> new DeviceProfile(word(), random.nextInt(99), random.nextInt(99)));
         special.put(Incarnation.class, () -> new Incarnation(word(), 1 + random.nextInt(65_535), random.nextLong()));
         special.put(Slot.class, () -> new Slot((Incarnation) of(Incarnation.class), word()));
