@@ -29,12 +29,12 @@ final class Routes {
     private final FairQueue queue;
     private final HttpMetrics metrics;
 
-    Routes(HttpServer.Backend backend, HttpConfig config, FairQueue queue, HttpMetrics metrics) {
+    Routes(HttpServer.Backend backend, HttpConfig config, FairQueue queue, HttpMetrics metrics, Running running) {
         this.backend = backend;
         this.config = config;
         this.queue = queue;
         this.metrics = metrics;
-        this.running = new Running(config.recordings());
+        this.running = running;
         this.generations = new Generations(backend.troupe(), queue, metrics, running);
     }
 
@@ -104,7 +104,8 @@ final class Routes {
 
     /** Goes on with a recorded stream after the event that the client has. */
     private CompletionStage<HttpResponse> resume(Exchange exchange) {
-        Recording recording = running.recording(exchange.tenant(), exchange.id())
+        Recording recording = running.recordings()
+                .find(exchange.tenant(), exchange.id())
                 .orElseThrow(
                         () -> ApiError.notFound(
                                 "no generation of yours with this id can be resumed here; ask with stream=true and resumable=true"));
