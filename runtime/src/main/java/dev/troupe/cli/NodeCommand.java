@@ -76,7 +76,7 @@ final class NodeCommand implements Callable<Integer> {
             }
             out.printf("node %s, roles %s%n", node.incarnation(), String.join(", ", node.roles()));
             out.printf("device cpu0: %s%n", node.device());
-            node.http().ifPresent(address -> out.printf("http://%s%n", address));
+            node.url().ifPresent(url -> out.printf("%s%n", url));
             out.flush();
             node.whenComplete().thenAccept(snapshot -> {
                 out.printf("cluster complete: %d nodes%n", snapshot.nodes().size());

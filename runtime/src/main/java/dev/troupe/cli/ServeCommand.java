@@ -8,10 +8,14 @@ import dev.troupe.node.LocalTroupe;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -35,6 +39,8 @@ import picocli.CommandLine.Spec;
             "    -d '{\"model\": \"tales\", \"prompt\": \"Once upon a time\", \"max_tokens\": 60, \"stream\": true}'"
         })
 final class ServeCommand implements Callable<Integer> {
+    private static final Duration END_WITHIN = Duration.ofSeconds(5);
+
     @Mixin
     private final ModelChoice model = new ModelChoice();
 
@@ -67,7 +73,16 @@ final class ServeCommand implements Callable<Integer> {
                             + " the options of a process: in the environment TROUPE_API_KEY is safer (tenant 'default')")
     private Map<String, String> keys = Map.of();
 
-    @Option(names = "--insecure", description = "bind off loopback although HTTP is plain text")
+    @Option(
+            names = "--tls-cert",
+            paramLabel = "FILE",
+            description = "speak TLS with this certificate, PEM; those between it and its authority follow it")
+    private @Nullable Path tlsCertificate;
+
+    @Option(names = "--tls-key", paramLabel = "FILE", description = "its private key, PEM (PKCS #8, not encrypted)")
+    private @Nullable Path tlsKey;
+
+    @Option(names = "--insecure", description = "bind off loopback without keys, or without TLS")
     private boolean insecure;
 
     @Option(names = "--pipeline-parallel", paramLabel = "N", defaultValue = "1", description = "stages (default: 1)")
@@ -113,20 +128,31 @@ final class ServeCommand implements Callable<Integer> {
                 : NodeConfig.load(config, settings());
         try (HttpServer server = serve(read)) {
             PrintWriter out = spec.commandLine().getOut();
+            Runtime.getRuntime()
+                    .addShutdownHook(Thread.ofPlatform()
+                            .unstarted(() -> endAll(server, read.http().grace())));
             String key = read.http().keys().isEmpty() ? "" : " -H 'Authorization: Bearer KEY'";
-            out.printf(
-                    "loading %s; http://%s/ shows how it is%n", read.replica().model(), server.address());
+            out.printf("loading %s; %s/ shows how it is%n", read.replica().model(), server.url());
             out.flush();
             server.whenWarm().toCompletableFuture().join();
-            out.printf("serving %s at http://%s/v1%n", read.replica().model(), server.address());
+            out.printf("serving %s at %s/v1%n", read.replica().model(), server.url());
             out.printf(
-                    "try: curl http://%s/v1/completions%s -H 'Content-Type: application/json' -d '{\"model\": \"%s\","
+                    "try: curl %s/v1/completions%s -H 'Content-Type: application/json' -d '{\"model\": \"%s\","
                             + " \"prompt\": \"Once upon a time\", \"max_tokens\": 40}'%n",
-                    server.address(), key, read.replica().model());
+                    server.url(), key, read.replica().model());
             out.flush();
             new CountDownLatch(1).await(); // until Ctrl-C or SIGTERM ends the process
         }
         return 0;
+    }
+
+    /** Ctrl-C and SIGTERM: answers get their end, and then the process has to end, whatever hangs. */
+    private static void endAll(HttpServer server, Duration grace) {
+        try {
+            server.end().toCompletableFuture().get(grace.plus(END_WITHIN).toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException | ExecutionException | TimeoutException e) {
+            // The process ends all the same.
+        }
     }
 
     private static HttpServer serve(NodeConfig config) throws IOException {
@@ -174,6 +200,12 @@ final class ServeCommand implements Callable<Integer> {
         }
         if (chatTemplate != null) {
             settings.put("troupe.http.chat-template", chatTemplate.toString());
+        }
+        if (tlsCertificate != null) {
+            settings.put("troupe.http.tls.certificate", tlsCertificate.toString());
+        }
+        if (tlsKey != null) {
+            settings.put("troupe.http.tls.key", tlsKey.toString());
         }
         if (insecure) {
             settings.put("troupe.http.insecure", true);

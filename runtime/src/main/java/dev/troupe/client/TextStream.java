@@ -5,6 +5,7 @@ import dev.troupe.generation.GenerationEvent;
 import dev.troupe.generation.GenerationRequest;
 import dev.troupe.generation.LogEntry;
 import dev.troupe.sampling.SamplingParameters;
+import dev.troupe.sampling.guide.CheckedGuides;
 import dev.troupe.sampling.guide.GuideSpec;
 import dev.troupe.serving.GenerationFailure;
 import dev.troupe.serving.GenerationId;
@@ -148,7 +149,7 @@ public final class TextStream {
             return new Work(builder.build(), setup.tokenizer(), request.stop());
         }
 
-        /** Compiles the guide, to tell the client and not the ranks what is wrong with it. */
+        /** Checks the guide, to tell the client and not the ranks what is wrong with it. */
         private static void requireGuideWorks(@Nullable GuideSpec guide, FrontEnd.Setup setup) {
             if (guide == null) {
                 return;
@@ -159,7 +160,7 @@ public final class TextStream {
                                 setup.model(),
                                 setup.tokenizer() == null ? "no tokenizer" : "no token that ends a text"));
             }
-            guide.compile();
+            CheckedGuides.require(guide);
         }
 
         private static Ints encode(String text, FrontEnd.Setup setup) {

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /** Turns a configuration into records, once. */
 final class NodeConfigReader {
@@ -199,14 +200,45 @@ final class NodeConfigReader {
                 section.section("keys").entries(),
                 section.section("weights").integerEntries(),
                 section.flag("insecure"),
+                httpTls(section.section("tls")),
+                Set.copyOf(section.texts("host-names")),
                 section.text("chat-template"),
                 section.intBytes("max-body"),
                 section.integer("running"),
                 section.integer("waiting"),
                 section.integer("waiting-per-key"),
-                section.integer("recordings"),
+                new HttpConfig.Recordings(
+                        section.integer("recordings"),
+                        section.integer("recordings-per-key"),
+                        section.bytes("recordings-bytes")),
+                preparing(section.section("prepare")),
                 section.duration("deadline"),
+                section.duration("grace"),
                 section.duration("stalled-after"));
+    }
+
+    private static HttpConfig.Preparing preparing(Section section) {
+        int some = Math.max(2, Runtime.getRuntime().availableProcessors() / 4);
+        return new HttpConfig.Preparing(
+                section.integerOrAuto("threads").orElse(some),
+                section.integer("waiting"),
+                section.bytes("waiting-bytes"));
+    }
+
+    private static Optional<HttpConfig.Tls> httpTls(Section section) {
+        String certificate = section.text("certificate");
+        String key = section.text("key");
+        String clientCa = section.text("client-ca");
+        if (certificate.isBlank() && key.isBlank() && clientCa.isBlank()) {
+            return Optional.empty();
+        }
+        Check.holds(
+                !certificate.isBlank(), "http.tls.certificate", "\"\"", "a PEM file beside the key (--tls-cert FILE)");
+        Check.holds(!key.isBlank(), "http.tls.key", "\"\"", "a PEM file beside the certificate (--tls-key FILE)");
+        return Optional.of(new HttpConfig.Tls(
+                Path.of(certificate),
+                Path.of(key),
+                clientCa.isBlank() ? Optional.empty() : Optional.of(Path.of(clientCa))));
     }
 
     private static WireConfig wire(NodeAddress node, Section section) {

@@ -45,6 +45,26 @@ final class ApiError extends RuntimeException {
                 "no valid API key; send the header Authorization: Bearer KEY");
     }
 
+    /** The body is of another type. */
+    static ApiError notJson(String message) {
+        return new ApiError(415, "invalid_request_error", null, "unsupported_media_type", message);
+    }
+
+    /** The server does not answer to that name. */
+    static ApiError hostName(String message) {
+        return new ApiError(403, "invalid_request_error", null, "host_not_allowed", message);
+    }
+
+    /** There was something, and it is not kept any more. */
+    static ApiError dropped(String message) {
+        return new ApiError(410, "not_found_error", null, "dropped", message);
+    }
+
+    /** The server ends. */
+    static ApiError ending() {
+        return unavailable("shutting_down", "this server is ending; send the request again, or to another one");
+    }
+
     static ApiError notFound(String message) {
         return new ApiError(404, "not_found_error", null, "not_found", message);
     }

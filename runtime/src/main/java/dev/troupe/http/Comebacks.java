@@ -58,7 +58,7 @@ final class Comebacks {
 
     /** The recording of a tenant's stream, which goes on here from now on and nowhere else; nothing if nobody knows the id. */
     CompletionStage<Optional<Recording>> recording(String tenant, String id) {
-        Optional<Recording> here = running.recording(tenant, id);
+        Optional<Recording> here = running.recordings().find(tenant, id);
         if (here.isPresent()) {
             return CompletableFuture.completedFuture(here);
         }

@@ -29,6 +29,7 @@ import org.apache.pekko.stream.javadsl.Keep;
 import org.apache.pekko.stream.javadsl.Sink;
 import org.apache.pekko.stream.javadsl.Source;
 import org.apache.pekko.util.ByteString;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -67,8 +68,25 @@ final class Generations {
 
     /** Answers a call. */
     CompletionStage<HttpResponse> answer(Exchange exchange, Answer answer) {
+        requireSmall(answer.call());
+        if (!answer.call().resumable()) {
+            return answer(exchange, answer, null);
+        }
+        Recording recording = running.recordings().open(exchange.tenant(), answer.id());
+        try {
+            return answer(exchange, answer, recording).whenComplete((response, failure) -> {
+                if (failure != null) {
+                    running.recordings().forget(answer.id());
+                }
+            });
+        } catch (ApiError e) {
+            running.recordings().forget(answer.id());
+            throw e;
+        }
+    }
+
+    private CompletionStage<HttpResponse> answer(Exchange exchange, Answer answer, @Nullable Recording recording) {
         GenerationCall call = answer.call();
-        requireSmall(call);
         Watch watch = new Watch(metrics);
         IntFunction<TextRequest> requests = requests(exchange, answer);
         CompletableFuture<FairQueue.Place> entered = queue.enter(
@@ -77,11 +95,12 @@ final class Generations {
                         answer.together() * call.drawn(),
                         call.mostTokens())
                 .orTimeout(call.request().deadline().toMillis(), TimeUnit.MILLISECONDS);
+        running.await(entered);
         FairQueue.giveUpWhen(exchange.gone(), entered);
         return entered.thenCompose(place -> {
             Source<Tagged, UniqueKillSwitch> events = events(answer, exchange.tenant(), requests, place, watch);
             CompletionStage<HttpResponse> response =
-                    call.stream() ? streamed(exchange, answer, events) : whole(answer, events);
+                    call.stream() ? streamed(answer, events, recording) : whole(answer, events);
             if (!call.resumable()) {
                 exchange.gone().thenRun(() -> running.giveUp(answer));
             }
@@ -152,7 +171,7 @@ final class Generations {
             if (failure instanceof RequestFailedException failed) {
                 metrics.failed(failed.kind());
                 if (new GenerationFailure(failed.kind(), "").isElsewhere()) {
-                    running.forget(answer.id());
+                    running.recordings().forget(answer.id());
                 }
             }
         });
@@ -165,7 +184,7 @@ final class Generations {
                 .viaMat(KillSwitches.single(), Keep.right())
                 .watchTermination((killSwitch, done) -> begin(tenant, answer, () -> {}, killSwitch, done))
                 .mapMaterializedValue(_ -> NotUsed.getInstance());
-        return recorded(tenant, answer, render(tagged, answer));
+        return recorded(running.recordings().open(tenant, answer.id()), render(tagged, answer));
     }
 
     private CompletionStage<HttpResponse> whole(Answer answer, Source<Tagged, UniqueKillSwitch> events) {
@@ -184,24 +203,19 @@ final class Generations {
 
     /** Waits for the first event, so that what is refused has a status. */
     private CompletionStage<HttpResponse> streamed(
-            Exchange exchange, Answer answer, Source<Tagged, UniqueKillSwitch> events) {
+            Answer answer, Source<Tagged, UniqueKillSwitch> events, @Nullable Recording recording) {
         return events.prefixAndTail(1).runWith(Sink.head(), troupe.system()).handle((opened, failure) -> {
             if (failure != null) {
                 throw error(failure);
             }
             List<Tagged> first = opened.first();
             Source<ByteString, NotUsed> rendered = render(Source.from(first).concat(opened.second()), answer);
-            return Responses.events(
-                    answer.call().resumable()
-                            ? recorded(exchange.tenant(), answer, rendered).from(0)
-                            : rendered);
+            return Responses.events(recording == null ? rendered : recorded(recording, rendered).from(0));
         });
     }
 
     /** The stream runs by itself from now on, and its client reads what is written down of it. */
-    private Recording recorded(String tenant, Answer answer, Source<ByteString, NotUsed> events) {
-        Recording recording = new Recording(tenant);
-        running.record(answer.id(), recording);
+    private Recording recorded(Recording recording, Source<ByteString, NotUsed> events) {
         events.runWith(Sink.foreach(recording::add), troupe.system()).whenComplete((done, failure) -> recording.end());
         return recording;
     }

@@ -1,6 +1,7 @@
 package dev.troupe.http;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.troupe.sampling.guide.CheckedGuides;
 import dev.troupe.sampling.guide.GuideSpec;
 import dev.troupe.sampling.guide.automaton.GuideException;
 import java.util.ArrayList;
@@ -74,7 +75,7 @@ final class GuideFields {
         return all;
     }
 
-    /** Compiles it, so that what is wrong with it is known before anything is computed. */
+    /** Checks it, so that what is wrong with it is known before anything is computed. */
     private static @Nullable GuideSpec one(List<Named> all) {
         if (all.isEmpty()) {
             return null;
@@ -87,7 +88,7 @@ final class GuideFields {
         }
         Named named = all.getFirst();
         try {
-            named.spec().compile();
+            CheckedGuides.require(named.spec());
             return named.spec();
         } catch (GuideException e) {
             throw ApiError.invalid(named.field(), "%s: %s".formatted(named.field(), e.getMessage()));

@@ -1,15 +1,6 @@
 package dev.troupe.http;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadConstraints;
-import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.typesafe.config.ConfigFactory;
 import dev.troupe.client.RequestFailedException;
 import dev.troupe.client.TextRequest;
@@ -17,48 +8,67 @@ import dev.troupe.client.Troupe;
 import dev.troupe.config.HttpConfig;
 import dev.troupe.serving.SchedulerStats;
 import dev.troupe.tensor.Ints;
+import dev.troupe.wire.tls.ServerTls;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.TreeSet;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.apache.pekko.Done;
 import org.apache.pekko.NotUsed;
 import org.apache.pekko.actor.typed.ActorSystem;
+import org.apache.pekko.http.javadsl.ConnectionContext;
 import org.apache.pekko.http.javadsl.Http;
 import org.apache.pekko.http.javadsl.ServerBinding;
+import org.apache.pekko.http.javadsl.ServerBuilder;
 import org.apache.pekko.http.javadsl.model.HttpEntity;
 import org.apache.pekko.http.javadsl.model.HttpRequest;
 import org.apache.pekko.http.javadsl.model.HttpResponse;
+import org.apache.pekko.http.javadsl.model.headers.RawHeader;
 import org.apache.pekko.http.javadsl.settings.ServerSettings;
 import org.apache.pekko.http.scaladsl.model.EntityStreamSizeException;
 import org.apache.pekko.japi.Pair;
 import org.apache.pekko.pattern.Patterns;
+import org.apache.pekko.stream.KillSwitches;
+import org.apache.pekko.stream.SharedKillSwitch;
 import org.apache.pekko.stream.javadsl.Flow;
 import org.apache.pekko.util.ByteString;
+import org.jspecify.annotations.Nullable;
 
 /** A node's HTTP port: reads requests, finds who asks, and passes them to their routes. */
 public final class HttpServer implements AutoCloseable {
     private static final long BODY_WITHIN_MILLIS = 30_000;
     private static final Duration AGAIN = Duration.ofSeconds(1);
-    private static final int DEEPEST = 64;
+    private static final int METHOD_NOT_ALLOWED = 405;
     private static final int MOST_CONNECTIONS = 2048;
-    private static final ObjectMapper MAPPER = mapper();
+
+    /** For the last words of answers, once their generations have ended. */
+    private static final Duration FLUSHED_WITHIN = Duration.ofSeconds(2);
+
+    /** What has been rendered may still be on its way to the socket, which nobody tells, and then connections are cut. */
+    private static final Duration WRITTEN_WITHIN = Duration.ofMillis(250);
 
     private final ActorSystem<?> system;
     private final HttpConfig config;
     private final Runnable onClose;
     private final ApiKeys keys;
     private final HttpMetrics metrics;
+    private final BrowserGuard browsers;
+    private final Preparation preparation;
+    private final Running running;
+    private final OpenAnswers open = new OpenAnswers();
+    private final SharedKillSwitch connections = KillSwitches.shared("troupe-http");
     private final List<Route> routes;
     private final ServerBinding binding;
     private final CompletionStage<Done> warm;
     private volatile boolean closed;
+    private @Nullable CompletableFuture<Done> ended;
 
     /**
      * What requests are answered with.
@@ -70,6 +80,7 @@ public final class HttpServer implements AutoCloseable {
     public record Backend(Troupe troupe, ServedModel model, Supplier<CompletionStage<SchedulerStats>> stats) {}
 
     private HttpServer(Backend backend, HttpConfig config, Runnable onClose) throws IOException {
+        Optional<ServerTls> tls = tls(config);
         this.onClose = onClose;
         this.system = backend.troupe().system();
         this.config = config;
@@ -77,9 +88,25 @@ public final class HttpServer implements AutoCloseable {
         FairQueue queue =
                 new FairQueue(config.mostRunning(), config.mostWaiting(), config.mostWaitingPerKey(), config.weights());
         this.metrics = new HttpMetrics(queue);
-        this.routes = new Routes(backend, config, queue, metrics).all();
-        this.binding = bindOrClose();
+        this.browsers = new BrowserGuard(config);
+        this.preparation = new Preparation(config.preparing());
+        this.running = new Running(config.recordings());
+        this.routes = new Routes(backend, config, queue, metrics, running).all();
+        this.binding = bindOrClose(tls);
         this.warm = warmUp(backend);
+    }
+
+    /**
+     * Reads the files of its TLS, if it has any.
+     *
+     * @throws IOException if they cannot be used; the message names the file and what to do
+     */
+    public static Optional<ServerTls> tls(HttpConfig config) throws IOException {
+        if (config.tls().isEmpty()) {
+            return Optional.empty();
+        }
+        HttpConfig.Tls files = config.tls().get();
+        return Optional.of(ServerTls.load(files.certificate(), files.key(), files.clientCa()));
     }
 
     /** The first request makes the scheduler place its plan and load it, so the server asks itself. */
@@ -114,22 +141,22 @@ public final class HttpServer implements AutoCloseable {
      * Binds and serves.
      *
      * @param onClose ends what was started for it
-     * @throws IOException if the port cannot be bound
+     * @throws IOException if the port cannot be bound, or the files of its TLS cannot be used
      */
     public static HttpServer start(Backend backend, HttpConfig config, Runnable onClose) throws IOException {
         return new HttpServer(backend, config, onClose);
     }
 
-    private ServerBinding bindOrClose() throws IOException {
+    private ServerBinding bindOrClose(Optional<ServerTls> tls) throws IOException {
         try {
-            return bind();
+            return bind(tls);
         } catch (IOException e) {
             metrics.close();
             throw e;
         }
     }
 
-    private ServerBinding bind() throws IOException {
+    private ServerBinding bind(Optional<ServerTls> tls) throws IOException {
         // Requests have deadlines of their own, and streams give signs of life.
         ServerSettings settings = ServerSettings.create(ConfigFactory.parseString(
                         """
@@ -145,9 +172,10 @@ public final class HttpServer implements AutoCloseable {
                         """.formatted(2 * config.deadline().toSeconds() + 60, MOST_CONNECTIONS, config.maxBodyBytes()))
                 .withFallback(system.settings().config()));
         try {
-            return Http.get(system)
-                    .newServerAt(config.host(), config.port())
-                    .withSettings(settings)
+            ServerBuilder builder =
+                    Http.get(system).newServerAt(config.host(), config.port()).withSettings(settings);
+            return tls.map(files -> builder.enableHttps(ConnectionContext.httpsServer(files::server)))
+                    .orElse(builder)
                     .bindFlow(Flow.fromMaterializer((materializer, attributes) -> connection()))
                     .toCompletableFuture()
                     .join();
@@ -170,11 +198,13 @@ public final class HttpServer implements AutoCloseable {
                     done.whenComplete((ended, failure) -> client.end());
                     return used;
                 })
+                .via(connections.flow())
                 .mapAsync(1, request -> answer(request, client.next()));
     }
 
     private CompletionStage<HttpResponse> answer(HttpRequest request, CompletionStage<Done> gone) {
         String path = request.getUri().getPathString();
+        Runnable end = open.begin(gone);
         CompletionStage<Pair<String, HttpResponse>> answered;
         try {
             answered = dispatch(request, path, gone);
@@ -184,12 +214,16 @@ public final class HttpServer implements AutoCloseable {
         return answered.handle((pair, failure) -> {
             if (failure == null) {
                 metrics.answered(pair.first(), pair.second().status().intValue());
-                return pair.second();
+                return OpenAnswers.watched(pair.second(), end);
             }
+            end.run();
             request.discardEntityBytes(system);
             ApiError error = Generations.error(failure);
             metrics.answered(routeName(path), error.status());
-            return Responses.error(error);
+            HttpResponse refused = Responses.error(error);
+            return error.status() == METHOD_NOT_ALLOWED
+                    ? refused.addHeader(RawHeader.create("Allow", methods(path)))
+                    : refused;
         });
     }
 
@@ -204,6 +238,10 @@ public final class HttpServer implements AutoCloseable {
     /** Nobody without a key learns which routes there are. */
     private CompletionStage<Pair<String, HttpResponse>> dispatch(
             HttpRequest request, String path, CompletionStage<Done> gone) {
+        if (closed) {
+            throw ApiError.ending();
+        }
+        browsers.requireName(request);
         String method = request.method().value();
         Optional<Route> found = routes.stream()
                 .filter(route ->
@@ -218,24 +256,40 @@ public final class HttpServer implements AutoCloseable {
         }
         Route route = found.get();
         String id = route.match(path).orElse("");
-        return body(request, route)
-                .thenCompose(body -> route.handler().handle(new Exchange(request, tenant, id, body, gone)))
-                .thenApply(response -> Pair.create(route.path(), response));
+        if (route.method().equals("POST")) {
+            return body(request)
+                    .thenCompose(bytes -> preparation.run(bytes.size(), () -> {
+                        if (gone.toCompletableFuture().isDone()) {
+                            throw new CancellationException();
+                        }
+                        return handle(route, new Exchange(request, tenant, id, JsonBodies.parse(bytes), gone));
+                    }));
+        }
+        request.discardEntityBytes(system);
+        return handle(route, new Exchange(request, tenant, id, JsonNodeFactory.instance.objectNode(), gone));
+    }
+
+    private static CompletionStage<Pair<String, HttpResponse>> handle(Route route, Exchange exchange) {
+        return route.handler().handle(exchange).thenApply(response -> Pair.create(route.path(), response));
     }
 
     private ApiError absent(String method, String path) {
-        TreeSet<String> others = new TreeSet<>();
-        routes.stream().filter(route -> route.match(path).isPresent()).forEach(route -> others.add(route.method()));
-        return others.isEmpty()
-                ? ApiError.notFound("there is no such route")
-                : ApiError.method(method, String.join(", ", others));
+        String others = methods(path);
+        return others.isEmpty() ? ApiError.notFound("there is no such route") : ApiError.method(method, others);
     }
 
-    private CompletionStage<ObjectNode> body(HttpRequest request, Route route) {
-        if (!route.method().equals("POST")) {
-            request.discardEntityBytes(system);
-            return CompletableFuture.completedFuture(JsonNodeFactory.instance.objectNode());
-        }
+    /** Those that work there, or empty. */
+    private String methods(String path) {
+        return routes.stream()
+                .filter(route -> route.match(path).isPresent())
+                .map(Route::method)
+                .sorted()
+                .distinct()
+                .collect(Collectors.joining(", "));
+    }
+
+    private CompletionStage<ByteString> body(HttpRequest request) {
+        BrowserGuard.requireJson(request);
         if (request.getHeader("Content-Encoding").isPresent()) {
             throw ApiError.malformed("compressed bodies are not taken; send the JSON as it is");
         }
@@ -244,7 +298,7 @@ public final class HttpServer implements AutoCloseable {
             if (failure != null) {
                 throw bodyError(failure);
             }
-            return parse(strict.getData());
+            return strict.getData();
         });
     }
 
@@ -256,42 +310,14 @@ public final class HttpServer implements AutoCloseable {
                 : ApiError.malformed("the body did not come whole within %d s".formatted(BODY_WITHIN_MILLIS / 1000));
     }
 
-    private static ObjectMapper mapper() {
-        JsonFactory factory = JsonFactory.builder()
-                .streamReadConstraints(StreamReadConstraints.builder()
-                        .maxNestingDepth(DEEPEST)
-                        .maxNumberLength(100)
-                        .maxStringLength(Integer.MAX_VALUE)
-                        .build())
-                .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-                .build();
-        return JsonMapper.builder(factory)
-                .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-                .build();
-    }
-
-    /** Errors of the parser are not repeated: they quote the text. */
-    private static ObjectNode parse(ByteString bytes) {
-        try {
-            JsonNode node = MAPPER.readTree(bytes.toArray());
-            if (node instanceof ObjectNode object) {
-                return object;
-            }
-            throw ApiError.malformed("the body is no JSON object");
-        } catch (JsonProcessingException e) {
-            var at = e.getLocation();
-            throw ApiError.malformed("the body is no JSON object of at most %d levels without double names%s"
-                    .formatted(
-                            DEEPEST,
-                            at == null ? "" : ": line %d, column %d".formatted(at.getLineNr(), at.getColumnNr())));
-        } catch (IOException e) {
-            throw ApiError.malformed("the body cannot be read");
-        }
-    }
-
     /** Where it listens: {@code host:port}. */
     public String address() {
         return "%s:%d".formatted(config.host(), binding.localAddress().getPort());
+    }
+
+    /** The same as clients write it, with {@code http} or {@code https}. */
+    public String url() {
+        return "%s://%s".formatted(config.tls().isPresent() ? "https" : "http", address());
     }
 
     /** The routes, for tests. */
@@ -299,12 +325,56 @@ public final class HttpServer implements AutoCloseable {
         return new ArrayList<>(routes);
     }
 
-    /** Takes no more connections, and ends what was started for the server. */
+    /** Requests that wait to be read, for tests. */
+    int preparing() {
+        return preparation.waiting();
+    }
+
+    /**
+     * Takes no more connections and requests; done when all answers have ended, by themselves within {@code troupe.http.grace} or with
+     * an error after it, and all connections are closed.
+     */
+    public CompletionStage<Done> end() {
+        closed = true;
+        CompletableFuture<Done> all = new CompletableFuture<>();
+        synchronized (this) {
+            if (ended != null) {
+                return ended;
+            }
+            ended = all;
+        }
+        binding.unbind()
+                .thenCompose(_ -> {
+                    running.refuseWaiting();
+                    return CompletableFuture.anyOf(open.none(), after(config.grace()));
+                })
+                .thenCompose(_ -> {
+                    running.endAll();
+                    return CompletableFuture.anyOf(open.none(), after(FLUSHED_WITHIN));
+                })
+                .thenCompose(_ -> {
+                    connections.shutdown();
+                    return after(WRITTEN_WITHIN);
+                })
+                .thenCompose(_ -> binding.terminate(FLUSHED_WITHIN))
+                .whenComplete((done, failure) -> {
+                    preparation.close();
+                    metrics.close();
+                    all.complete(Done.getInstance());
+                });
+        return all;
+    }
+
+    private CompletableFuture<Done> after(Duration time) {
+        return Patterns.<Done>after(
+                        time, system.classicSystem(), () -> CompletableFuture.completedFuture(Done.getInstance()))
+                .toCompletableFuture();
+    }
+
+    /** {@link #end Ends}, waits for it, and ends what was started for the server. */
     @Override
     public void close() {
-        closed = true;
-        binding.unbind().toCompletableFuture().join();
-        metrics.close();
+        end().toCompletableFuture().join();
         onClose.run();
     }
 }

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.IntConsumer;
 import org.apache.pekko.NotUsed;
 import org.apache.pekko.japi.Pair;
 import org.apache.pekko.stream.javadsl.Source;
@@ -18,10 +19,13 @@ final class Recording {
     private final String tenant;
     private final List<ByteString> events = new ArrayList<>();
     private CompletableFuture<Boolean> more = new CompletableFuture<>();
+    private final IntConsumer grown;
     private boolean ended;
 
-    Recording(String tenant) {
+    /** @param grown hears the bytes of every event */
+    Recording(String tenant, IntConsumer grown) {
         this.tenant = tenant;
+        this.grown = grown;
     }
 
     /** Whose it is. */
@@ -36,6 +40,7 @@ final class Recording {
             waiting = more;
             more = new CompletableFuture<>();
         }
+        grown.accept(event.size());
         waiting.complete(true);
     }
 

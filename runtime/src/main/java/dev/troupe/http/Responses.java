@@ -14,6 +14,7 @@ import org.apache.pekko.util.ByteString;
 /** Answers in the forms that routes give. */
 final class Responses {
     private static final String RETRY_AFTER_SECONDS = "1";
+    private static final int UNAUTHORIZED = 401;
     private static final Duration SIGN_OF_LIFE = Duration.ofSeconds(15);
     private static final ByteString COMMENT = ByteString.fromString(": still working\n\n");
 
@@ -35,6 +36,9 @@ final class Responses {
 
     static HttpResponse error(ApiError error) {
         HttpResponse response = json(error.status(), error.toJson());
+        if (error.status() == UNAUTHORIZED) {
+            response = response.addHeader(RawHeader.create("WWW-Authenticate", "Bearer"));
+        }
         // The usual clients repeat every 409 and 5xx otherwise.
         return error.isTemporary()
                 ? response.addHeader(RawHeader.create("Retry-After", RETRY_AFTER_SECONDS))

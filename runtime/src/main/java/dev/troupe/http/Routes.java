@@ -30,12 +30,12 @@ final class Routes {
     private final FairQueue queue;
     private final HttpMetrics metrics;
 
-    Routes(HttpServer.Backend backend, HttpConfig config, FairQueue queue, HttpMetrics metrics) {
+    Routes(HttpServer.Backend backend, HttpConfig config, FairQueue queue, HttpMetrics metrics, Running running) {
         this.backend = backend;
         this.config = config;
         this.queue = queue;
         this.metrics = metrics;
-        this.running = new Running(config.recordings());
+        this.running = running;
         this.generations = new Generations(backend.troupe(), queue, metrics, running);
         this.comebacks =
                 new Comebacks(backend.troupe(), backend.model(), config.deadline(), generations, running);

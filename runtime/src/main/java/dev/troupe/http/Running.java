@@ -1,32 +1,77 @@
 package dev.troupe.http;
 
-import java.util.ArrayDeque;
+import dev.troupe.config.HttpConfig;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import org.apache.pekko.stream.UniqueKillSwitch;
 
 /**
- * The generations of this server that clients may name: those that run, and the recordings of those that they may come back to. Old
- * recordings make room for new ones. Thread-safe.
+ * The generations of this server that clients may name: those that run, and the recordings of those that they may come back to. It
+ * ends what runs when the server ends. Thread-safe.
  */
 final class Running {
-    private final int mostRecordings;
     private final Map<Answer, Cancel> running = new HashMap<>();
-    private final Map<String, Recording> recordings = new HashMap<>();
-    private final ArrayDeque<String> oldest = new ArrayDeque<>();
+    private final Recordings recordings;
+    private final Set<CompletableFuture<?>> waiting = new HashSet<>();
+    private boolean ending;
+    private boolean over;
 
     private record Cancel(String tenant, UniqueKillSwitch killSwitch) {}
 
-    /** @param mostRecordings how many are kept */
-    Running(int mostRecordings) {
-        this.mostRecordings = mostRecordings;
+    Running(HttpConfig.Recordings limits) {
+        this.recordings = new Recordings(
+                limits,
+                generation -> abort(
+                        generation,
+                        ApiError.unavailable(
+                                "overloaded", "resumable streams have used up their memory; ask for a plain stream")));
+    }
+
+    /** Generations that wait for a place, and will not get it when the server ends. */
+    void await(CompletableFuture<?> entered) {
+        boolean refused;
+        synchronized (this) {
+            refused = ending;
+            if (!refused) {
+                waiting.add(entered);
+            }
+        }
+        if (refused) {
+            entered.completeExceptionally(ApiError.ending());
+        }
+        CompletableFuture<?> _ = entered.whenComplete((place, failure) -> {
+            synchronized (this) {
+                waiting.remove(entered);
+            }
+        });
+    }
+
+    /** Those that wait do so no more, and no others begin to. */
+    void refuseWaiting() {
+        List<CompletableFuture<?>> refused;
+        synchronized (this) {
+            ending = true;
+            refused = List.copyOf(waiting);
+        }
+        refused.forEach(entered -> entered.completeExceptionally(ApiError.ending()));
+    }
+
+    /** Ends what still runs. */
+    synchronized void endAll() {
+        over = true;
+        running.values().forEach(one -> one.killSwitch().abort(ApiError.ending()));
     }
 
     synchronized void begin(String tenant, Answer answer, UniqueKillSwitch killSwitch) {
         running.put(answer, new Cancel(tenant, killSwitch));
+        if (over) {
+            killSwitch.abort(ApiError.ending());
+        }
     }
 
     /** Ends the generations of an answer that nobody waits for. */
@@ -41,24 +86,17 @@ final class Running {
         running.remove(answer);
     }
 
-    synchronized void record(String generation, Recording recording) {
-        recordings.put(generation, recording);
-        oldest.add(generation);
-        while (oldest.size() > mostRecordings) {
-            recordings.remove(oldest.remove());
-        }
+    private synchronized void abort(String generation, ApiError error) {
+        running.forEach((answer, one) -> {
+            if (answer.id().equals(generation)) {
+                one.killSwitch().abort(error);
+            }
+        });
     }
 
-    /** Another front end goes on with it. */
-    synchronized void forget(String generation) {
-        recordings.remove(generation);
-        oldest.remove(generation);
-    }
-
-    /** What was recorded of a tenant's generation. */
-    synchronized Optional<Recording> recording(String tenant, String generation) {
-        return Optional.ofNullable(recordings.get(generation))
-                .filter(recording -> recording.tenant().equals(tenant));
+    /** The streams that clients may come back to. */
+    Recordings recordings() {
+        return recordings;
     }
 
     /** A generation that runs. */

@@ -86,7 +86,18 @@ public final class LocalTroupe {
      * @throws IllegalArgumentException if the model cannot be split like that; the message says what works
      */
     public static HttpServer serve(NodeConfig config, LoadProgress progress) throws IOException {
-        Opened opened = open(config, progress, UnaryOperator.identity());
+        return serve(config, progress, UnaryOperator.identity());
+    }
+
+    /**
+     * The same.
+     *
+     * @param observer gets the kernels of every rank and gives those that the rank takes instead
+     */
+    public static HttpServer serve(NodeConfig config, LoadProgress progress, UnaryOperator<Kernels> observer)
+            throws IOException {
+        HttpServer.tls(config.http()); // what is wrong with its files shows before weights are read
+        Opened opened = open(config, progress, observer);
         try {
             return HttpServer.start(
                     HttpBackend.of(opened.troupe(), opened.store(), config, () -> Optional.of(opened.scheduler())),

@@ -42,10 +42,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
-import org.apache.pekko.Done;
 import org.apache.pekko.actor.CoordinatedShutdown;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
@@ -344,10 +342,7 @@ public final class TroupeNode implements AutoCloseable {
                 config.http(),
                 () -> {});
         http = server;
-        CoordinatedShutdown.get(system).addTask(CoordinatedShutdown.PhaseServiceUnbind(), "troupe-http", () -> {
-            server.close();
-            return CompletableFuture.completedFuture(Done.getInstance());
-        });
+        CoordinatedShutdown.get(system).addTask(CoordinatedShutdown.PhaseServiceUnbind(), "troupe-http", server::end);
     }
 
     /** A generation that goes on here has the value of its first id, on this node's slot. */
@@ -402,6 +397,11 @@ public final class TroupeNode implements AutoCloseable {
     /** Where its HTTP port listens, if it has one. */
     public Optional<String> http() {
         return Optional.ofNullable(http).map(HttpServer::address);
+    }
+
+    /** The same as clients write it, with {@code http} or {@code https}. */
+    public Optional<String> url() {
+        return Optional.ofNullable(http).map(HttpServer::url);
     }
 
     /** One sentence about its kernels. */

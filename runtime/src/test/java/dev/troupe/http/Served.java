@@ -30,14 +30,30 @@ final class Served implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofMinutes(2);
 
     private final HttpServer server;
-    private final HttpClient client = HttpClient.newHttpClient();
+    private final HttpClient client;
 
-    private Served(HttpServer server) {
+    private Served(HttpServer server, HttpClient client) {
         this.server = server;
+        this.client = client;
     }
 
     /** Starts it, with some settings beside the usual ones. */
     static Served start(Map<String, Object> more) throws IOException {
+        return start(more, HttpClient.newHttpClient());
+    }
+
+    /** The same, for a client that trusts somebody. */
+    static Served start(Map<String, Object> more, HttpClient client) throws IOException {
+        return new Served(LocalTroupe.serve(config(more), LoadProgress.NONE), client);
+    }
+
+    /** The same, with kernels that can be held. */
+    static Served start(Map<String, Object> more, HeldKernels kernels) throws IOException {
+        return new Served(LocalTroupe.serve(config(more), LoadProgress.NONE, kernels), HttpClient.newHttpClient());
+    }
+
+    /** The usual settings, and some more. */
+    static NodeConfig config(Map<String, Object> more) {
         Map<String, Object> settings = new HashMap<>(Map.of(
                 "troupe.models",
                 Map.of(
@@ -54,7 +70,7 @@ final class Served implements AutoCloseable {
                 "troupe.http.keys",
                 Map.of("team-a", KEY, "team-b", OTHER_KEY)));
         settings.putAll(more);
-        return new Served(LocalTroupe.serve(NodeConfig.of(ConfigFactory.parseMap(settings)), LoadProgress.NONE));
+        return NodeConfig.of(ConfigFactory.parseMap(settings));
     }
 
     HttpServer server() {
@@ -62,12 +78,15 @@ final class Served implements AutoCloseable {
     }
 
     URI uri(String path) {
-        return URI.create("http://" + server.address() + path);
+        return URI.create(server.url() + path);
     }
 
-    /** A request with the usual key. */
+    /** A request with the usual key; if it has a body, that is JSON. */
     HttpRequest.Builder request(String path) {
-        return HttpRequest.newBuilder(uri(path)).timeout(PATIENCE).header("Authorization", "Bearer " + KEY);
+        return HttpRequest.newBuilder(uri(path))
+                .timeout(PATIENCE)
+                .header("Authorization", "Bearer " + KEY)
+                .header("Content-Type", "application/json");
     }
 
     HttpResponse<String> send(HttpRequest request) throws Exception {
@@ -83,10 +102,8 @@ final class Served implements AutoCloseable {
     }
 
     HttpResponse<String> post(String path, String body) throws Exception {
-        return send(request(path)
-                .header("Content-Type", "application/json")
-                .POST(HttpRequest.BodyPublishers.ofString(body))
-                .build());
+        return send(
+                request(path).POST(HttpRequest.BodyPublishers.ofString(body)).build());
     }
 
     HttpResponse<String> delete(String path) throws Exception {

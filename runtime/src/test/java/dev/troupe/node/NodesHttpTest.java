@@ -40,6 +40,7 @@ class NodesHttpTest {
 
     private static HttpRequest.Builder request(TroupeNode node, String path) {
         return HttpRequest.newBuilder(URI.create("http://" + node.http().orElseThrow() + path))
+                .header("Content-Type", "application/json")
                 .timeout(Duration.ofMinutes(TestNodes.MINUTES));
     }
 

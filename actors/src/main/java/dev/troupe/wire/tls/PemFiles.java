@@ -25,6 +25,12 @@ final class PemFiles {
     private static final String KEY_BEGIN = "-----BEGIN PRIVATE KEY-----";
     private static final String KEY_END = "-----END PRIVATE KEY-----";
 
+    /** Also in the header of encrypted keys of older forms. */
+    private static final String ENCRYPTED = "ENCRYPTED";
+
+    private static final String RSA_BEGIN = "-----BEGIN RSA PRIVATE KEY-----";
+    private static final String EC_BEGIN = "-----BEGIN EC PRIVATE KEY-----";
+
     /** Far more than any chain or key. */
     private static final long MOST_BYTES = 1 << 20;
 
@@ -63,6 +69,16 @@ final class PemFiles {
         String text = new String(read(file), StandardCharsets.US_ASCII);
         int begin = text.indexOf(KEY_BEGIN);
         int end = text.indexOf(KEY_END);
+        if (text.contains(ENCRYPTED)) {
+            throw new IOException(
+                    "%s is encrypted, and nobody is there to be asked for its password: write it without one with openssl pkcs8 -topk8 -nocrypt -in %s -out NEW"
+                            .formatted(file, file.getFileName()));
+        }
+        if (text.contains(RSA_BEGIN) || text.contains(EC_BEGIN)) {
+            throw new IOException(
+                    "%s holds a private key of an older form; make PKCS #8 of it with openssl pkcs8 -topk8 -nocrypt -in %s -out NEW"
+                            .formatted(file, file.getFileName()));
+        }
         if (begin < 0 || end < begin) {
             throw new IOException("%s holds no private key; expected PEM that starts with %s (PKCS #8, not encrypted)"
                     .formatted(file, KEY_BEGIN));
@@ -85,6 +101,9 @@ final class PemFiles {
 
     private static byte[] read(Path file) throws IOException {
         try {
+            if (Files.isDirectory(file)) {
+                throw new IOException("%s is a directory; expected a PEM file".formatted(file));
+            }
             if (Files.size(file) > MOST_BYTES) {
                 throw new IOException("%s has %,d bytes; expected PEM of less than %,d"
                         .formatted(file, Files.size(file), MOST_BYTES));

@@ -130,7 +130,7 @@ public final class TlsIdentity {
         } catch (GeneralSecurityException e) {
             // Another kind of key: the same answer.
         }
-        throw new IOException("%s is not the private key of %s: take both from the same run of troupe certs"
+        throw new IOException("%s is not the private key of %s: take both from where they were made together"
                 .formatted(keyFile, file));
     }
 

@@ -101,7 +101,7 @@ class TlsIdentityTest {
         TlsFiles two = certificates.files("127.0.0.2", CertificateRole.COMPUTE);
 
         assertThatThrownBy(() -> TlsIdentity.load(new TlsFiles(one.ca(), one.certificate(), two.key())))
-                .hasMessage("%s is not the private key of %s: take both from the same run of troupe certs"
+                .hasMessage("%s is not the private key of %s: take both from where they were made together"
                         .formatted(two.key(), one.certificate()));
     }
 

@@ -21,11 +21,16 @@ final class Attention implements AutoCloseable {
     private int[] counts = new int[16];
     private int tiles;
 
-    private final AttentionCall call = new AttentionCall();
+    private final AttentionCall call;
     private final DirectAttention direct;
 
     Attention(WorkerPool pool) {
+        this(pool, new AttentionCall());
+    }
+
+    Attention(WorkerPool pool, AttentionCall call) {
         this.pool = pool;
+        this.call = call;
         this.direct = new DirectAttention(pool, call);
         this.own = new AttentionHeads[pool.threads()];
         for (int i = 0; i < own.length; i++) {
@@ -36,10 +41,13 @@ final class Attention implements AutoCloseable {
     /** As {@code Kernels.attention}. */
     void attend(KvStore store, int layer, Tensor qkv, float scale, int window, TokenBatch batch, Tensor y) {
         call.begin(store, layer, qkv, scale, window, batch, y);
-        divide(batch, DirectAttention.takes(store, call.perGroup()));
-        direct.run();
-        pool.run(tiles * store.kvHeads(), item);
-        call.end();
+        try {
+            divide(batch, DirectAttention.takes(store, call.perGroup()));
+            direct.run();
+            pool.run(tiles * store.kvHeads(), item);
+        } finally {
+            call.end();
+        }
     }
 
     /**
