@@ -40,7 +40,8 @@ final class ChatRequest {
         TextRequest request = new TextRequest(
                 new TextRequest.Tokens(prompt),
                 maxTokens,
-                SamplingFields.sampling(fields, model, logprobs ? top : -1).withGuide(tools.guide(GuideFields.chat(fields), model)),
+                SamplingFields.sampling(fields, model, logprobs ? top : -1)
+                        .withGuide(tools.guide(GuideFields.chat(fields), model)),
                 choices,
                 SamplingFields.stops(fields),
                 fields.flag("ignore_eos", false),

@@ -98,8 +98,7 @@ final class Routes {
     }
 
     private CompletionStage<HttpResponse> chat(Exchange exchange) {
-        return generations.answer(
-                exchange, ChatRequest.read(exchange.body(), backend.model(), config.deadline()));
+        return generations.answer(exchange, ChatRequest.read(exchange.body(), backend.model(), config.deadline()));
     }
 
     /** Goes on with a recorded stream after the event that the client has. */

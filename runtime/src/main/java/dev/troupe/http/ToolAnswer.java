@@ -51,8 +51,7 @@ final class ToolAnswer extends ChatAnswer {
             String text,
             TextEvent.@Nullable Token token,
             @Nullable FinishReason reason) {
-        Spoken spoken = byIndex.computeIfAbsent(
-                index, _ -> new Spoken(use.reader(model().toolFormat())));
+        Spoken spoken = byIndex.computeIfAbsent(index, _ -> new Spoken(use.reader(model().toolFormat())));
         boolean marks = token != null && marker.isPresent() && marker.getAsInt() == token.token();
         List<ToolEvent> events = new ArrayList<>(
                 spoken.reader.append(marks ? text + model().toolFormat().marker() : text));

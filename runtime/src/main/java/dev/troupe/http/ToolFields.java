@@ -90,9 +90,11 @@ final class ToolFields {
             Tool tool = tool(given.get(i), at);
             if (tools.stream().anyMatch(other -> other.name().equals(tool.name()))) {
                 throw ApiError.invalid(
-                        at + ".function.name", "%s.function.name=%s is taken, expected another".formatted(at, tool.name()));
+                        at + ".function.name",
+                        "%s.function.name=%s is taken, expected another".formatted(at, tool.name()));
             }
-            characters += tool.description().length() + tool.parameters().toString().length();
+            characters +=
+                    tool.description().length() + tool.parameters().toString().length();
             tools.add(tool);
         }
         if (characters > LONGEST_OF_ALL) {
@@ -145,7 +147,9 @@ final class ToolFields {
             schema = given.at(schema.path("$ref").asText().substring(1));
         }
         boolean typed = schema.has("type");
-        if (typed ? !schema.path("type").asText().equals("object") : OTHER.stream().anyMatch(schema::has)) {
+        if (typed
+                ? !schema.path("type").asText().equals("object")
+                : OTHER.stream().anyMatch(schema::has)) {
             throw ApiError.invalid(at + ".type", at + ".type, expected a schema of type object");
         }
         if (!typed && schema == given) {
@@ -156,8 +160,7 @@ final class ToolFields {
 
     private static void requireLength(String field, int length, int most) {
         if (length > most) {
-            throw ApiError.invalid(
-                    field, "%s has %d characters, expected at most %d".formatted(field, length, most));
+            throw ApiError.invalid(field, "%s has %d characters, expected at most %d".formatted(field, length, most));
         }
     }
 }

@@ -34,8 +34,7 @@ final class HttpBackend {
     /** Of the operator's template, or else of the model's. */
     private static ServedModel.@Nullable ChatPrompt chatPrompt(ModelStore store, NodeConfig config) throws IOException {
         return store.chatTemplate(config.replica().model(), config.http().chatTemplate())
-                .<ServedModel.ChatPrompt>map(found ->
-                        new TemplatePrompt(found, ToolFormat.of(found.sourceForTools())))
+                .<ServedModel.ChatPrompt>map(found -> new TemplatePrompt(found, ToolFormat.of(found.sourceForTools())))
                 .orElse(null);
     }
 

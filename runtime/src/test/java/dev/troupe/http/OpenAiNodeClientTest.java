@@ -98,9 +98,7 @@ class OpenAiNodeClientTest {
         assertThat(result.at("/streamedCall/calls/0/id").textValue()).startsWith("call_");
         assertThat(result.path("next").textValue()).hasSizeGreaterThan(20);
         assertThat(result.path("fed").textValue()).isIn("cat", "dog");
-        assertThat(result.path("roles"))
-                .extracting(JsonNode::textValue)
-                .containsExactly("user", "assistant", "tool");
+        assertThat(result.path("roles")).extracting(JsonNode::textValue).containsExactly("user", "assistant", "tool");
     }
 
     /** The exit status; 127 where there is no such program. */

@@ -35,8 +35,7 @@ class ToolAnswerTest {
     private static ToolAnswer answer(ToolFormat format, @Nullable Tokenizer tokenizer) {
         ServedModel model = new ServedModel("m", tokenizer, new Prompt(format), 512, 5000, 0);
         TextRequest request = TextRequest.greedy("", 100);
-        GenerationCall call =
-                new GenerationCall(List.of(Ints.of(1)), request, 1, false, true, false, false, false);
+        GenerationCall call = new GenerationCall(List.of(Ints.of(1)), request, 1, false, true, false, false, false);
         return new ToolAnswer(call, model, AUTO);
     }
 
@@ -124,13 +123,16 @@ class ToolAnswerTest {
         ToolAnswer late = answer(ToolFormat.HERMES, null);
 
         List<ObjectNode> before = stream(early, FinishReason.LENGTH, "<tool_call>{\"na");
-        List<ObjectNode> within = stream(late, FinishReason.LENGTH, "<tool_call>{\"name\": \"time\", \"arguments\": {\"a");
+        List<ObjectNode> within =
+                stream(late, FinishReason.LENGTH, "<tool_call>{\"name\": \"time\", \"arguments\": {\"a");
 
         assertThat(deltas(before)).containsExactly("{\"role\":\"assistant\",\"content\":null}");
         assertThat(reasons(before)).containsExactly("length");
         assertThat(early.whole().at("/choices/0/message").has("tool_calls")).isFalse();
         assertThat(reasons(within)).containsExactly("length");
-        assertThat(late.whole().at("/choices/0/message/tool_calls/0/function/arguments").asText())
+        assertThat(late.whole()
+                        .at("/choices/0/message/tool_calls/0/function/arguments")
+                        .asText())
                 .isEqualTo("{\"a");
     }
 

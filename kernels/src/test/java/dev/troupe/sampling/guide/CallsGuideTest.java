@@ -24,19 +24,19 @@ class CallsGuideTest {
             .build();
 
     /** Two of them have a reference of the same name, to different things. */
-    private static final List<String> SCHEMAS = List.of(
-            """
+    private static final List<String> SCHEMAS = List.of("""
             {"type":"object","properties":{"at":{"$ref":"#/$defs/place"}},"required":["at"],
-             "$defs":{"place":{"type":"object","properties":{"city":{"type":"string","maxLength":5}},"required":["city"]}}}""",
-            """
+             "$defs":{"place":{"type":"object","properties":{"city":{"type":"string","maxLength":5}},"required":["city"]}}}""", """
             {"type":"object","properties":{"at":{"$ref":"#/$defs/place"},"more":{"type":"array","items":{"$ref":"#"},"maxItems":2}},
-             "required":["at"],"$defs":{"place":{"type":"integer"}}}""",
-            """
+             "required":["at"],"$defs":{"place":{"type":"integer"}}}""", """
             {"type":"object","properties":{}}""");
 
     private static String source(int most) throws JsonProcessingException {
         ObjectNode source = JSON.createObjectNode();
-        source.put("first", "<call>").put("between", "</call>\n<call>").put("last", "</call>").put("most", most);
+        source.put("first", "<call>")
+                .put("between", "</call>\n<call>")
+                .put("last", "</call>")
+                .put("most", most);
         ArrayNode calls = source.putArray("calls");
         for (int i = 0; i < SCHEMAS.size(); i++) {
             ObjectNode call = calls.addObject();
@@ -52,8 +52,7 @@ class CallsGuideTest {
         Set<String> names = new HashSet<>();
         Set<Integer> counts = new HashSet<>();
         for (TokenTable table : List.of(Vocabularies.bytes(), Vocabularies.pieces(1), Vocabularies.characters())) {
-            TokenGuide guide =
-                    new TokenGuide(new GuideSpec(GuideSpec.Kind.CALLS, source(3)).compile(), table);
+            TokenGuide guide = new TokenGuide(new GuideSpec(GuideSpec.Kind.CALLS, source(3)).compile(), table);
             Random random = new Random(7);
             for (int i = 0; i < 100; i++) {
                 String text = Walk.of(guide, table, random, 20 + 2 * i, () -> Walk.CLOSING)
@@ -82,7 +81,8 @@ class CallsGuideTest {
         TokenGuide guide = new TokenGuide(new GuideSpec(GuideSpec.Kind.CALLS, source(1)).compile(), table);
         GuideState state = guide.start();
 
-        for (int token : Vocabularies.tokens("<call>{\"name\": \"fff\", \"arguments\": {}}</call>").toArray()) {
+        for (int token : Vocabularies.tokens("<call>{\"name\": \"fff\", \"arguments\": {}}</call>")
+                .toArray()) {
             state = guide.advance(state, token);
         }
 

@@ -120,8 +120,7 @@ public final class ToolMessages {
         Map<String, String> names = new HashMap<>();
         for (JsonNode message : all) {
             for (JsonNode call : message.path("tool_calls")) {
-                names.put(
-                        call.path("id").asText(), call.at("/function/name").asText());
+                names.put(call.path("id").asText(), call.at("/function/name").asText());
             }
             String name = names.get(message.path("tool_call_id").asText());
             if (name != null && isResult(message) && !message.has("name")) {
@@ -164,7 +163,9 @@ public final class ToolMessages {
         for (JsonNode message : all) {
             if (message.has("tool_call_id")) {
                 ((ObjectNode) message)
-                        .put("tool_call_id", shortId(message.path("tool_call_id").asText()));
+                        .put(
+                                "tool_call_id",
+                                shortId(message.path("tool_call_id").asText()));
             }
             for (JsonNode call : message.path("tool_calls")) {
                 ((ObjectNode) call).put("id", shortId(call.path("id").asText()));
@@ -179,7 +180,10 @@ public final class ToolMessages {
         }
         try {
             byte[] hash = MessageDigest.getInstance("SHA-256").digest(id.getBytes(StandardCharsets.UTF_8));
-            return new BigInteger(1, hash).setBit(Byte.SIZE * hash.length).toString(36).substring(0, SHORT_ID_LENGTH);
+            return new BigInteger(1, hash)
+                    .setBit(Byte.SIZE * hash.length)
+                    .toString(36)
+                    .substring(0, SHORT_ID_LENGTH);
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every Java has SHA-256", e);
         }

@@ -27,7 +27,8 @@ class PublishedToolTemplatesTest {
     private static final Path FOLDER = TokenizerFiles.shared("chat-templates").resolve("templates");
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String END = "<END>";
-    private static final Tool WEATHER = new Tool("get_weather", "", JSON.createObjectNode().put("type", "object"));
+    private static final Tool WEATHER =
+            new Tool("get_weather", "", JSON.createObjectNode().put("type", "object"));
 
     private static Map<ToolFormat, List<Path>> byFormat() throws IOException {
         Map<ToolFormat, List<Path>> found = new EnumMap<>(ToolFormat.class);
@@ -62,8 +63,7 @@ class PublishedToolTemplatesTest {
                         "meta-llama-Llama-3.2-11B-Vision-Instruct.jinja",
                         "meta-llama-Llama-3.2-3B-Instruct.jinja");
         assertThat(names(found.get(ToolFormat.MISTRAL)))
-                .contains(
-                        "mistralai-Mistral-7B-Instruct-v0.3.jinja", "mistralai-Mistral-Nemo-Instruct-2407.jinja");
+                .contains("mistralai-Mistral-7B-Instruct-v0.3.jinja", "mistralai-Mistral-Nemo-Instruct-2407.jinja");
         assertThat(names(found.get(ToolFormat.TOLD)))
                 .contains(
                         "Qwen3-Coder.jinja",
@@ -88,10 +88,7 @@ class PublishedToolTemplatesTest {
     private static String render(Path file, ToolFormat format, ArrayNode messages, boolean answer) throws IOException {
         SpecialTexts special = new SpecialTexts(Optional.of(""), Optional.of(END));
         ChatInput input = new ChatInput(
-                ToolMessages.of(format, messages),
-                Optional.of(ToolMessages.json(List.of(WEATHER))),
-                answer,
-                Map.of());
+                ToolMessages.of(format, messages), Optional.of(ToolMessages.json(List.of(WEATHER))), answer, Map.of());
         return ChatTemplate.compile(Files.readString(file), special).render(input, Clock.systemUTC());
     }
 
@@ -112,7 +109,8 @@ class PublishedToolTemplatesTest {
                 if (!whole.startsWith(prompt.stripTrailing()) || !whole.contains("Zürich")) {
                     continue; // it shows its model's calls in another place, or not at all
                 }
-                String answer = whole.substring(prompt.stripTrailing().length()).replaceAll("(?s)(<END>|<\\|(im_end|eot_id|end_of_text)).*", "");
+                String answer = whole.substring(prompt.stripTrailing().length())
+                        .replaceAll("(?s)(<END>|<\\|(im_end|eot_id|end_of_text)).*", "");
 
                 ToolCallReader reader = new ToolCallReader(entry.getKey(), Set.of("get_weather"), true, false);
                 List<ToolEvent> events = new ArrayList<>(reader.append(answer));

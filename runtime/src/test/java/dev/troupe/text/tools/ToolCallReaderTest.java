@@ -26,9 +26,8 @@ class ToolCallReaderTest {
                     said.add(before + content.text());
                 }
                 case ToolEvent.Call call -> {
-                    assertThat(call.index()).isEqualTo((int) said.stream()
-                            .filter(one -> one.startsWith("#"))
-                            .count());
+                    assertThat(call.index()).isEqualTo((int)
+                            said.stream().filter(one -> one.startsWith("#")).count());
                     said.add("#" + call.name() + " ");
                 }
                 case ToolEvent.Arguments arguments -> said.add(said.removeLast() + arguments.text());
@@ -67,7 +66,9 @@ class ToolCallReaderTest {
 
         assertThat(everyWay(ToolFormat.HERMES, text))
                 .containsExactly(
-                        "It is warm.", "#weather {\"city\": \"Köln \\\"}\\\\\", \"days\": [1, {\"a\": null}]}", "#other {}");
+                        "It is warm.",
+                        "#weather {\"city\": \"Köln \\\"}\\\\\", \"days\": [1, {\"a\": null}]}",
+                        "#other {}");
     }
 
     @Test
@@ -80,9 +81,10 @@ class ToolCallReaderTest {
     void llamaCallsAreTheWholeText() {
         assertThat(everyWay(ToolFormat.LLAMA, "{\"name\": \"weather\", \"parameters\": {\"city\": \"Rome\"}}"))
                 .containsExactly("#weather {\"city\": \"Rome\"}");
-        assertThat(everyWay(
-                        ToolFormat.LLAMA,
-                        "\n<|python_tag|>{\"type\": \"function\", \"name\": \"time\", \"parameters\": {}}; {\"name\": \"time\", \"parameters\": {\"a\": 1}}"))
+        assertThat(
+                        everyWay(
+                                ToolFormat.LLAMA,
+                                "\n<|python_tag|>{\"type\": \"function\", \"name\": \"time\", \"parameters\": {}}; {\"name\": \"time\", \"parameters\": {\"a\": 1}}"))
                 .containsExactly("#time {}", "#time {\"a\": 1}");
     }
 
@@ -98,7 +100,8 @@ class ToolCallReaderTest {
     void mistralCallsMayBeginInThePrompt() {
         ToolCallReader opened = new ToolCallReader(ToolFormat.MISTRAL, NAMES, true, true);
 
-        assertThat(read(opened, false, "[{\"name\": \"time\", \"arguments\": {}}]")).containsExactly("#time {}");
+        assertThat(read(opened, false, "[{\"name\": \"time\", \"arguments\": {}}]"))
+                .containsExactly("#time {}");
     }
 
     @Test
@@ -163,8 +166,10 @@ class ToolCallReaderTest {
         for (int i = 0; i < calls.size(); i++) {
             String arguments = "";
             for (int length = 0; length <= calls.get(i).length(); length++) {
-                List<String> said =
-                        read(reader(formats.get(i)), true, calls.get(i).substring(0, length).split(""));
+                List<String> said = read(
+                        reader(formats.get(i)),
+                        true,
+                        calls.get(i).substring(0, length).split(""));
 
                 assertThat(said).as("%s cut at %d", formats.get(i), length).hasSizeLessThan(2);
                 assertThat(said).allMatch(one -> one.startsWith("#time "));

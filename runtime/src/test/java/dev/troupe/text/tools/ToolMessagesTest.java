@@ -52,7 +52,9 @@ class ToolMessagesTest {
         ArrayNode messages = chat(ToolFormat.MISTRAL);
 
         String made = messages.at("/1/tool_calls/0/id").asText();
-        assertThat(made).matches("[a-z0-9]{9}").isEqualTo(messages.at("/3/tool_call_id").asText());
+        assertThat(made)
+                .matches("[a-z0-9]{9}")
+                .isEqualTo(messages.at("/3/tool_call_id").asText());
         assertThat(messages.at("/1/tool_calls/1/id").asText()).isEqualTo("B23456789");
     }
 

@@ -19,13 +19,12 @@ final class CallsCompiler {
         JsonNode calls = source.path("calls");
         if (!calls.isArray() || calls.isEmpty() || calls.size() > MOST_CALLS) {
             throw new GuideException("calls: %s, expected an array of 1 to %d"
-                    .formatted(
-                            calls.isArray() ? calls.size() + " calls" : SchemaKeywords.shown(calls), MOST_CALLS));
+                    .formatted(calls.isArray() ? calls.size() + " calls" : SchemaKeywords.shown(calls), MOST_CALLS));
         }
         int most = source.path("most").asInt();
         if (most < 1 || most > MOST_CALLS) {
-            throw new GuideException(
-                    "calls: most=%s, expected 1 to %d".formatted(SchemaKeywords.shown(source.path("most")), MOST_CALLS));
+            throw new GuideException("calls: most=%s, expected 1 to %d"
+                    .formatted(SchemaKeywords.shown(source.path("most")), MOST_CALLS));
         }
         List<Expr> rules = new ArrayList<>(List.of(Expr.EMPTY, Expr.EMPTY));
         List<Expr> options = new ArrayList<>();
