@@ -11,7 +11,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -116,32 +115,32 @@ abstract class Answer {
     }
 
     /** Takes an event over; for a stream, what the client is sent for it. */
-    Optional<ObjectNode> take(int prompt, TextEvent event) {
+    List<ObjectNode> take(int prompt, TextEvent event) {
         if (event instanceof TextEvent.Usage usage) {
             cachedTokens += usage.cachedTokens();
         }
         OptionalInt number = TextEvent.choiceOf(event);
         if (number.isEmpty()) {
-            return Optional.empty();
+            return List.of();
         }
         int index = prompt * call.drawn() + number.getAsInt();
         Choice choice = choices.get(index);
         return switch (event) {
-            case TextEvent.Started _, TextEvent.Logits _, TextEvent.Hidden _, TextEvent.Usage _ -> Optional.empty();
+            case TextEvent.Started _, TextEvent.Logits _, TextEvent.Hidden _, TextEvent.Usage _ -> List.of();
             case TextEvent.PromptToken token -> {
                 choice.promptTokens.add(token);
-                yield Optional.empty();
+                yield List.of();
             }
             case TextEvent.Token token -> {
                 boolean first = choice.take(token, !call.stream());
                 completionTokens.incrementAndGet();
-                yield Optional.of(chunk(index, choice, first, token.text(), token, null));
+                yield chunks(index, choice, first, token.text(), token, null);
             }
             case TextEvent.Ended ended -> {
                 boolean first = choice.taken == 0;
                 choice.text.append(ended.text());
                 choice.reason = ended.reason();
-                yield Optional.of(chunk(index, choice, first, ended.text(), null, ended.reason()));
+                yield chunks(index, choice, first, ended.text(), null, ended.reason());
             }
         };
     }
@@ -155,6 +154,17 @@ abstract class Answer {
     /** The error of an answer that is not whole and will not be. */
     ApiError unfinished() {
         return ApiError.of(GenerationFailure.Kind.LOST, "the generation ended before all of its choices did");
+    }
+
+    /** What a stream is sent for one event of one choice. */
+    List<ObjectNode> chunks(
+            int index,
+            Choice choice,
+            boolean first,
+            String text,
+            TextEvent.@Nullable Token token,
+            @Nullable FinishReason reason) {
+        return List.of(chunk(index, choice, first, text, token, reason));
     }
 
     /** One chunk of a stream, with one choice. */

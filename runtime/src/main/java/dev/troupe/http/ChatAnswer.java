@@ -9,7 +9,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** The answer of {@code /v1/chat/completions}. */
-final class ChatAnswer extends Answer {
+class ChatAnswer extends Answer {
     ChatAnswer(GenerationCall call, ServedModel model) {
         super(call, model);
     }
@@ -60,7 +60,7 @@ final class ChatAnswer extends Answer {
         return node;
     }
 
-    private @Nullable ObjectNode logprobs(List<TextEvent.Token> tokens) {
+    final @Nullable ObjectNode logprobs(List<TextEvent.Token> tokens) {
         if (!call().logprobs()) {
             return null;
         }

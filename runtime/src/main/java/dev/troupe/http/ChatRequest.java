@@ -1,8 +1,5 @@
 package dev.troupe.http;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.troupe.client.TextRequest;
 import dev.troupe.sampling.SamplingParameters;
@@ -10,24 +7,31 @@ import dev.troupe.tensor.Ints;
 import java.time.Duration;
 import java.util.List;
 import java.util.OptionalLong;
-import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Reads the body of {@code POST /v1/chat/completions}. */
 final class ChatRequest {
-    private static final int MOST_MESSAGES = 4096;
-    private static final Set<String> ROLES = Set.of("system", "developer", "user", "assistant", "tool");
-
     private ChatRequest() {}
 
     /**
-     * The call.
+     * What the client gets, when it has been generated.
      *
      * @throws ApiError naming the field that is wrong
      */
-    static GenerationCall read(ObjectNode body, ServedModel model, Duration deadline) {
+    static ChatAnswer read(ObjectNode body, ServedModel model, Duration deadline) {
+        return read(body, model, deadline, null);
+    }
+
+    /**
+     * The same.
+     *
+     * @param known the prompt that the messages became, if they are not in the body any more
+     */
+    static ChatAnswer read(ObjectNode body, ServedModel model, Duration deadline, @Nullable Ints known) {
         Fields fields = new Fields(body, "");
         SamplingFields.requireModel(fields, model);
-        Ints prompt = prompt(fields, model);
+        ToolUse tools = ToolFields.read(fields);
+        Ints prompt = known == null ? prompt(fields, model, tools) : known;
         boolean stream = fields.flag("stream", false);
         int choices = SamplingFields.choices(fields, "n", 1);
         boolean logprobs = fields.flag("logprobs", false);
@@ -47,7 +51,7 @@ final class ChatRequest {
                         new TextRequest.Tokens(prompt),
                         maxTokens,
                         SamplingFields.sampling(fields, model, logprobs ? top : -1)
-                                .withGuide(GuideFields.chat(fields)),
+                                .withGuide(tools.guide(GuideFields.chat(fields), model)),
                         choices,
                         SamplingFields.stops(fields),
                         fields.flag("ignore_eos", false),
@@ -59,16 +63,15 @@ final class ChatRequest {
         boolean usage = SamplingFields.includeUsage(fields, stream);
         boolean resumable = SamplingFields.resumable(fields, stream);
         refuseOthers(fields);
-        return new GenerationCall(List.of(prompt), timed, choices, false, stream, usage, resumable, logprobs);
+        GenerationCall call =
+                new GenerationCall(List.of(prompt), timed, choices, false, stream, usage, resumable, logprobs);
+        return tools.shown().isEmpty() ? new ChatAnswer(call, model) : new ToolAnswer(call, model, tools);
     }
 
     /** What the API knows and this server does not do; what only describes a request is taken. */
     private static void refuseOthers(Fields fields) {
-        fields.refuse("tools", "[]", "tool calls are not supported");
-        fields.refuse("tool_choice", "\"none\"", "tool calls are not supported");
-        fields.refuse("parallel_tool_calls", "true", "tool calls are not supported");
-        fields.refuse("functions", "[]", "tool calls are not supported");
-        fields.refuse("function_call", "\"none\"", "tool calls are not supported");
+        fields.refuse("functions", "[]", "use tools");
+        fields.refuse("function_call", "\"none\"", "use tool_choice");
         fields.refuse("modalities", "[\"text\"]", "only text is supported");
         fields.refuse("store", "false", "nothing is stored");
         fields.text("user");
@@ -76,61 +79,15 @@ final class ChatRequest {
         fields.requireNoOthers();
     }
 
-    private static Ints prompt(Fields fields, ServedModel model) {
-        List<JsonNode> given = fields.array("messages", MOST_MESSAGES);
-        if (given.isEmpty()) {
-            throw ApiError.invalid("messages", "messages is missing or empty, expected at least one");
+    private static Ints prompt(Fields fields, ServedModel model, ToolUse tools) {
+        String text = model.chat(ChatMessages.read(fields), tools.shown());
+        if (tools.isForced()) {
+            text += model.toolFormat().opening();
         }
-        ArrayNode messages = JsonNodeFactory.instance.arrayNode();
-        for (int i = 0; i < given.size(); i++) {
-            messages.add(message(given.get(i), "messages[%d]".formatted(i)));
-        }
-        String text = model.chat(messages);
         Ints prompt = model.requireTokenizer("messages").encodeWithoutSpecial(text);
         if (prompt.isEmpty()) {
             throw ApiError.invalid("messages", "the chat template of %s makes no prompt of them".formatted(model.id()));
         }
         return prompt;
-    }
-
-    private static ObjectNode message(JsonNode given, String at) {
-        if (!(given instanceof ObjectNode object)) {
-            throw ApiError.invalid(at, at + " is no object");
-        }
-        Fields fields = new Fields(object, at + ".");
-        String role = fields.text("role").orElse("");
-        if (!ROLES.contains(role)) {
-            throw ApiError.invalid(
-                    at + ".role",
-                    "%s.role, expected one of %s"
-                            .formatted(at, ROLES.stream().sorted().toList()));
-        }
-        ObjectNode message = JsonNodeFactory.instance.objectNode();
-        message.put("role", role.equals("developer") ? "system" : role);
-        message.put("content", content(fields, at));
-        fields.text("name").ifPresent(name -> message.put("name", name));
-        fields.text("tool_call_id").ifPresent(id -> message.put("tool_call_id", id));
-        fields.value("refusal");
-        fields.refuse("tool_calls", "[]", "tool calls are not supported");
-        fields.requireNoOthers();
-        return message;
-    }
-
-    /** A text, or the texts of its parts one after the other. */
-    private static String content(Fields fields, String at) {
-        JsonNode content = fields.value("content")
-                .orElseThrow(() -> ApiError.invalid(at + ".content", at + ".content is missing"));
-        if (content.isTextual()) {
-            return content.textValue();
-        }
-        StringBuilder text = new StringBuilder();
-        for (JsonNode part : fields.array("content", MOST_MESSAGES)) {
-            if (!part.path("type").asText().equals("text") || !part.path("text").isTextual()) {
-                throw ApiError.invalid(
-                        at + ".content", at + ".content has a part that is no text; only type=text is supported");
-            }
-            text.append(part.path("text").textValue());
-        }
-        return text.toString();
     }
 }

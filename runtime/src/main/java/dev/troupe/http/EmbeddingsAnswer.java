@@ -9,9 +9,9 @@ import dev.troupe.tensor.Floats;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Base64;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -37,7 +37,7 @@ final class EmbeddingsAnswer extends Answer {
     }
 
     @Override
-    Optional<ObjectNode> take(int prompt, TextEvent event) {
+    List<ObjectNode> take(int prompt, TextEvent event) {
         if (event instanceof TextEvent.Hidden hidden) {
             vectors.put(prompt, Embedding.normalised(hidden.values(), request.dimensions()));
         }

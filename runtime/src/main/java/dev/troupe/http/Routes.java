@@ -102,8 +102,7 @@ final class Routes {
     }
 
     private CompletionStage<HttpResponse> chat(Exchange exchange) {
-        GenerationCall call = ChatRequest.read(exchange.body(), backend.model(), config.deadline());
-        return generations.answer(exchange, new ChatAnswer(call, backend.model()));
+        return generations.answer(exchange, ChatRequest.read(exchange.body(), backend.model(), config.deadline()));
     }
 
     private CompletionStage<HttpResponse> embeddings(Exchange exchange) {

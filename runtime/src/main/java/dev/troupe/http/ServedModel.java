@@ -1,9 +1,15 @@
 package dev.troupe.http;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.troupe.tensor.Ints;
 import dev.troupe.text.Tokenizer;
+import dev.troupe.text.tools.Tool;
+import dev.troupe.text.tools.ToolFormat;
+import dev.troupe.text.tools.ToolMessages;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,34 +32,55 @@ public record ServedModel(
         int hiddenSize,
         long created) {
     /** Makes a prompt of messages. */
-    @FunctionalInterface
     public interface ChatPrompt {
         /**
          * The prompt that ends where the assistant's answer begins.
          *
          * @param messages objects with {@code role} and {@code content}
+         * @param tools the definitions of tools; empty for none
          * @throws IllegalArgumentException if they do not fit the model's template; the message says why
          */
-        String of(ArrayNode messages);
+        String of(ArrayNode messages, ArrayNode tools);
+
+        /** How the model writes calls of tools. */
+        ToolFormat toolFormat();
     }
 
-    /** The same, for requests whose prompt is known: whatever the messages, they make some prompt. */
-    ServedModel withoutTemplate() {
-        return new ServedModel(id, tokenizer, _ -> "a", contextLength, vocabularySize, hiddenSize, created);
+    /** How the model writes calls of tools. */
+    ToolFormat toolFormat() {
+        return chatPrompt == null ? ToolFormat.TOLD : chatPrompt.toolFormat();
     }
 
-    /** The prompt of a chat. */
-    String chat(ArrayNode messages) {
+    /**
+     * The prompt of a chat.
+     *
+     * @param messages objects as in the OpenAI API, {@code arguments} of calls as objects
+     * @param tools what may be called; empty for none
+     */
+    String chat(ArrayNode messages, List<Tool> tools) {
         if (chatPrompt == null) {
             throw ApiError.invalid(
                     "messages",
                     "model %s has no chat template, so it takes no messages; use /v1/completions".formatted(id));
         }
         try {
-            return chatPrompt.of(messages);
+            return prompt(chatPrompt, ToolMessages.of(toolFormat(), messages), tools);
         } catch (IllegalArgumentException e) {
             throw ApiError.invalid(
                     "messages", "the chat template of %s refuses them: %s".formatted(id, e.getMessage()));
+        }
+    }
+
+    private static String prompt(ChatPrompt template, ArrayNode messages, List<Tool> tools) {
+        ArrayNode none = JsonNodeFactory.instance.arrayNode();
+        if (template.toolFormat() != ToolFormat.TOLD || tools.isEmpty()) {
+            return template.of(messages, ToolMessages.json(tools));
+        }
+        try {
+            return template.of(ToolMessages.told(messages, tools, false), none);
+        } catch (IllegalArgumentException e) {
+            // Not every model knows messages of a system.
+            return template.of(ToolMessages.told(messages, tools, true), none);
         }
     }
 
@@ -73,6 +100,12 @@ public record ServedModel(
     /** The bytes that a token stands for. */
     byte[] bytes(int token) {
         return tokenizer == null ? new byte[0] : tokenizer.bytes(token);
+    }
+
+    /** The id of a token that stands for no text; none where it has no such token, or where it stands for text. */
+    OptionalInt special(String token) {
+        OptionalInt id = tokenizer == null ? OptionalInt.empty() : tokenizer.id(token);
+        return id.isPresent() && tokenizer != null && tokenizer.isSpecial(id.getAsInt()) ? id : OptionalInt.empty();
     }
 
     /** Refuses ids that it does not have. */

@@ -38,7 +38,7 @@ final class StreamForm {
         kept.remove("max_completion_tokens");
         kept.remove("deadline");
         if (chat) {
-            kept.putArray("messages").addObject().put("role", "user").put("content", "");
+            kept.remove("messages");
         } else {
             kept.putArray("prompt").add(0);
         }
@@ -68,12 +68,10 @@ final class StreamForm {
         if (!(form.path("request") instanceof ObjectNode body)) {
             throw ApiError.notFound("the generation's request cannot be read here");
         }
-        ServedModel plain = model.withoutTemplate();
-        boolean chat = form.path("route").asText().equals(CHAT);
-        GenerationCall read =
-                chat ? ChatRequest.read(body, plain, deadline) : CompletionsRequest.read(body, plain, deadline);
-        GenerationCall call = read.withPrompts(List.of(prompt));
-        Answer answer = chat ? new ChatAnswer(call, model) : new CompletionAnswer(call, model);
+        Answer answer = form.path("route").asText().equals(CHAT)
+                ? ChatRequest.read(body, model, deadline, prompt)
+                : new CompletionAnswer(
+                        CompletionsRequest.read(body, model, deadline).withPrompts(List.of(prompt)), model);
         answer.goOnWith(ticket.id(), form.path("created").asLong());
         return answer;
     }

@@ -1,5 +1,6 @@
 package dev.troupe.node;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import dev.troupe.client.Troupe;
 import dev.troupe.config.NodeConfig;
@@ -10,11 +11,13 @@ import dev.troupe.serving.SchedulerStats;
 import dev.troupe.text.template.ChatInput;
 import dev.troupe.text.template.ChatTemplate;
 import dev.troupe.text.template.limit.TemplateException;
+import dev.troupe.text.tools.ToolFormat;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
@@ -31,15 +34,21 @@ final class HttpBackend {
     /** Of the operator's template, or else of the model's. */
     private static ServedModel.@Nullable ChatPrompt chatPrompt(ModelStore store, NodeConfig config) throws IOException {
         return store.chatTemplate(config.replica().model(), config.http().chatTemplate())
-                .<ServedModel.ChatPrompt>map(found -> messages -> render(found, messages))
+                .<ServedModel.ChatPrompt>map(found -> new TemplatePrompt(found, ToolFormat.of(found.sourceForTools())))
                 .orElse(null);
     }
 
-    private static String render(ChatTemplate template, ArrayNode messages) {
-        try {
-            return template.render(ChatInput.of(messages), Clock.system(ZoneId.systemDefault()));
-        } catch (TemplateException e) {
-            throw new IllegalArgumentException(e.getMessage(), e);
+    /** Prompts that a template makes. */
+    private record TemplatePrompt(ChatTemplate template, ToolFormat toolFormat) implements ServedModel.ChatPrompt {
+        @Override
+        public String of(ArrayNode messages, ArrayNode tools) {
+            Optional<JsonNode> given = tools.isEmpty() ? Optional.empty() : Optional.of(tools);
+            try {
+                return template.render(
+                        new ChatInput(messages, given, true, Map.of()), Clock.system(ZoneId.systemDefault()));
+            } catch (TemplateException e) {
+                throw new IllegalArgumentException(e.getMessage(), e);
+            }
         }
     }
 

@@ -284,7 +284,7 @@ class HttpServerTest {
     void aModelWithoutAChatTemplateTakesNoMessages() {
         ServedModel model = new ServedModel("plain", null, null, 16, 16, 8, 0);
 
-        assertThatThrownBy(() -> model.chat(Served.JSON.createArrayNode()))
+        assertThatThrownBy(() -> model.chat(Served.JSON.createArrayNode(), List.of()))
                 .isInstanceOfSatisfying(
                         ApiError.class, error -> assertThat(error.status()).isEqualTo(400))
                 .hasMessageContaining("model plain has no chat template");

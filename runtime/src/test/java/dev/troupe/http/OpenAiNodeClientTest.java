@@ -51,6 +51,21 @@ class OpenAiNodeClientTest {
             } catch (error) {
               result.other = error.message;
             }
+            const feed = { type: "function", function: { name: "feed", description: "Feeds an animal.", strict: true, parameters: {
+              type: "object", properties: { animal: { enum: ["cat", "dog"] } }, required: ["animal"], additionalProperties: false } } };
+            const chat = { model: "tales", messages: [{ role: "user", content: "The cat is hungry." }], tools: [feed],
+              tool_choice: { type: "function", function: { name: "feed" } }, temperature: 0 };
+            const called = (await client.chat.completions.create(chat)).choices[0];
+            result.called = { reason: called.finish_reason, content: called.message.content, calls: called.message.tool_calls };
+            const streamed = (await client.chat.completions.stream(chat).finalChatCompletion()).choices[0];
+            result.streamedCall = { reason: streamed.finish_reason, calls: streamed.message.tool_calls };
+            const next = { ...chat, tool_choice: "auto", max_completion_tokens: 20, messages: [...chat.messages, called.message,
+              { role: "tool", tool_call_id: called.message.tool_calls[0].id, content: "It has eaten." }] };
+            result.next = (await client.chat.completions.create(next)).choices[0].message.content;
+            const runner = client.chat.completions.runTools({ ...chat, tools: [{ type: "function", function: { ...feed.function,
+              function: (given) => { result.fed = given.animal; return "It has eaten."; }, parse: JSON.parse } }] });
+            await runner.done();
+            result.roles = runner.messages.map(message => message.role);
             console.log(JSON.stringify(result));
             """;
 
@@ -82,7 +97,25 @@ class OpenAiNodeClientTest {
             assertThat(result.at("/scored/0").isNull()).isTrue();
             assertThat(result.at("/scored/1").doubleValue()).isNegative();
             assertThat(result.path("other").textValue()).contains("model=acme/other is not served here");
+            requireCalls(result);
         }
+    }
+
+    private static void requireCalls(JsonNode result) {
+        JsonNode called = result.path("called");
+        JsonNode function = called.at("/calls/0/function");
+        assertThat(called.path("reason").textValue()).isEqualTo("tool_calls");
+        assertThat(called.path("content").isNull()).isTrue();
+        assertThat(called.path("calls")).hasSize(1);
+        assertThat(function.path("name").textValue()).isEqualTo("feed");
+        assertThat(function.path("arguments").textValue()).matches("\\{\"animal\": ?\"(cat|dog)\"}");
+        assertThat(result.at("/streamedCall/reason").textValue()).isEqualTo("tool_calls");
+        assertThat(result.at("/streamedCall/calls/0/function/name")).isEqualTo(function.path("name"));
+        assertThat(result.at("/streamedCall/calls/0/function/arguments")).isEqualTo(function.path("arguments"));
+        assertThat(result.at("/streamedCall/calls/0/id").textValue()).startsWith("call_");
+        assertThat(result.path("next").textValue()).hasSizeGreaterThan(20);
+        assertThat(result.path("fed").textValue()).isIn("cat", "dog");
+        assertThat(result.path("roles")).extracting(JsonNode::textValue).containsExactly("user", "assistant", "tool");
     }
 
     /** The exit status; 127 where there is no such program. */

@@ -18,7 +18,9 @@ public record GuideSpec(Kind kind, String source) {
         /** Any JSON object; the source is empty. */
         JSON_OBJECT,
         /** The source is a JSON array of strings, of which the text is one. */
-        CHOICE
+        CHOICE,
+        /** The source is a JSON object that says how calls are written: {@link GuideSource#calls}. */
+        CALLS
     }
 
     /**
@@ -32,6 +34,7 @@ public record GuideSpec(Kind kind, String source) {
             case JSON_SCHEMA -> GuideSource.jsonSchema(source);
             case JSON_OBJECT -> GuideSource.jsonObject();
             case CHOICE -> GuideSource.choice(source);
+            case CALLS -> GuideSource.calls(source);
         };
     }
 }

@@ -23,13 +23,19 @@ import org.jspecify.annotations.Nullable;
  * data: nothing in them is evaluated. Immutable; safe for use by many threads.
  */
 public final class ChatTemplate {
+    private final String source;
     private final List<Statement> statements;
     private final SpecialTexts special;
     private final Limits limits;
     private final @Nullable ChatTemplate forTools;
 
     private ChatTemplate(
-            List<Statement> statements, SpecialTexts special, Limits limits, @Nullable ChatTemplate forTools) {
+            String source,
+            List<Statement> statements,
+            SpecialTexts special,
+            Limits limits,
+            @Nullable ChatTemplate forTools) {
+        this.source = source;
         this.statements = statements;
         this.special = special;
         this.limits = limits;
@@ -48,12 +54,17 @@ public final class ChatTemplate {
 
     /** The same with other limits. */
     public static ChatTemplate compile(String source, SpecialTexts special, Limits limits) {
-        return new ChatTemplate(TemplateParser.parse(source, limits), special, limits, null);
+        return new ChatTemplate(source, TemplateParser.parse(source, limits), special, limits, null);
     }
 
     /** The same, except that another template renders what has tools. */
     public ChatTemplate withTools(ChatTemplate other) {
-        return new ChatTemplate(statements, special, limits, other);
+        return new ChatTemplate(source, statements, special, limits, other);
+    }
+
+    /** The program that renders what has tools, as it is written. */
+    public String sourceForTools() {
+        return forTools == null ? source : forTools.source;
     }
 
     /**

@@ -80,6 +80,18 @@ public final class GuideSource {
         return Automaton.of(List.of(new Expr.Choice(options)));
     }
 
+    /**
+     * One call or several, each an object that satisfies a schema of its own, between fixed texts.
+     *
+     * @param calls a JSON object: {@code first}, the text that begins it all; {@code calls}, an array of objects with
+     *     {@code before}, {@code schema} and {@code after}, of which any may come; {@code between}, the text between two;
+     *     {@code most}, how many may come; {@code last}, the text that ends it all
+     * @throws GuideException if it is not, or a schema is malformed, unsupported or beyond a limit
+     */
+    public static Automaton calls(String calls) {
+        return Automaton.of(CallsCompiler.rules(json("calls", calls)));
+    }
+
     private static JsonNode json(String what, String text) {
         if (text.length() > LONGEST) {
             throw new GuideException(

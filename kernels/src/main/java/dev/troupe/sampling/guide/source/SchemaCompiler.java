@@ -28,6 +28,7 @@ final class SchemaCompiler {
             "uuid", "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");
 
     private final JsonNode root;
+    private final int first;
     private final List<Expr> rules = new ArrayList<>();
     private final Map<String, Integer> ruleOfReference = new HashMap<>();
     private final Deque<Reference> open = new ArrayDeque<>();
@@ -37,8 +38,10 @@ final class SchemaCompiler {
     /** A place that some {@code $ref} leads to, and its rule. */
     private record Reference(String pointer, int rule) {}
 
-    private SchemaCompiler(JsonNode root) {
+    /** @param first what the first rule is called by */
+    private SchemaCompiler(JsonNode root, int first) {
         this.root = root;
+        this.first = first;
     }
 
     /**
@@ -47,7 +50,12 @@ final class SchemaCompiler {
      * @throws GuideException if the schema is malformed or uses what is not supported
      */
     static List<Expr> rules(JsonNode schema) {
-        SchemaCompiler compiler = new SchemaCompiler(schema);
+        return rules(schema, 0);
+    }
+
+    /** The same as a part of a longer list, in which they begin at {@code first}. */
+    static List<Expr> rules(JsonNode schema, int first) {
+        SchemaCompiler compiler = new SchemaCompiler(schema, first);
         compiler.rule("");
         for (Reference next = compiler.open.poll(); next != null; next = compiler.open.poll()) {
             compiler.rules.set(next.rule(), compiler.value(schema.at(next.pointer()), "#" + next.pointer()));
@@ -57,10 +65,14 @@ final class SchemaCompiler {
 
     /** The rules of any JSON object. */
     static List<Expr> anyObject(JsonNode emptySchema) {
-        SchemaCompiler compiler = new SchemaCompiler(emptySchema);
+        SchemaCompiler compiler = new SchemaCompiler(emptySchema, 0);
         compiler.newRule();
         compiler.rules.set(0, compiler.anyObject());
         return compiler.rules;
+    }
+
+    private Expr call(int rule) {
+        return new Expr.Call(first + rule);
     }
 
     private int newRule() {
@@ -125,7 +137,7 @@ final class SchemaCompiler {
         if (root.at(pointer).isMissingNode()) {
             throw keywords.error("$ref=%s leads nowhere".formatted(SchemaKeywords.shown(reference)));
         }
-        return new Expr.Call(rule(pointer));
+        return call(rule(pointer));
     }
 
     /** The rule of a place in the document, which is compiled later: places may lead to each other in long chains. */
@@ -210,7 +222,7 @@ final class SchemaCompiler {
         } else {
             int rule = newRule();
             rules.set(rule, value(items, keywords.path("items")));
-            item = new Expr.Call(rule);
+            item = call(rule);
         }
         return brackets(item, least, most);
     }
@@ -287,7 +299,7 @@ final class SchemaCompiler {
             rules.set(known, expr);
             ruleOfShared.put(expr, known);
         }
-        return new Expr.Call(known);
+        return call(known);
     }
 
     /** Any JSON value: one rule that calls itself. */
@@ -305,7 +317,7 @@ final class SchemaCompiler {
                             Expr.literal("false"),
                             Expr.literal("null")));
         }
-        return new Expr.Call(anyValue);
+        return call(anyValue);
     }
 
     private Expr anyObject() {
