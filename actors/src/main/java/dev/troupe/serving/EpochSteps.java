@@ -3,9 +3,11 @@ package dev.troupe.serving;
 import dev.troupe.kvcache.KvBlockPool;
 import dev.troupe.kvcache.PrefixHasher;
 import dev.troupe.sampling.SamplingParameters;
+import dev.troupe.serving.meter.PipelineStats;
+import dev.troupe.serving.meter.RankUsage;
+import dev.troupe.serving.meter.StepMeter;
 import dev.troupe.stage.Epoch;
 import dev.troupe.stage.ReplicaPlan;
-import dev.troupe.stage.StageWork;
 import dev.troupe.stage.StepBatch;
 import dev.troupe.stage.StepResult;
 import dev.troupe.tensor.Ints;
@@ -13,7 +15,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.TreeMap;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -33,11 +34,12 @@ final class EpochSteps {
             new FinishRule(1, Ints.of()),
             Returns.TOKENS_ONLY);
 
+    private final Epoch epoch;
     private final StepPlanner planner;
     private final Admission admission;
     private final StepPatience patience;
     private final LongSupplier nanoTime;
-    private final TreeMap<Integer, StageWork> work = new TreeMap<>();
+    private final StepMeter meter;
 
     /** What computes a token for nobody, to see that it can be computed. */
     private @Nullable Sequence canary;
@@ -51,6 +53,7 @@ final class EpochSteps {
     private long completionTokens;
 
     EpochSteps(Epoch epoch, ReplicaPlan plan, SchedulerSettings settings, LongSupplier nanoTime) {
+        this.epoch = epoch;
         KvBlockPool pool = new KvBlockPool(plan.kvBlocks(), plan.kvBlockSize());
         BlockTables tables = new BlockTables(pool, settings.prefixCache() ? hasher(plan) : null);
         StepLimits limits = settings.limits().withRowsWithin(RESULT_BYTES, Admission.vocabulary(plan));
@@ -59,6 +62,11 @@ final class EpochSteps {
         this.patience =
                 new StepPatience(settings.waits().firstStep(), settings.waits().leastStep());
         this.nanoTime = nanoTime;
+        this.meter = new StepMeter(
+                plan.partition().stages().stream()
+                        .map(stage -> stage.ranks().size())
+                        .toList(),
+                nanoTime.getAsLong());
     }
 
     private static PrefixHasher hasher(ReplicaPlan plan) {
@@ -92,7 +100,11 @@ final class EpochSteps {
         List<StepBatch> batches = new ArrayList<>();
         for (Optional<StepBatch> next = planner.plan(); next.isPresent(); next = planner.plan()) {
             batches.add(next.get());
+            if (!isCanary(next.get())) {
+                meter.sent(nanoTime.getAsLong());
+            }
         }
+        meter.settle();
         if (planner.oldestInFlight().isEmpty() && !planner.sequences().isEmpty()) {
             throw new IllegalStateException("nothing is in flight and no step can be planned for %s with %s"
                     .formatted(planner.sequences(), planner.pool()));
@@ -143,7 +155,7 @@ final class EpochSteps {
             }
             steps++;
             tokens += step.batch().tokens();
-            step.result().work().forEach(part -> work.merge(part.stage(), part, EpochSteps::sum));
+            meter.retired(step.batch(), step.result().work(), now);
             progress.addAll(step.progress());
         }
         if (!retired.isEmpty()) {
@@ -162,14 +174,6 @@ final class EpochSteps {
     /** It is only ever alone: it is added where nothing else is, and removed when something comes. */
     private boolean isCanary(StepBatch batch) {
         return canary != null && batch.entries().getFirst().sequence() == canary.id();
-    }
-
-    private static StageWork sum(StageWork a, StageWork b) {
-        return new StageWork(
-                a.stage(),
-                a.computeNanos() + b.computeNanos(),
-                a.waitNanos() + b.waitNanos(),
-                a.bytesSent() + b.bytesSent());
     }
 
     /** Whether any step has given a result, a canary's too. */
@@ -192,8 +196,21 @@ final class EpochSteps {
         return completionTokens;
     }
 
-    /** What they cost every stage, summed. */
-    List<StageWork> work() {
-        return List.copyOf(work.values());
+    /** What the ranks of this epoch have done. */
+    void note(List<Placement.RankReport> ranks) {
+        for (Placement.RankReport rank : ranks) {
+            if (rank.id().epoch().equals(epoch)) {
+                meter.note(new RankUsage(
+                        rank.id().stage(),
+                        rank.id().rank(),
+                        rank.work().nanos(),
+                        rank.work().waitNanos()));
+            }
+        }
+    }
+
+    /** What the steps cost. */
+    PipelineStats pipeline() {
+        return meter.now();
     }
 }

@@ -137,11 +137,13 @@ final class Lookout {
             case Scheduler.Looked(Epoch epoch, Placement.Findings findings)
             when epoch.equals(formation.epoch()) -> {
                 looking = false;
-                return findings == null
-                        ? Stay.STAY
-                        : upkeep.note(findings, calm, steps.tokensHeld())
-                                .<Advice>map(Leave::new)
-                                .orElse(Stay.STAY);
+                if (findings == null) {
+                    return Stay.STAY;
+                }
+                steps.note(findings.ranks());
+                return upkeep.note(findings, calm, steps.tokensHeld())
+                        .<Advice>map(Leave::new)
+                        .orElse(Stay.STAY);
             }
             case Scheduler.CanaryDue() -> {
                 if (steps.isIdle()) {

@@ -1,10 +1,9 @@
 package dev.troupe.serving;
 
 import dev.troupe.kvcache.PrefixCounts;
+import dev.troupe.serving.meter.PipelineStats;
 import dev.troupe.stage.Epoch;
 import dev.troupe.stage.ReplicaPlan;
-import dev.troupe.stage.StageWork;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param retiringBlocks KV blocks that wait for a step to retire
  * @param prefixes how much was found instead of computed, in all epochs
  * @param plan who hosts what in this epoch, or null while it does not serve
- * @param work what the steps of this epoch cost every stage, summed, by stage
+ * @param pipeline what the steps of this epoch cost
  */
 public record SchedulerStats(
         Epoch epoch,
@@ -47,8 +46,9 @@ public record SchedulerStats(
         int retiringBlocks,
         PrefixCounts prefixes,
         @Nullable ReplicaPlan plan,
-        List<StageWork> work) {
-    public SchedulerStats {
-        work = List.copyOf(work);
+        PipelineStats pipeline) {
+    /** KV blocks that sequences hold. */
+    public int usedBlocks() {
+        return blocks - freeBlocks - retiringBlocks;
     }
 }

@@ -1,9 +1,9 @@
 package dev.troupe.serving;
 
 import dev.troupe.kvcache.PrefixCounts;
+import dev.troupe.serving.meter.PipelineStats;
 import dev.troupe.stage.Epoch;
 import dev.troupe.stage.ReplicaPlan;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** What a scheduler has counted over all its epochs. Owned by one thread. */
@@ -71,7 +71,7 @@ final class Tally {
                     0,
                     PrefixCounts.NONE.plusEnded(prefixes),
                     null,
-                    List.of());
+                    PipelineStats.NONE);
         }
         StepPlanner planner = current.planner();
         return new SchedulerStats(
@@ -92,6 +92,6 @@ final class Tally {
                 planner.pool().retiring(),
                 planner.prefixes().plusEnded(prefixes),
                 plan,
-                current.work());
+                current.pipeline());
     }
 }

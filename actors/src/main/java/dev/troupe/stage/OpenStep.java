@@ -34,6 +34,7 @@ final class OpenStep implements AutoCloseable {
     private long unitBeganNanos;
     private long computeNanos;
     private long bytesSent;
+    private long exchangeNanos;
 
     /**
      * @param step what computes; closed by {@link #close()}
@@ -185,6 +186,12 @@ final class OpenStep implements AutoCloseable {
         return failed;
     }
 
+    /** The rank had nothing to compute until now that something can be done. */
+    void addExchangeWait(long nanos) {
+        exchangeNanos += nanos;
+        clock.publish(clock.work().plusWait(nanos));
+    }
+
     /** Counts what the ending sent. */
     void addBytesSent(long bytes) {
         bytesSent += bytes;
@@ -195,7 +202,7 @@ final class OpenStep implements AutoCloseable {
         long now = clock.nanoTime();
         long compute = computeNanos + now - unitBeganNanos;
         List<StageWork> all = new ArrayList<>(workBefore);
-        all.add(new StageWork(ownStage, compute, now - openedNanos - compute, bytesSent));
+        all.add(new StageWork(ownStage, compute, now - openedNanos - compute, bytesSent, openedNanos, exchangeNanos));
         return all;
     }
 

@@ -169,11 +169,15 @@ final class StepRunner implements AutoCloseable {
      */
     boolean advance() {
         OpenStep step = next();
-        if (step == null && canOpen()) {
-            step = openNext();
+        if (step == null && !canOpen()) {
+            return false;
+        }
+        if (progress.last().activity() == ShardProgress.Activity.WAITING) {
+            (step == null ? open.getLast() : step)
+                    .addExchangeWait(progress.nanoTime() - progress.last().nanos());
         }
         if (step == null) {
-            return false;
+            step = openNext();
         }
         progress.publish(ShardProgress.Activity.COMPUTING, step.batch().step(), step.unitsDone());
         step.run(output, tally, ending);

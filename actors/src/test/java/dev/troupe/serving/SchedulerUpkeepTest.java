@@ -153,6 +153,11 @@ class SchedulerUpkeepTest extends SchedulerFixture {
         }
 
         assertThat(stats(scheduler).epochsLeft()).isZero();
+        assertThat(stats(scheduler).pipeline().ranks())
+                .as("what ranks have done, as of the last look")
+                .allMatch(rank -> rank.computeNanos() > 0)
+                .anyMatch(rank -> rank.computeNanos()
+                        >= 10 * stats(scheduler).pipeline().ranks().getFirst().computeNanos());
     }
 
     @Test

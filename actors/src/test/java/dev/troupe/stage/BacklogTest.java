@@ -16,7 +16,7 @@ class BacklogTest {
     private final Floats hidden = new Floats(3, COLUMNS, new float[] {1, 2, 3, 4, 5, 6});
 
     private HandOff piece(StepBatch of, int from, int to) {
-        return new HandOff(of, Ints.of(1), List.of(new StageWork(0, 1, 2, 3)), from, hidden.slice(from, to));
+        return new HandOff(of, Ints.of(1), List.of(new StageWork(0, 1, 2, 3, 4, 1)), from, hidden.slice(from, to));
     }
 
     private static Partial partial(long step) {
@@ -34,7 +34,7 @@ class BacklogTest {
         Backlog.Waiting waiting = backlog.take(1);
         assertThat(waiting.hidden()).isEqualTo(hidden);
         assertThat(waiting.failedTokens()).isEqualTo(Ints.of(1));
-        assertThat(waiting.work()).containsExactly(new StageWork(0, 1, 2, 3));
+        assertThat(waiting.work()).containsExactly(new StageWork(0, 1, 2, 3, 4, 1));
     }
 
     @Test

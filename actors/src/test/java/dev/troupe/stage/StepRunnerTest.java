@@ -174,6 +174,76 @@ class StepRunnerTest {
     }
 
     @Test
+    void countsTheTimeInWhichItHasNothingToDoButWaitForPartials() {
+        long[] now = {100};
+        Partition partition = TestPlans.partition(model, 2);
+        List<List<TensorMessage>> inboxes = List.of(new ArrayList<>(), new ArrayList<>());
+        List<StepResult> results = new ArrayList<>();
+        List<ShardProgress> progress = new ArrayList<>();
+        List<StepRunner> runners = new ArrayList<>();
+        for (int rank = 0; rank < 2; rank++) {
+            progress.add(new ShardProgress(new ShardId(TestPlans.EPOCH, 0, rank), () -> now[0]));
+            CountingShard shard = new CountingShard(model, partition, 0, rank, TestPlans.BLOCKS, TestPlans.BLOCK_SIZE);
+            runners.add(new StepRunner(
+                    TestPlans.plan(partition, "here"),
+                    new Share(shard, null),
+                    Backlog.Limits.DEFAULT,
+                    new Inboxes(inboxes, results),
+                    progress.get(rank)));
+            runners.get(rank).join();
+            runners.get(rank).execute(TestPlans.prefill(1, 5, TestPlans.greedy(40, 41), 0));
+        }
+
+        runners.get(0).advance();
+        now[0] = 130;
+        deliver(inboxes.get(1), runners.get(1));
+        runners.get(1).advance();
+        now[0] = 150;
+        while (results.isEmpty()) {
+            for (int rank = 0; rank < 2; rank++) {
+                deliver(inboxes.get(rank), runners.get(rank));
+                runners.get(rank).advance();
+            }
+        }
+
+        assertThat(progress.get(0).work().waitNanos()).isEqualTo(50);
+        assertThat(progress.get(1).work().waitNanos()).isZero();
+        StageWork work = results.getFirst().work().getFirst();
+        assertThat(work.exchangeNanos()).isEqualTo(50);
+        assertThat(work.openedNanos()).isEqualTo(100);
+        assertThat(work.endedNanos()).isEqualTo(150);
+    }
+
+    private static void deliver(List<TensorMessage> inbox, StepRunner runner) {
+        List<TensorMessage> messages = List.copyOf(inbox);
+        inbox.clear();
+        messages.forEach(runner::deliver);
+    }
+
+    /** One stage's ranks without a network. */
+    private record Inboxes(List<List<TensorMessage>> inboxes, List<StepResult> results) implements StepOutput {
+        @Override
+        public void toPeer(int rank, TensorMessage message) {
+            inboxes.get(rank).add(message);
+        }
+
+        @Override
+        public void toNextStage(int rank, HandOff handOff) {
+            throw new AssertionError("there is no next stage");
+        }
+
+        @Override
+        public void result(StepResult result) {
+            results.add(result);
+        }
+
+        @Override
+        public void refused(String reason) {
+            throw new AssertionError(reason);
+        }
+    }
+
+    @Test
     void opensNothingBeforeItHasJoined() {
         SimulatedReplica replica = replica(1);
         StepRunner runner = replica.runner(0, 0);

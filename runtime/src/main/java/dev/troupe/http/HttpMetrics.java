@@ -2,7 +2,6 @@ package dev.troupe.http;
 
 import dev.troupe.serving.GenerationFailure;
 import dev.troupe.serving.SchedulerStats;
-import dev.troupe.stage.StageWork;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.Timer;
@@ -13,8 +12,6 @@ import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.time.Duration;
 import java.util.Locale;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -42,7 +39,6 @@ final class HttpMetrics implements AutoCloseable {
     private final Timer betweenTokens = timer("troupe.between.tokens", "From one token of a completion to the next");
     private final Counter promptTokens = counter("troupe.prompt.tokens", "Tokens of accepted prompts");
     private final Counter completionTokens = counter("troupe.completion.tokens", "Tokens that clients were given");
-    private final Set<Integer> stages = ConcurrentHashMap.newKeySet();
     private volatile @Nullable SchedulerStats stats;
     private volatile long lastProgressNanos = System.nanoTime();
 
@@ -63,6 +59,7 @@ final class HttpMetrics implements AutoCloseable {
         gauge("troupe.sequences.running", "Sequences that hold KV blocks", SchedulerStats::runningSequences);
         gauge("troupe.sequences.waiting", "Sequences that wait for KV blocks", SchedulerStats::waitingSequences);
         gauge("troupe.kv.blocks", "KV blocks in all", SchedulerStats::blocks);
+        gauge("troupe.kv.blocks.used", "KV blocks that sequences hold", SchedulerStats::usedBlocks);
         gauge("troupe.kv.blocks.free", "KV blocks that can be allocated", SchedulerStats::freeBlocks);
         gauge("troupe.kv.blocks.retiring", "KV blocks that wait for a step", SchedulerStats::retiringBlocks);
         gauge(
@@ -87,6 +84,7 @@ final class HttpMetrics implements AutoCloseable {
         gauge("troupe.epochs.lost", "Epochs that ended by a loss", SchedulerStats::epochsLost);
         gauge("troupe.epochs.left", "Epochs left for a better one", SchedulerStats::epochsLeft);
         gauge("troupe.stale.results", "Results of other epochs, dropped", SchedulerStats::staleResults);
+        registry.getPrometheusRegistry().register(new PipelineMetrics(() -> stats));
     }
 
     private Timer timer(String name, String description) {
@@ -116,39 +114,6 @@ final class HttpMetrics implements AutoCloseable {
         if (now == null || !isBusy(now) || before == null || before.tokens() != now.tokens()) {
             lastProgressNanos = System.nanoTime();
         }
-        if (now != null) {
-            for (StageWork work : now.work()) {
-                if (!stages.add(work.stage())) {
-                    continue;
-                }
-                stage(
-                        work.stage(),
-                        "compute",
-                        "Time that ranks of a stage computed in this epoch",
-                        StageWork::computeNanos);
-                stage(
-                        work.stage(),
-                        "wait",
-                        "Time that open steps of a stage waited in this epoch",
-                        StageWork::waitNanos);
-            }
-        }
-    }
-
-    private void stage(int stage, String what, String description, ToDoubleFunction<StageWork> nanos) {
-        Gauge.builder("troupe.stage." + what + ".seconds", this, metrics -> {
-                    SchedulerStats now = metrics.stats;
-                    return now == null
-                            ? Double.NaN
-                            : now.work().stream()
-                                            .filter(work -> work.stage() == stage)
-                                            .mapToDouble(nanos)
-                                            .sum()
-                                    / 1e9;
-                })
-                .tag("stage", Integer.toString(stage))
-                .description(description)
-                .register(registry);
     }
 
     /** A request has been answered. */

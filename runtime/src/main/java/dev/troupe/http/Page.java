@@ -32,6 +32,7 @@ final class Page {
         List<Route> routes = new ArrayList<>();
         routes.add(file("/", OWN + "index.html", HTML));
         routes.add(file("/page/app.js", OWN + "app.js", SCRIPT));
+        routes.add(file("/page/timeline.js", OWN + "timeline.js", SCRIPT));
         routes.add(file("/page/app.css", OWN + "app.css", CSS));
         routes.add(file("/page/uplot.js", CHARTS + "uPlot.iife.min.js", SCRIPT));
         routes.add(file("/page/uplot.css", CHARTS + "uPlot.min.css", CSS));

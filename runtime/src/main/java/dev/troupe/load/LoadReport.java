@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param times how long it took
  * @param failures by what they were
  * @param tenants what each has got
+ * @param pipeline how full the server's stages were, or null if it does not say
  */
 public record LoadReport(
         LoadPlan plan,
@@ -27,7 +28,8 @@ public record LoadReport(
         Tokens tokens,
         Times times,
         List<Failure> failures,
-        List<TenantShare> tenants) {
+        List<TenantShare> tenants,
+        @Nullable PipelineUse pipeline) {
 
     /**
      * What the server says of tokens.
@@ -129,6 +131,9 @@ public record LoadReport(
         if (plan.pace() instanceof Pace.Open) {
             add(lines, "sent after due", times.behindSchedule());
         }
+        if (pipeline != null) {
+            lines.addAll(pipeline.lines());
+        }
         if (tenants.size() > 1) {
             for (TenantShare share : tenants) {
                 lines.add(line(
@@ -196,6 +201,7 @@ public record LoadReport(
         root.set("between_tokens_seconds", json(times.betweenTokens()));
         root.set("end_to_end_seconds", json(times.endToEnd()));
         root.set("sent_after_due_seconds", plan.pace() instanceof Pace.Open ? json(times.behindSchedule()) : null);
+        root.set("pipeline", pipeline == null ? null : pipeline.toJson());
         if (tenants.size() > 1) {
             tenants.forEach(share -> root.withArray("tenants").add(json(share)));
             root.put("fairness", fairness().isPresent() ? (Double) fairness().getAsDouble() : null);

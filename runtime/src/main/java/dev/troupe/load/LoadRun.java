@@ -4,6 +4,7 @@ import dev.troupe.openai.Answer;
 import dev.troupe.openai.ApiClient;
 import dev.troupe.openai.ApiException;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
@@ -51,6 +52,7 @@ public final class LoadRun {
                     PROGRESS_MILLIS,
                     PROGRESS_MILLIS,
                     TimeUnit.MILLISECONDS);
+            Optional<PipelineUse> unused = pipeline();
             long start = System.nanoTime();
             long most = plan.duration().map(Duration::toNanos).orElse(Long.MAX_VALUE);
             switch (plan.pace()) {
@@ -58,10 +60,15 @@ public final class LoadRun {
                 case Pace.Open open -> open(new Arrivals(open.rate(), plan.seed()), start, most);
             }
             double seconds = (System.nanoTime() - start) / 1e9;
-            return measurements.report(seconds, before.progress().failed());
+            Optional<PipelineUse> used = pipeline().flatMap(all -> unused.flatMap(all::since));
+            return measurements.report(seconds, before.progress().failed(), used.orElse(null));
         } finally {
             clock.shutdownNow();
         }
+    }
+
+    private Optional<PipelineUse> pipeline() throws InterruptedException {
+        return PipelineUse.ask(client, plan.tenants().getFirst().key());
     }
 
     /** Every sender belongs to one tenant, so that a tenant that is served faster sends more. */

@@ -132,7 +132,7 @@ final class Measurements {
     }
 
     /** The whole. */
-    synchronized LoadReport report(double seconds, long warmUpFailed) {
+    synchronized LoadReport report(double seconds, long warmUpFailed, @Nullable PipelineUse pipeline) {
         List<LoadReport.Failure> failed = new ArrayList<>();
         failures.forEach((label, seen) -> failed.add(new LoadReport.Failure(label, seen.count, seen.example)));
         return new LoadReport(
@@ -142,6 +142,7 @@ final class Measurements {
                 new LoadReport.Tokens(usageKnown, promptTokens, cachedTokens),
                 new LoadReport.Times(firstToken, betweenTokens, endToEnd, behindSchedule),
                 failed,
-                shares.stream().map(Share::report).toList());
+                shares.stream().map(Share::report).toList(),
+                pipeline);
     }
 }

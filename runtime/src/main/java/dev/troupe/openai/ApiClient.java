@@ -103,6 +103,22 @@ public final class ApiClient implements AutoCloseable {
     }
 
     /**
+     * What the server's {@code /metrics} says, which not every server has, in the text format of Prometheus.
+     *
+     * @param key what proves who asks, or empty
+     * @throws ApiException if it does not say
+     */
+    public String metrics(String key) throws ApiException, InterruptedException {
+        HttpResponse<InputStream> response =
+                exchange(request("/metrics", key).timeout(CONNECT_WITHIN).GET().build());
+        try (InputStream body = response.body()) {
+            return new String(body.readNBytes(MOST_BYTES), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw failure(response.statusCode(), e);
+        }
+    }
+
+    /**
      * Asks and waits for the whole answer.
      *
      * @param body what the API wants; a true {@code stream} in it makes a stream of the answer

@@ -47,8 +47,10 @@ class PageTest {
                     () -> eval(browser, "document.querySelectorAll('canvas').length")
                             .equals("2"));
 
-            assertThat(text(browser, "stages")).contains("layers 0", "rank 1", "KV groups");
-            assertThat(text(browser, "kv-text")).contains("free", "blocks");
+            assertThat(text(browser, "stages")).contains("layers 0", "rank 1", "KV groups", "cpu0", "tokens/s");
+            assertThat(text(browser, "kv-text")).contains("blocks of", "prompt tokens were found");
+            assertThat(text(browser, "kv-legend")).contains("in use", "free");
+            showsStepsUntilItIsHeld(browser);
             for (String scheme : new String[] {"light", "dark"}) {
                 browser.prefer(scheme);
                 browser.screenshot(pictures.resolve(scheme + ".png"));
@@ -58,6 +60,28 @@ class PageTest {
                             "performance.getEntriesByType('resource').every(r => r.name.startsWith(location.origin))"))
                     .isEqualTo("true");
         }
+    }
+
+    private static void showsStepsUntilItIsHeld(Browser browser) throws Exception {
+        assertThat(eval(browser, "document.querySelectorAll('#timeline .track').length"))
+                .as("a row for each stage")
+                .isEqualTo("2");
+        assertThat(eval(browser, "document.querySelectorAll('#timeline .step').length % 2"))
+                .as("a bar for each step on each stage")
+                .isEqualTo("0");
+        assertThat(eval(browser, "document.querySelector('#timeline .step title').textContent"))
+                .contains("stage 0", "sequences", "tokens");
+        assertThat(text(browser, "pipeline")).contains("Bubble: stage 0", "(S − 1) / (M + S − 1)", "S = 2 stages");
+        browser.evaluate("document.getElementById('hold').focus()");
+        browser.press("Enter", ENTER);
+        browser.evaluate("document.querySelector('#timeline .step').dataset.seen = 'yes'");
+        String drawn = text(browser, "kv-text");
+        browser.evaluate("document.getElementById('kv-text').textContent = ''");
+        Served.await("another look", () -> text(browser, "kv-text").equals(drawn));
+        assertThat(eval(browser, "document.querySelector('#timeline .step').dataset.seen"))
+                .as("held, the picture stands still")
+                .isEqualTo("yes");
+        browser.press("Enter", ENTER);
     }
 
     private static String text(Browser browser, String id) {

@@ -5,6 +5,7 @@ import static dev.troupe.openai.FakeServer.DONE;
 import static dev.troupe.openai.FakeServer.USAGE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.troupe.openai.ApiClient;
@@ -77,6 +78,56 @@ class LoadRunTest {
             assertThat(String.join("\n", report.lines()))
                     .contains("20 completed, 0 failed", "160 of them cached (80.0 %)", "time between tokens");
         }
+    }
+
+    /** Warming up and what was before is not in it. */
+    @Test
+    void saysHowFullAServersStagesWereMeanwhile() throws Exception {
+        AtomicInteger looks = new AtomicInteger();
+        LoadPlan plan = plan(new Pace.Closed(1), 3);
+        LoadReport report;
+        try (FakeServer server = FakeServer.answering(_ -> GOOD, () -> {
+                    double times = looks.getAndIncrement() == 0 ? 100 : 110;
+                    return new FakeServer.Reply(200, metrics(times), true);
+                });
+                ApiClient client = new ApiClient(server.url())) {
+            report = new LoadRun(client, plan).run(_ -> {});
+        }
+
+        assertThat(looks).hasValue(2);
+        assertThat(String.join("\n", report.lines()))
+                .contains(
+                        "steps                40: 3.00 ms, 4.0 sequences, 8.0 tokens",
+                        "stage 0 25.0 %, stage 1 75.0 %; (S - 1)/(M + S - 1) = 40.0 % with S = 2 stages, M = 1.50 steps");
+        JsonNode json = report.toJson().path("pipeline");
+        assertThat(json.path("bubble").get(1).asDouble()).isCloseTo(0.75, within(1e-9));
+        assertThat(json.path("steps_in_flight_mean").asDouble()).isCloseTo(1.5, within(1e-9));
+    }
+
+    private static String metrics(double times) {
+        return """
+                # HELP troupe_pipeline_busy_seconds Time
+                troupe_pipeline_busy_seconds %s
+                troupe_stage_bubble_seconds{stage="0"} %s
+                troupe_stage_bubble_seconds{stage="1"} %s
+                troupe_step_seconds_count %s
+                troupe_step_seconds_sum %s
+                troupe_step_tokens_sum %s
+                troupe_step_sequences_sum %s
+                """.formatted(
+                        0.008 * times, 0.002 * times, 0.006 * times, 4 * times, 0.012 * times, 32 * times, 16 * times);
+    }
+
+    @Test
+    void saysNothingOfStagesWhereTheServerDoesNotOrHasBegunAnew() throws Exception {
+        assertThat(run(plan(new Pace.Closed(1), 3), _ -> GOOD)
+                        .toJson()
+                        .path("pipeline")
+                        .isNull())
+                .isTrue();
+        PipelineUse first = PipelineUse.parse(metrics(100)).orElseThrow();
+        assertThat(PipelineUse.parse(metrics(7)).orElseThrow().since(first)).isEmpty();
+        assertThat(first.since(first)).isEmpty();
     }
 
     @Test

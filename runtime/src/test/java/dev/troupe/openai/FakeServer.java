@@ -16,6 +16,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /** A server that says what a test wants, and remembers what it was asked. */
 public final class FakeServer implements AutoCloseable {
@@ -54,11 +55,18 @@ public final class FakeServer implements AutoCloseable {
         server.start();
     }
 
-    /** One that serves the model {@code fake} and answers requests for completions so. */
+    /** One that serves the model {@code fake}, answers requests for completions so, and has no metrics. */
     public static FakeServer answering(Function<Request, Reply> replies) throws IOException {
-        return new FakeServer(request -> request.path().equals("/v1/models")
-                ? new Reply(200, "{\"data\": [{\"id\": \"fake\"}]}", true)
-                : replies.apply(request));
+        return answering(replies, () -> new Reply(404, "", true));
+    }
+
+    /** The same with metrics. */
+    public static FakeServer answering(Function<Request, Reply> replies, Supplier<Reply> metrics) throws IOException {
+        return new FakeServer(request -> switch (request.path()) {
+            case "/v1/models" -> new Reply(200, "{\"data\": [{\"id\": \"fake\"}]}", true);
+            case "/metrics" -> metrics.get();
+            default -> replies.apply(request);
+        });
     }
 
     /** One whose every route answers so. */
@@ -101,7 +109,7 @@ public final class FakeServer implements AutoCloseable {
     /** What it was asked of completions. */
     public List<Request> requests() {
         return requests.stream()
-                .filter(request -> !request.path().equals("/v1/models"))
+                .filter(request -> !List.of("/v1/models", "/metrics").contains(request.path()))
                 .toList();
     }
 

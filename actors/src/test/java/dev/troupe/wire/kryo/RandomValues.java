@@ -14,6 +14,7 @@ import dev.troupe.sampling.TopLogits;
 import dev.troupe.sampling.guide.GuideSpec;
 import dev.troupe.serving.Precedence;
 import dev.troupe.serving.Returns;
+import dev.troupe.serving.meter.Histogram;
 import dev.troupe.stage.StepEntry;
 import dev.troupe.stage.Want;
 import dev.troupe.tensor.Floats;
@@ -77,6 +78,12 @@ public final class RandomValues {
         special.put(
                 Returns.class,
                 () -> new Returns(Set.of(Want.Kind.ROW), random.nextBoolean() ? Set.of(Want.Kind.HIDDEN) : Set.of()));
+        special.put(
+                Histogram.class,
+                () -> new Histogram(
+                        List.of(random.nextDouble()),
+                        List.of(random.nextLong(), random.nextLong()),
+                        random.nextDouble()));
         special.put(NodeInfo.class, this::nodeInfo);
         special.put(Partition.class, () -> new Partition(List.of((Partition.Stage) of(Partition.Stage.class))));
     }

@@ -7,6 +7,8 @@
   const rates = [[], []];
   const busy = [];
   let before = null;
+  let held = false;
+  let shownPlan = "";
   let status = null;
   let rateChart = null;
   let busyChart = null;
@@ -28,6 +30,7 @@
   const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const COLOURS = ["--a", "--b", "--c", "--d"];
 
+  /** Of whole numbers from one up to, but not with, another. */
   const range = (from, to) => (to - from === 1 ? String(from) : from + " to " + (to - 1));
 
   async function look() {
@@ -45,58 +48,127 @@
 
   function show() {
     const now = status;
+    const past = before && before.epoch === now.epoch && now.uptime_seconds > before.uptime_seconds ? before : null;
     $("headline").textContent = now.model + " · " + (now.serving ? "serving, epoch " + now.epoch : "not ready") + " · " + now.numerics;
-    $("nodes").textContent = now.nodes.length ? "nodes: " + now.nodes.join(", ") : "all in this process";
-    const stages = $("stages");
-    stages.replaceChildren();
-    now.stages.forEach(stage => {
-      const box = element("div", undefined, "stage");
-      box.append(element("b", "stage " + stage.stage), " layers " + range(stage.from_layer, stage.to_layer));
-      const ranks = element("div", undefined, "ranks");
-      stage.ranks.forEach((rank, index) => {
-        const cell = element("div", "rank " + index, "rank");
-        cell.append(element("small", rank.slot), element("small", "KV groups " + range(rank.from_group, rank.to_group)));
-        ranks.append(cell);
-      });
-      box.append(ranks);
-      stages.append(box);
-    });
+    $("nodes").textContent = now.nodes.length > 1 ? "nodes: " + now.nodes.join(", ") : "all in one process";
+    pipeline(now, past);
+    stages(now, past);
     blocks(now.kv);
-    running(now.generations);
+    running(now);
     charts(now);
     before = now;
   }
 
-  function blocks(kv) {
-    const parts = [["held", kv.held, "--a"], ["cached", kv.cached, "--c"], ["retiring", kv.retiring, "--b"], ["free", kv.free, "--line"]];
-    const bar = $("kv");
-    bar.replaceChildren();
-    parts.forEach(([name, count, tint]) => {
-      if (count > 0) {
-        const part = element("span");
-        part.style.flex = String(count);
-        part.style.background = "var(" + tint + ")";
-        part.title = name + " " + count;
-        bar.append(part);
-      }
-    });
-    const text = parts.filter(part => part[1] > 0).map(part => part[1] + " " + part[0]).join(", ");
-    $("kv-text").textContent = text + " of " + kv.blocks + " blocks" + (kv.hit_tokens > 0 ? "; " + kv.hit_tokens + " prompt tokens were found" : "");
-    bar.setAttribute("aria-label", "KV blocks: " + text);
+  const percent = part => (100 * Math.max(0, Math.min(1, part))).toFixed(0) + " %";
+
+  function pipeline(now, past) {
+    if (held) return;
+    TroupeTimeline.draw($("timeline"), now.timeline, now.stages.length);
+    const sums = now.pipeline;
+    // Of the last second, or of the whole epoch where nothing was computed in it.
+    const from = past && sums.busy_seconds > past.pipeline.busy_seconds && sums.steps > past.pipeline.steps ? past : null;
+    const since = key => sums[key] - (from ? from.pipeline[key] : 0);
+    const busy = since("busy_seconds");
+    const steps = since("steps");
+    if (!(busy > 0) || steps === 0) return;
+    const count = now.stages.length;
+    const inFlight = since("step_seconds") / busy;
+    const bubbles = now.stages.map((stage, index) =>
+      "stage " + index + " " + percent((stage.bubble_seconds - (from ? from.stages[index].bubble_seconds : 0)) / busy));
+    $("pipeline").textContent = "Bubble: " + bubbles.join(", ") + "; (S − 1) / (M + S − 1) is " + percent((count - 1) / (inFlight + count - 1))
+      + " with S = " + count + " stages and M = " + inFlight.toFixed(1) + " steps in flight. A step takes "
+      + TroupeTimeline.duration(since("step_seconds") / steps) + ", with " + (since("step_sequences") / steps).toFixed(1) + " sequences and "
+      + (since("step_tokens") / steps).toFixed(1) + " tokens.";
   }
 
-  function running(generations) {
+  /** Made once for an epoch, then only filled: what is read or selected stays where it is. */
+  function stageBoxes(now) {
+    const plan = JSON.stringify([now.epoch, now.stages.length]);
+    if (plan === shownPlan) return;
+    shownPlan = plan;
+    $("stages").replaceChildren(...now.stages.map(stage => {
+      const box = element("div", undefined, "stage");
+      const head = element("div", undefined, "stage-head");
+      head.append(element("b", "stage " + stage.stage), element("span", "layers " + range(stage.from_layer, stage.to_layer)), element("span"));
+      const bar = element("div", undefined, "bar");
+      bar.setAttribute("role", "img");
+      ["compute", "exchange", "bubble", "rest"].forEach(part => bar.append(element("span", undefined, part)));
+      const ranks = element("div", undefined, "ranks");
+      stage.ranks.forEach((rank, index) => {
+        const cell = element("div", "rank " + index + " on " + rank.device, "rank");
+        cell.append(element("small", rank.node), element("small", "KV groups " + range(rank.from_group, rank.to_group)), element("small"));
+        ranks.append(cell);
+      });
+      box.append(head, bar, ranks);
+      return box;
+    }));
+  }
+
+  function stages(now, past) {
+    stageBoxes(now);
+    const span = past ? now.uptime_seconds - past.uptime_seconds : 0;
+    const tokens = past ? now.pipeline.step_tokens - past.pipeline.step_tokens : 0;
+    now.stages.forEach((stage, index) => {
+      const box = $("stages").children[index];
+      box.querySelectorAll(".rank").forEach((cell, rank) => {
+        const { compute_seconds: compute, exchange_wait_seconds: wait } = stage.ranks[rank];
+        cell.lastChild.textContent = stage.ranks.length > 1 && compute > 0 ? "waits " + percent(wait / (compute + wait)) + " of its time" : "";
+      });
+      if (!past) return;
+      const [compute, exchange, bubble] = ["compute_seconds", "exchange_wait_seconds", "bubble_seconds"].map(key => Math.max(0, stage[key] - past.stages[index][key]));
+      const parts = [compute, exchange, bubble, Math.max(0, span - compute - exchange - bubble)];
+      [...box.querySelectorAll(".bar span")].forEach((part, number) => { part.style.flexGrow = parts[number] / span; });
+      const text = "computes " + percent(compute / span) + (stage.ranks.length > 1 ? ", waits for sums " + percent(exchange / span) : "") + ", bubble " + percent(bubble / span);
+      box.querySelector(".bar").setAttribute("aria-label", text);
+      box.querySelector(".stage-head").lastChild.textContent = Math.round(tokens / span) + " tokens/s · "
+        + (compute > 0 ? Math.round(tokens / compute) + " tokens/s while it computes · " : "") + text;
+    });
+  }
+
+  function blocks(kv) {
+    const parts = [["held", "in use"], ["cached", "kept to be found"], ["retiring", "waiting for a step"], ["free", "free"]];
+    const bar = $("kv");
+    if (bar.children.length === 0) {
+      parts.forEach(([name, title]) => {
+        bar.append(element("span", undefined, "kv-" + name));
+        const line = element("li");
+        line.append(element("i", undefined, "kv-" + name), element("b"), " " + title);
+        $("kv-legend").append(line);
+      });
+    }
+    parts.forEach(([name], index) => {
+      bar.children[index].style.flexGrow = kv[name];
+      $("kv-legend").children[index].querySelector("b").textContent = kv[name];
+    });
+    const share = kv.queried_tokens > 0 ? " of " + kv.queried_tokens + " (" + percent(kv.hit_tokens / kv.queried_tokens) + ")" : "";
+    $("kv-text").textContent = kv.blocks + " blocks of " + kv.block_size + " tokens. " + kv.hit_tokens + share + " prompt tokens were found and not computed.";
+    bar.setAttribute("aria-label", "KV blocks: " + parts.map(([name, title]) => kv[name] + " " + title).join(", "));
+  }
+
+  /** Rows stay as long as their generations, so that the keyboard's focus does. */
+  function running(now) {
     const rows = $("running");
-    rows.replaceChildren();
+    const generations = now.generations;
+    $("queue").textContent = "All clients: " + now.running_sequences + " sequences are computed, " + now.waiting_sequences + " wait for KV blocks.";
     $("idle").hidden = generations.length > 0;
+    $("running-table").hidden = generations.length === 0;
+    [...rows.children].forEach(row => {
+      if (!generations.some(generation => generation.id === row.dataset.id)) row.remove();
+    });
     generations.forEach(generation => {
-      const row = element("tr");
-      const cancel = element("button", "cancel");
-      cancel.addEventListener("click", () => fetch("/v1/generations/" + generation.id, { method: "DELETE", headers: headers() }));
-      const last = element("td");
-      last.append(cancel);
-      row.append(element("td", generation.id.slice(0, 8)), element("td", String(generation.tokens)), last);
-      rows.append(row);
+      let row = [...rows.children].find(one => one.dataset.id === generation.id);
+      if (!row) {
+        row = element("tr");
+        row.dataset.id = generation.id;
+        const cancel = element("button", "Cancel");
+        cancel.setAttribute("aria-label", "Cancel generation " + generation.id.slice(0, 8));
+        cancel.addEventListener("click", () => fetch("/v1/generations/" + generation.id, { method: "DELETE", headers: headers() }));
+        const last = element("td");
+        last.append(cancel);
+        row.append(element("td", generation.id.slice(0, 8)), element("td"), last);
+        rows.append(row);
+      }
+      row.children[1].textContent = generation.tokens;
     });
   }
 
@@ -135,9 +207,17 @@
     }, data, $(id));
   }
 
-  window.addEventListener("resize", () => [[rateChart, "rate-chart"], [busyChart, "busy-chart"]].forEach(([chart, id]) => {
-    if (chart) chart.setSize({ width: Math.max(200, $(id).clientWidth), height: 170 });
-  }));
+  const charted = () => [[rateChart, "rate-chart"], [busyChart, "busy-chart"]].filter(([chart]) => chart);
+  window.addEventListener("resize", () => {
+    charted().forEach(([chart, id]) => chart.setSize({ width: Math.max(200, $(id).clientWidth), height: 170 }));
+    if (status && !held) TroupeTimeline.draw($("timeline"), status.timeline, status.stages.length);
+  });
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charted().forEach(([chart]) => chart.redraw()));
+
+  $("hold").addEventListener("click", () => {
+    held = !held;
+    $("hold").setAttribute("aria-pressed", String(held));
+  });
 
   function line(text, className) {
     const made = element("p", text, className);
