@@ -165,7 +165,18 @@ public record GenerationRequest(
         public GenerationRequest build() {
             FinishRule finish = new FinishRule(maxTokens, stopTokens);
             return new GenerationRequest(
-                    model, prompt, n, sampling, finish, returns, linger, deadline, traceId, cacheSalt, precedence, ticket);
+                    model,
+                    prompt,
+                    n,
+                    sampling,
+                    finish,
+                    returns,
+                    linger,
+                    deadline,
+                    traceId,
+                    cacheSalt,
+                    precedence,
+                    ticket);
         }
     }
 }

@@ -40,16 +40,16 @@ public final class LogSearch {
             ActorRef<A> replyTo,
             Function<Optional<LogKeeper.Held>, A> answer) {
         return Behaviors.<Heard>setup(context -> Behaviors.withTimers(timers -> {
-                    List<LogHolders.Holder> asked = holders.all();
-                    if (asked.isEmpty()) {
-                        replyTo.tell(answer.apply(Optional.empty()));
-                        return Behaviors.stopped();
-                    }
-                    ActorRef<LogKeeper.Shown> ear = context.messageAdapter(LogKeeper.Shown.class, Answered::new);
-                    asked.forEach(holder -> holder.keeper().tell(new LogKeeper.Show(ticket, tenant, ear)));
-                    timers.startSingleTimer(new Overdue(), ANSWER_WITHIN);
-                    return searching(asked.size(), found -> replyTo.tell(answer.apply(found)));
-                }));
+            List<LogHolders.Holder> asked = holders.all();
+            if (asked.isEmpty()) {
+                replyTo.tell(answer.apply(Optional.empty()));
+                return Behaviors.stopped();
+            }
+            ActorRef<LogKeeper.Shown> ear = context.messageAdapter(LogKeeper.Shown.class, Answered::new);
+            asked.forEach(holder -> holder.keeper().tell(new LogKeeper.Show(ticket, tenant, ear)));
+            timers.startSingleTimer(new Overdue(), ANSWER_WITHIN);
+            return searching(asked.size(), found -> replyTo.tell(answer.apply(found)));
+        }));
     }
 
     private static Behavior<Heard> searching(int awaited, Consumer<Optional<LogKeeper.Held>> end) {

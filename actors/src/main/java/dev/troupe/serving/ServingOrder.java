@@ -65,8 +65,9 @@ final class ServingOrder {
 
     private List<Sequence> arranged() {
         Map<String, List<Sequence>> tenants = new HashMap<>();
-        arrived.values().forEach(sequence -> tenants.computeIfAbsent(tenant(sequence), _ -> new ArrayList<>())
-                .add(sequence));
+        arrived.values()
+                .forEach(sequence -> tenants.computeIfAbsent(tenant(sequence), _ -> new ArrayList<>())
+                        .add(sequence));
         tenants.values().forEach(own -> own.sort(Comparator.comparingLong(Sequence::rank)));
         List<Sequence> arranged = new ArrayList<>();
         Map<String, Integer> taken = new HashMap<>();

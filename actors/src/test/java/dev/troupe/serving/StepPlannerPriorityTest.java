@@ -94,8 +94,7 @@ class StepPlannerPriorityTest extends StepPlannerFixture {
         assertThat(unimportant.holdsBlocks()).isFalse();
         assertThat(usual.holdsBlocks()).isTrue();
         runToTheEnd(planner, replica);
-        assertThat(drawn.get(unimportant.id()))
-                .isEqualTo(CountingReplica.completion(unimportant.submission(), 0));
+        assertThat(drawn.get(unimportant.id())).isEqualTo(CountingReplica.completion(unimportant.submission(), 0));
     }
 
     /** A tenant that always has something more urgent to ask serves its least urgent request after as many as it may be passed by. */
@@ -147,7 +146,8 @@ class StepPlannerPriorityTest extends StepPlannerFixture {
     private Map<Long, List<Integer>> load(long seed, boolean prioritized) {
         Random random = new Random(seed);
         int blocks = 8 + random.nextInt(24);
-        StepLimits limits = new StepLimits(24, 12, 1 + random.nextInt(8), 1 + random.nextInt(8), 1 + random.nextInt(3), 4);
+        StepLimits limits =
+                new StepLimits(24, 12, 1 + random.nextInt(8), 1 + random.nextInt(8), 1 + random.nextInt(3), 4);
         StepPlanner planner = new StepPlanner(EPOCH, limits, new KvBlockPool(blocks, 4));
         CountingReplica replica = new CountingReplica(blocks, 4);
         Random turns = new Random(seed + 1);
@@ -161,8 +161,7 @@ class StepPlannerPriorityTest extends StepPlannerFixture {
                 int most = 1 + random.nextInt(blocks * 4 - prompt + 1);
                 String tenant = random.nextBoolean() ? "a" : "b";
                 int priority = random.nextInt(-100, 101);
-                Sequence sequence =
-                        sequence(prompt, most, tenant, prioritized && tenant.equals("a") ? priority : 0);
+                Sequence sequence = sequence(prompt, most, tenant, prioritized && tenant.equals("a") ? priority : 0);
                 all.add(sequence);
                 planner.add(sequence);
             }
@@ -179,8 +178,7 @@ class StepPlannerPriorityTest extends StepPlannerFixture {
         assertThat(planner.pool().free()).isEqualTo(blocks);
         Map<Long, List<Integer>> tokens = new HashMap<>();
         all.forEach(sequence -> {
-            assertThat(drawn.get(sequence.id()))
-                    .isEqualTo(CountingReplica.completion(sequence.submission(), 0));
+            assertThat(drawn.get(sequence.id())).isEqualTo(CountingReplica.completion(sequence.submission(), 0));
             tokens.put(sequence.id(), drawn.getOrDefault(sequence.id(), List.of()));
         });
         return tokens;

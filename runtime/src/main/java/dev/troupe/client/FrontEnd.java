@@ -131,8 +131,8 @@ public final class FrontEnd {
                                 resume.client()));
                     });
                 case Find(String ticket, String tenant, ActorRef<Found> replyTo) ->
-                    context.spawnAnonymous(LogSearch.create(
-                            setup.generations().holders(), ticket, tenant, replyTo, Found::new));
+                    context.spawnAnonymous(
+                            LogSearch.create(setup.generations().holders(), ticket, tenant, replyTo, Found::new));
                 case Describe describe -> setup.description().describe(describe.replyTo());
             }
             return Behaviors.same();

@@ -3,9 +3,9 @@ package dev.troupe.client;
 import dev.troupe.generation.GenerationRequest;
 import dev.troupe.generation.Ticket;
 import dev.troupe.sampling.SamplingParameters;
+import dev.troupe.serving.Precedence;
 import dev.troupe.serving.Returns;
 import dev.troupe.stage.Want;
-import dev.troupe.serving.Precedence;
 import dev.troupe.tensor.Ints;
 import java.time.Duration;
 import java.util.EnumSet;
@@ -181,37 +181,114 @@ public record TextRequest(
 
     public TextRequest withPrompt(Prompt newPrompt) {
         return new TextRequest(
-                newPrompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, returned, deadline, cacheSalt, precedence, ticket);
+                newPrompt,
+                maxTokens,
+                sampling,
+                choices,
+                stop,
+                stopTokens,
+                ignoreEos,
+                returned,
+                deadline,
+                cacheSalt,
+                precedence,
+                ticket);
     }
 
     public TextRequest withSampling(SamplingParameters newSampling) {
         return new TextRequest(
-                prompt, maxTokens, newSampling, choices, stop, stopTokens, ignoreEos, returned, deadline, cacheSalt, precedence, ticket);
+                prompt,
+                maxTokens,
+                newSampling,
+                choices,
+                stop,
+                stopTokens,
+                ignoreEos,
+                returned,
+                deadline,
+                cacheSalt,
+                precedence,
+                ticket);
     }
 
     public TextRequest withChoices(int newChoices) {
         return new TextRequest(
-                prompt, maxTokens, sampling, newChoices, stop, stopTokens, ignoreEos, returned, deadline, cacheSalt, precedence, ticket);
+                prompt,
+                maxTokens,
+                sampling,
+                newChoices,
+                stop,
+                stopTokens,
+                ignoreEos,
+                returned,
+                deadline,
+                cacheSalt,
+                precedence,
+                ticket);
     }
 
     public TextRequest withStop(List<String> newStop) {
         return new TextRequest(
-                prompt, maxTokens, sampling, choices, newStop, stopTokens, ignoreEos, returned, deadline, cacheSalt, precedence, ticket);
+                prompt,
+                maxTokens,
+                sampling,
+                choices,
+                newStop,
+                stopTokens,
+                ignoreEos,
+                returned,
+                deadline,
+                cacheSalt,
+                precedence,
+                ticket);
     }
 
     public TextRequest withStopTokens(Ints newStopTokens) {
         return new TextRequest(
-                prompt, maxTokens, sampling, choices, stop, newStopTokens, ignoreEos, returned, deadline, cacheSalt, precedence, ticket);
+                prompt,
+                maxTokens,
+                sampling,
+                choices,
+                stop,
+                newStopTokens,
+                ignoreEos,
+                returned,
+                deadline,
+                cacheSalt,
+                precedence,
+                ticket);
     }
 
     public TextRequest withIgnoreEos(boolean newIgnoreEos) {
         return new TextRequest(
-                prompt, maxTokens, sampling, choices, stop, stopTokens, newIgnoreEos, returned, deadline, cacheSalt, precedence, ticket);
+                prompt,
+                maxTokens,
+                sampling,
+                choices,
+                stop,
+                stopTokens,
+                newIgnoreEos,
+                returned,
+                deadline,
+                cacheSalt,
+                precedence,
+                ticket);
     }
 
     public TextRequest withReturned(Set<Returned> newReturned) {
         return new TextRequest(
-                prompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, newReturned, deadline, cacheSalt, precedence, ticket);
+                prompt,
+                maxTokens,
+                sampling,
+                choices,
+                stop,
+                stopTokens,
+                ignoreEos,
+                newReturned,
+                deadline,
+                cacheSalt,
+                precedence,
+                ticket);
     }
 
     /** The same with logits, or without. */
@@ -228,21 +305,65 @@ public record TextRequest(
 
     public TextRequest withDeadline(Duration newDeadline) {
         return new TextRequest(
-                prompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, returned, newDeadline, cacheSalt, precedence, ticket);
+                prompt,
+                maxTokens,
+                sampling,
+                choices,
+                stop,
+                stopTokens,
+                ignoreEos,
+                returned,
+                newDeadline,
+                cacheSalt,
+                precedence,
+                ticket);
     }
 
     public TextRequest withCacheSalt(String newCacheSalt) {
         return new TextRequest(
-                prompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, returned, deadline, newCacheSalt, precedence, ticket);
+                prompt,
+                maxTokens,
+                sampling,
+                choices,
+                stop,
+                stopTokens,
+                ignoreEos,
+                returned,
+                deadline,
+                newCacheSalt,
+                precedence,
+                ticket);
     }
 
     public TextRequest withPrecedence(Precedence newPrecedence) {
         return new TextRequest(
-                prompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, returned, deadline, cacheSalt, newPrecedence, ticket);
+                prompt,
+                maxTokens,
+                sampling,
+                choices,
+                stop,
+                stopTokens,
+                ignoreEos,
+                returned,
+                deadline,
+                cacheSalt,
+                newPrecedence,
+                ticket);
     }
 
     public TextRequest withTicket(Ticket newTicket) {
         return new TextRequest(
-                prompt, maxTokens, sampling, choices, stop, stopTokens, ignoreEos, returned, deadline, cacheSalt, precedence, newTicket);
+                prompt,
+                maxTokens,
+                sampling,
+                choices,
+                stop,
+                stopTokens,
+                ignoreEos,
+                returned,
+                deadline,
+                cacheSalt,
+                precedence,
+                newTicket);
     }
 }

@@ -151,7 +151,8 @@ public final class Troupe implements AutoCloseable {
                     switch (answer) {
                         case StreamReader.Opened(ActorRef<TextStream.Command> stream) ->
                             stream.tell(new TextStream.Cancel());
-                        case StreamReader.Failed(GenerationFailure failure) -> throw new RequestFailedException(failure);
+                        case StreamReader.Failed(GenerationFailure failure) ->
+                            throw new RequestFailedException(failure);
                         case StreamReader.Event _, StreamReader.Completed _, StreamReader.Pong _ -> {}
                     }
                     return Done.getInstance();

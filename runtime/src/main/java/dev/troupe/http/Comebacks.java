@@ -87,9 +87,10 @@ final class Comebacks {
         if (running.cancel(tenant, id)) {
             return CompletableFuture.completedFuture(true);
         }
-        return find(tenant, id).thenCompose(found -> found.<CompletionStage<Boolean>>map(elsewhere -> troupe.cancel(
-                                elsewhere.id(), elsewhere.request(), WITHIN)
-                        .thenApply(_ -> true))
-                .orElseGet(() -> CompletableFuture.completedFuture(false)));
+        return find(tenant, id)
+                .thenCompose(found -> found.<CompletionStage<Boolean>>map(
+                                elsewhere -> troupe.cancel(elsewhere.id(), elsewhere.request(), WITHIN)
+                                        .thenApply(_ -> true))
+                        .orElseGet(() -> CompletableFuture.completedFuture(false)));
     }
 }

@@ -140,11 +140,7 @@ final class Generations {
     }
 
     private Source<Tagged, UniqueKillSwitch> events(
-            Answer answer,
-            String tenant,
-            IntFunction<TextRequest> requests,
-            FairQueue.Place place,
-            Watch watch) {
+            Answer answer, String tenant, IntFunction<TextRequest> requests, FairQueue.Place place, Watch watch) {
         GenerationCall call = answer.call();
         return Source.from(IntStream.range(0, call.prompts().size()).boxed().toList())
                 .flatMapMerge(
@@ -210,7 +206,8 @@ final class Generations {
             }
             List<Tagged> first = opened.first();
             Source<ByteString, NotUsed> rendered = render(Source.from(first).concat(opened.second()), answer);
-            return Responses.events(recording == null ? rendered : recorded(recording, rendered).from(0));
+            return Responses.events(
+                    recording == null ? rendered : recorded(recording, rendered).from(0));
         });
     }
 

@@ -37,8 +37,7 @@ final class Routes {
         this.metrics = metrics;
         this.running = running;
         this.generations = new Generations(backend.troupe(), queue, metrics, running);
-        this.comebacks =
-                new Comebacks(backend.troupe(), backend.model(), config.deadline(), generations, running);
+        this.comebacks = new Comebacks(backend.troupe(), backend.model(), config.deadline(), generations, running);
     }
 
     /** All of them. */
@@ -146,9 +145,7 @@ final class Routes {
     }
 
     private CompletionStage<HttpResponse> cancel(Exchange exchange) {
-        return comebacks
-                .cancel(exchange.tenant(), exchange.id())
-                .thenApply(found -> cancelled(exchange.id(), found));
+        return comebacks.cancel(exchange.tenant(), exchange.id()).thenApply(found -> cancelled(exchange.id(), found));
     }
 
     private static HttpResponse cancelled(String id, boolean found) {

@@ -3,9 +3,11 @@ package dev.troupe.http;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import dev.troupe.config.HttpConfig;
 import dev.troupe.config.NodeConfig;
 import dev.troupe.node.LocalTroupe;
+import dev.troupe.text.tools.ToolFormat;
 import dev.troupe.weights.LoadProgress;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -91,16 +93,19 @@ class PreparationTest {
         NodeConfig config = Served.config(Map.of("troupe.http.prepare.threads", 1, "troupe.http.prepare.waiting", 1));
         var troupe = LocalTroupe.start(config, LoadProgress.NONE);
         CountDownLatch begun = new CountDownLatch(1);
-        ServedModel model = new ServedModel(
-                "tales",
-                null,
-                messages -> {
-                    begun.countDown();
-                    throw new IllegalArgumentException(slow("at last"));
-                },
-                512,
-                512,
-                0);
+        ServedModel.ChatPrompt template = new ServedModel.ChatPrompt() {
+            @Override
+            public String of(ArrayNode messages, ArrayNode tools) {
+                begun.countDown();
+                throw new IllegalArgumentException(slow("at last"));
+            }
+
+            @Override
+            public ToolFormat toolFormat() {
+                return ToolFormat.TOLD;
+            }
+        };
+        ServedModel model = new ServedModel("tales", null, template, 512, 512, 128, 0);
         HttpServer.Backend backend = new HttpServer.Backend(
                 troupe, model, () -> CompletableFuture.failedFuture(new IllegalStateException("none")));
         try (HttpClient client = HttpClient.newHttpClient();

@@ -33,7 +33,7 @@ class ToolAnswerTest {
     }
 
     private static ToolAnswer answer(ToolFormat format, @Nullable Tokenizer tokenizer) {
-        ServedModel model = new ServedModel("m", tokenizer, new Prompt(format), 512, 5000, 0);
+        ServedModel model = new ServedModel("m", tokenizer, new Prompt(format), 512, 5000, 128, 0);
         TextRequest request = TextRequest.greedy("", 100);
         GenerationCall call = new GenerationCall(List.of(Ints.of(1)), request, 1, false, true, false, false, false);
         return new ToolAnswer(call, model, AUTO);

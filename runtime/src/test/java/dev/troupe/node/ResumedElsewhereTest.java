@@ -28,15 +28,13 @@ class ResumedElsewhereTest {
     private static final Path MODEL = Path.of("src", "main", "models", "tales").toAbsolutePath();
 
     /** Two sampled choices with log-probabilities and a stop text that does not come. */
-    private static final String TWO_STORIES =
-            """
+    private static final String TWO_STORIES = """
             {"model": "tales", "prompt": "Once upon a time", "max_tokens": 90, "temperature": 0.8, "seed": 7, "n": 2,
              "logprobs": 2, "stop": ["~~~"], "ignore_eos": true, "stream": true, "resumable": true, "priority": -3,
              "stream_options": {"include_usage": false}}""";
 
     /** Its seed is drawn by the server. */
-    private static final String DRAWN =
-            """
+    private static final String DRAWN = """
             {"model": "tales", "messages": [{"role": "user", "content": "Tell me a story"}], "max_completion_tokens": 200,
              "ignore_eos": true, "stream": true, "resumable": true}""";
 
@@ -74,9 +72,7 @@ class ResumedElsewhereTest {
         List<String> files = new ArrayList<>();
         for (int n = 1; n <= 3; n++) {
             String file = "node-%d.conf".formatted(n);
-            Files.writeString(
-                    directory.resolve(file),
-                    """
+            Files.writeString(directory.resolve(file), """
                     troupe {
                       models { tales = "%s" }
                       node { host = "127.0.0.%d", port = %d, name = node-%d }
@@ -86,8 +82,8 @@ class ResumedElsewhereTest {
                       chaos { enabled = on, unit-delay = 2ms }
                       http { enabled = on, host = "127.0.0.%d", port = %d, keys { team-a = "%s", team-b = "%s" } }
                     }
-                    """
-                            .formatted(MODEL, n, port, n, port, port, port, n, http, KEY, OTHER_KEY));
+                    """.formatted(
+                            MODEL, n, port, n, port, port, port, n, http, KEY, OTHER_KEY));
             files.add(file);
         }
         return files;
@@ -104,7 +100,8 @@ class ResumedElsewhereTest {
             String first = "127.0.0.1:" + port;
             String second = "127.0.0.2:" + port;
             TestNodes.await("it is ready", () -> http.status(second, "/readyz", KEY, "GET") == 200);
-            List<NodeHttp.Event> undisturbed = http.post(second, COMPLETIONS, TWO_STORIES).rest();
+            List<NodeHttp.Event> undisturbed =
+                    http.post(second, COMPLETIONS, TWO_STORIES).rest();
             assertThat(undisturbed).hasSize(2 * 90 + 2 + 1);
             NodeProcess victim = cluster.processes().getFirst();
 
@@ -124,7 +121,9 @@ class ResumedElsewhereTest {
             assertThat(data(all)).isEqualTo(data(undisturbed));
             // All of it can be had again, at the front end that has it now and at the third.
             assertThat(data(http.resume(second, cut.generation(), -1).rest())).isEqualTo(data(undisturbed));
-            assertThat(data(http.resume("127.0.0.3:" + port, cut.generation(), -1).rest())).isEqualTo(data(undisturbed));
+            assertThat(data(http.resume("127.0.0.3:" + port, cut.generation(), -1)
+                            .rest()))
+                    .isEqualTo(data(undisturbed));
             cluster.processes().forEach(NodeProcess::kill); // nobody needs them to leave
         }
     }
@@ -165,7 +164,10 @@ class ResumedElsewhereTest {
         requireNumbered(all, begun.generation());
         assertThat(all).hasSize(200 + 1 + 1);
         assertThat(all.getLast().data()).isEqualTo("[DONE]");
-        assertThat(all.stream().limit(201).map(event -> field(event, "/created")).distinct())
+        assertThat(all.stream()
+                        .limit(201)
+                        .map(event -> field(event, "/created"))
+                        .distinct())
                 .hasSize(1);
         assertThat(all.stream().limit(201).map(event -> field(event, "/id")).distinct())
                 .containsExactly("chatcmpl-" + begun.generation());

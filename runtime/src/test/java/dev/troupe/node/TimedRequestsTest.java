@@ -33,12 +33,18 @@ class TimedRequestsTest {
         nodes = new TestNodes(
                 1,
                 Map.of(
-                        "troupe.http.enabled", true,
-                        "troupe.http.port", 0,
-                        "troupe.http.running", 1,
-                        "troupe.http.deadline", "5 minutes",
-                        "troupe.chaos.enabled", true,
-                        "troupe.chaos.unit-delay", "2ms"));
+                        "troupe.http.enabled",
+                        true,
+                        "troupe.http.port",
+                        0,
+                        "troupe.http.running",
+                        1,
+                        "troupe.http.deadline",
+                        "5 minutes",
+                        "troupe.chaos.enabled",
+                        true,
+                        "troupe.chaos.unit-delay",
+                        "2ms"));
         address = nodes.start(MODEL, Map.of()).http().orElseThrow();
         TestNodes.await("it is ready", () -> HTTP.status(address, "/readyz", NodeHttp.KEY, "GET") == 200);
         awaitIdle();
@@ -74,8 +80,7 @@ class TimedRequestsTest {
 
     private static CompletableFuture<HttpResponse<String>> later(int maxTokens, String more) throws Exception {
         int before = HTTP.health(address, "waiting");
-        CompletableFuture<HttpResponse<String>> answer =
-                CompletableFuture.supplyAsync(() -> complete(maxTokens, more));
+        CompletableFuture<HttpResponse<String>> answer = CompletableFuture.supplyAsync(() -> complete(maxTokens, more));
         TestNodes.await("it waits", () -> HTTP.health(address, "waiting") == before + 1);
         return answer;
     }
