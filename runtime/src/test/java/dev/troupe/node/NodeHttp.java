@@ -77,7 +77,8 @@ final class NodeHttp {
     HttpRequest.Builder request(String address, String path, String key) {
         return HttpRequest.newBuilder(URI.create("http://" + address + path))
                 .timeout(Duration.ofMinutes(TestNodes.MINUTES))
-                .header("Authorization", "Bearer " + key);
+                .header("Authorization", "Bearer " + key)
+                .header("Content-Type", "application/json");
     }
 
     HttpResponse<String> send(HttpRequest request) {
