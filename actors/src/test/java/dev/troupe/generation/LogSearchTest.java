@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.troupe.serving.GenerationId;
 import dev.troupe.tensor.Ints;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.ManualTime;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
@@ -32,9 +32,10 @@ class LogSearchTest {
 
     @SafeVarargs
     private void search(TestProbe<LogKeeper.Command>... keepers) {
-        List<LogHolders.Holder> all = Stream.of(keepers)
-                .map(keeper -> new LogHolders.Holder(keeper.getRef().path().name(), keeper.getRef()))
-                .toList();
+        List<LogHolders.Holder> all = new ArrayList<>();
+        for (TestProbe<LogKeeper.Command> keeper : keepers) {
+            all.add(new LogHolders.Holder(keeper.getRef().path().name(), keeper.getRef()));
+        }
         LogHolders holders = new LogHolders() {
             @Override
             public long self() {

@@ -19,8 +19,8 @@ class SchedulerMeterTest extends SchedulerFixture {
         SchedulerStats stats = stats(scheduler);
         PipelineStats pipeline = stats.pipeline();
         assertThat(pipeline.stepSeconds().count()).isEqualTo(stats.steps()).isPositive();
-        assertThat(pipeline.stepTokens().sum()).isEqualTo(stats.tokens());
-        assertThat(pipeline.stepSequences().sum()).isEqualTo(stats.steps());
+        assertThat(pipeline.stepTokens().sum()).isEqualTo((double) stats.tokens());
+        assertThat(pipeline.stepSequences().sum()).isEqualTo((double) stats.steps());
         assertThat(pipeline.stages()).extracting(StageUsage::stage).containsExactly(0, 1);
         assertThat(pipeline.ranks()).hasSize(2);
     }

@@ -3,10 +3,8 @@ package dev.troupe.http;
 import dev.troupe.config.HttpConfig;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.apache.pekko.stream.UniqueKillSwitch;
 
@@ -17,7 +15,7 @@ import org.apache.pekko.stream.UniqueKillSwitch;
 final class Running {
     private final Map<Answer, Cancel> running = new HashMap<>();
     private final Recordings recordings;
-    private final Set<CompletableFuture<?>> waiting = new HashSet<>();
+    private final Map<Object, CompletableFuture<?>> waiting = new HashMap<>();
     private boolean ending;
     private boolean over;
 
@@ -34,11 +32,12 @@ final class Running {
 
     /** Generations that wait for a place, and will not get it when the server ends. */
     void await(CompletableFuture<?> entered) {
+        Object key = new Object();
         boolean refused;
         synchronized (this) {
             refused = ending;
             if (!refused) {
-                waiting.add(entered);
+                waiting.put(key, entered);
             }
         }
         if (refused) {
@@ -46,7 +45,7 @@ final class Running {
         }
         CompletableFuture<?> _ = entered.whenComplete((place, failure) -> {
             synchronized (this) {
-                waiting.remove(entered);
+                waiting.remove(key);
             }
         });
     }
@@ -56,7 +55,7 @@ final class Running {
         List<CompletableFuture<?>> refused;
         synchronized (this) {
             ending = true;
-            refused = List.copyOf(waiting);
+            refused = List.copyOf(waiting.values());
         }
         refused.forEach(entered -> entered.completeExceptionally(ApiError.ending()));
     }

@@ -143,6 +143,7 @@ final class ToolFields {
         requireLength(at, given.toString().length(), LONGEST_SCHEMA);
         parameters.setAll((ObjectNode) given);
         JsonNode schema = given;
+        boolean refers = schema.has("$ref");
         for (int i = 0; i < MOST_REFERENCES && schema.path("$ref").asText().startsWith("#/"); i++) {
             schema = given.at(schema.path("$ref").asText().substring(1));
         }
@@ -152,7 +153,7 @@ final class ToolFields {
                 : OTHER.stream().anyMatch(schema::has)) {
             throw ApiError.invalid(at + ".type", at + ".type, expected a schema of type object");
         }
-        if (!typed && schema == given) {
+        if (!typed && !refers) {
             parameters.put("type", "object");
         }
         return parameters;

@@ -139,7 +139,7 @@ class TimedRequestsTest {
 
     @Test
     void aDeadlineThatPassesInTheQueueIsAGatewayTimeoutAtOnce() throws Exception {
-        try (NodeHttp.Reading running = occupy()) {
+        try (NodeHttp.Reading _ = occupy()) {
             JsonNode error = json(complete(5, ", \"deadline\": 0.2"), 504);
 
             assertThat(error.at("/error/code").asText()).isEqualTo("deadline");

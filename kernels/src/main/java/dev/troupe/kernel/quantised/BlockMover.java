@@ -52,19 +52,29 @@ public final class BlockMover {
         long f = rowMajor[from + 20];
         long g = rowMajor[from + 24];
         long h = rowMajor[from + 28];
-        columns(a & INTS | e << 32, b & INTS | f << 32, c & INTS | g << 32, d & INTS | h << 32, to);
-        columns(a >>> 32 | e & ~INTS, b >>> 32 | f & ~INTS, c >>> 32 | g & ~INTS, d >>> 32 | h & ~INTS, to + 16);
+        columns(low(a, e, INTS, 32), low(b, f, INTS, 32), low(c, g, INTS, 32), low(d, h, INTS, 32), to);
+        columns(high(a, e, INTS, 32), high(b, f, INTS, 32), high(c, g, INTS, 32), high(d, h, INTS, 32), to + 16);
     }
 
     private void columns(long a, long b, long c, long d, int to) {
-        long ac = a & SHORTS | (c & SHORTS) << 16;
-        long bd = b & SHORTS | (d & SHORTS) << 16;
-        long ca = a >>> 16 & SHORTS | c & ~SHORTS;
-        long db = b >>> 16 & SHORTS | d & ~SHORTS;
-        columnMajor[to] = ac & BYTES | (bd & BYTES) << 8;
-        columnMajor[to + 4] = ac >>> 8 & BYTES | bd & ~BYTES;
-        columnMajor[to + 8] = ca & BYTES | (db & BYTES) << 8;
-        columnMajor[to + 12] = ca >>> 8 & BYTES | db & ~BYTES;
+        long ac = low(a, c, SHORTS, 16);
+        long bd = low(b, d, SHORTS, 16);
+        long ca = high(a, c, SHORTS, 16);
+        long db = high(b, d, SHORTS, 16);
+        columnMajor[to] = low(ac, bd, BYTES, 8);
+        columnMajor[to + 4] = high(ac, bd, BYTES, 8);
+        columnMajor[to + 8] = low(ca, db, BYTES, 8);
+        columnMajor[to + 12] = high(ca, db, BYTES, 8);
+    }
+
+    /** The low parts of both, those of {@code second} above those of {@code first}. */
+    private static long low(long first, long second, long mask, int bits) {
+        return (first & mask) | ((second & mask) << bits);
+    }
+
+    /** The high parts of both, those of {@code second} above those of {@code first}. */
+    private static long high(long first, long second, long mask, int bits) {
+        return ((first >>> bits) & mask) | (second & ~mask);
     }
 
     /**
