@@ -3,7 +3,6 @@ package dev.troupe.stage;
 import dev.troupe.sampling.guide.TokenTable;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -193,26 +192,29 @@ public final class TensorShard {
 
     /** On a thread for blocking work; touches no state of the actor but what is thread-safe. */
     private void load(Prepare prepare, ActorRef<Command> self) {
-        CompletableFuture<@Nullable TokenTable> tokens = new CompletableFuture<>();
         try {
-            Share share = new Share(host.loader().load(prepare.id(), prepare.plan()), tokens);
+            ReplicaPlan plan = prepare.plan();
+            boolean last = prepare.id().stage() == plan.partition().stages().size() - 1;
+            ShardCompute compute = host.loader().load(prepare.id(), plan);
+            Share share = new Share(compute, last ? tokens(plan, compute) : null);
             if (load.offer(share)) {
                 self.tell(Loaded.INSTANCE);
             } else {
-                share.compute().close();
-                return;
+                compute.close();
             }
         } catch (Throwable failure) {
             self.tell(new NotLoaded(reason(failure)));
             rethrowFatal(failure);
-            return;
         }
+    }
+
+    /** After the weights: a front end of this process may read the same tokenizer meanwhile. */
+    private @Nullable TokenTable tokens(ReplicaPlan plan, ShardCompute compute) throws Exception {
         try {
-            int stages = prepare.plan().partition().stages().size();
-            tokens.complete(prepare.id().stage() == stages - 1 ? host.loader().tokens(prepare.plan()) : null);
-        } catch (Throwable failure) {
-            tokens.completeExceptionally(failure);
-            rethrowFatal(failure);
+            return host.loader().tokens(plan);
+        } catch (Exception failure) {
+            compute.close();
+            throw failure;
         }
     }
 

@@ -12,7 +12,6 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
 /** Two ranks of 256 and of 200 vocabulary rows. */
@@ -40,7 +39,7 @@ class PendingResultTest {
                 Ints.of(40),
                 Ints.of(0),
                 List.of(new Want(0, kind)));
-        return new SequenceTable(4, 4, new Guides(CompletableFuture.completedFuture(null)))
+        return new SequenceTable(4, 4, new Guides(null))
                 .open(new StepBatch(TestPlans.EPOCH, 1, List.of(entry), List.of(), 0))
                 .wants();
     }

@@ -9,12 +9,11 @@ import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.tensor.Ints;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class SequenceTableTest {
-    private final SequenceTable table = new SequenceTable(4, 16, new Guides(CompletableFuture.completedFuture(null)));
+    private final SequenceTable table = new SequenceTable(4, 16, new Guides(null));
 
     private static StepEntry entry(
             long sequence, @Nullable SequenceStart start, int first, Ints tokens, Ints blocks, Want... wants) {

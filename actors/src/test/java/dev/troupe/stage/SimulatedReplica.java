@@ -7,7 +7,6 @@ import dev.troupe.tensor.Floats;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.concurrent.CompletableFuture;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -54,7 +53,7 @@ public final class SimulatedReplica {
             List<StepRunner> ranks = new ArrayList<>();
             for (int rank = 0; rank < partition.stages().get(stage).ranks().size(); rank++) {
                 ShardProgress progress = new ShardProgress(new ShardId(EPOCH, stage, rank), System::nanoTime);
-                Share share = new Share(computes.apply(stage, rank), CompletableFuture.completedFuture(tokens));
+                Share share = new Share(computes.apply(stage, rank), tokens);
                 StepRunner runner = new StepRunner(plan, share, Backlog.Limits.DEFAULT, new Output(stage), progress);
                 ranks.add(runner);
                 all.add(runner);

@@ -12,7 +12,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -187,7 +186,7 @@ class StepRunnerTest {
             CountingShard shard = new CountingShard(model, partition, 0, rank, TestPlans.BLOCKS, TestPlans.BLOCK_SIZE);
             runners.add(new StepRunner(
                     TestPlans.plan(partition, "here"),
-                    new Share(shard, CompletableFuture.completedFuture(null)),
+                    new Share(shard, null),
                     Backlog.Limits.DEFAULT,
                     new Inboxes(inboxes, results),
                     progress.get(rank)));
