@@ -3,6 +3,7 @@ package dev.troupe.http;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import dev.troupe.text.tools.Tool;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,10 +25,9 @@ final class ToolFields {
     static ToolUse read(Fields fields) {
         List<Tool> tools = tools(fields);
         boolean parallel = fields.flag("parallel_tool_calls", true);
-        JsonNode choice = fields.value("tool_choice").orElse(null);
-        if (choice == null || choice.isTextual()) {
-            String mode = choice == null ? "auto" : choice.textValue();
-            return switch (mode) {
+        JsonNode choice = fields.value("tool_choice").orElse(TextNode.valueOf("auto"));
+        if (choice.isTextual()) {
+            return switch (choice.textValue()) {
                 case "auto" -> new ToolUse(tools, List.of(), parallel);
                 case "none" -> new ToolUse(List.of(), List.of(), parallel);
                 case "required" -> {
@@ -146,13 +146,11 @@ final class ToolFields {
         for (int i = 0; i < MOST_REFERENCES && schema.path("$ref").asText().startsWith("#/"); i++) {
             schema = given.at(schema.path("$ref").asText().substring(1));
         }
-        boolean typed = schema.has("type");
-        if (typed
-                ? !schema.path("type").asText().equals("object")
-                : OTHER.stream().anyMatch(schema::has)) {
+        boolean untyped = !given.has("type") && OTHER.stream().noneMatch(given::has);
+        if (!untyped && !schema.path("type").asText().equals("object")) {
             throw ApiError.invalid(at + ".type", at + ".type, expected a schema of type object");
         }
-        if (!typed && schema == given) {
+        if (untyped) {
             parameters.put("type", "object");
         }
         return parameters;

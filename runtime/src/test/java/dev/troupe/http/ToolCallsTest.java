@@ -140,7 +140,7 @@ class ToolCallsTest {
         HttpResponse<String> stream = served.post(
                 CHAT, request(more + ", \"stream\": true, \"resumable\": true").toString());
         List<String> ids = Served.ids(stream.body());
-        String generation = ids.getFirst().split(":")[0];
+        String generation = ids.getFirst().substring(0, ids.getFirst().indexOf(':'));
         HttpResponse<String> replay = served.get("/v1/generations/%s?after=2".formatted(generation));
 
         List<String> data = Served.data(stream.body());
