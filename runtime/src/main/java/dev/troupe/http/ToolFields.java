@@ -25,7 +25,7 @@ final class ToolFields {
     static ToolUse read(Fields fields) {
         List<Tool> tools = tools(fields);
         boolean parallel = fields.flag("parallel_tool_calls", true);
-        JsonNode choice = fields.value("tool_choice").orElseGet(() -> TextNode.valueOf("auto"));
+        JsonNode choice = fields.value("tool_choice").orElse(TextNode.valueOf("auto"));
         if (choice.isTextual()) {
             return switch (choice.textValue()) {
                 case "auto" -> new ToolUse(tools, List.of(), parallel);
@@ -143,17 +143,14 @@ final class ToolFields {
         requireLength(at, given.toString().length(), LONGEST_SCHEMA);
         parameters.setAll((ObjectNode) given);
         JsonNode schema = given;
-        boolean refers = schema.has("$ref");
         for (int i = 0; i < MOST_REFERENCES && schema.path("$ref").asText().startsWith("#/"); i++) {
             schema = given.at(schema.path("$ref").asText().substring(1));
         }
-        boolean typed = schema.has("type");
-        if (typed
-                ? !schema.path("type").asText().equals("object")
-                : OTHER.stream().anyMatch(schema::has)) {
+        boolean untyped = !given.has("type") && OTHER.stream().noneMatch(given::has);
+        if (!untyped && !schema.path("type").asText().equals("object")) {
             throw ApiError.invalid(at + ".type", at + ".type, expected a schema of type object");
         }
-        if (!typed && !refers) {
+        if (untyped) {
             parameters.put("type", "object");
         }
         return parameters;

@@ -41,17 +41,15 @@ class PublishedToolTemplatesTest {
         return found;
     }
 
-    private static List<String> names(Map<ToolFormat, List<Path>> found, ToolFormat format) {
-        return found.getOrDefault(format, List.of()).stream()
-                .map(file -> file.getFileName().toString())
-                .toList();
+    private static List<String> names(List<Path> files) {
+        return files.stream().map(file -> file.getFileName().toString()).toList();
     }
 
     @Test
     void theFormatIsFoundInTheText() throws IOException {
         Map<ToolFormat, List<Path>> found = byFormat();
 
-        assertThat(names(found, ToolFormat.HERMES))
+        assertThat(names(found.getOrDefault(ToolFormat.HERMES, List.of())))
                 .contains(
                         "Qwen-Qwen2.5-7B-Instruct.jinja",
                         "Qwen-Qwen3-0.6B.jinja",
@@ -59,14 +57,14 @@ class PublishedToolTemplatesTest {
                         "NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use.jinja",
                         "HuggingFaceTB-SmolLM3-3B-2.jinja",
                         "ibm-granite-granite-4.0.jinja");
-        assertThat(names(found, ToolFormat.LLAMA))
+        assertThat(names(found.getOrDefault(ToolFormat.LLAMA, List.of())))
                 .containsExactly(
                         "meta-llama-Llama-3.1-8B-Instruct.jinja",
                         "meta-llama-Llama-3.2-11B-Vision-Instruct.jinja",
                         "meta-llama-Llama-3.2-3B-Instruct.jinja");
-        assertThat(names(found, ToolFormat.MISTRAL))
+        assertThat(names(found.getOrDefault(ToolFormat.MISTRAL, List.of())))
                 .contains("mistralai-Mistral-7B-Instruct-v0.3.jinja", "mistralai-Mistral-Nemo-Instruct-2407.jinja");
-        assertThat(names(found, ToolFormat.TOLD))
+        assertThat(names(found.getOrDefault(ToolFormat.TOLD, List.of())))
                 .contains(
                         "Qwen3-Coder.jinja",
                         "GLM-4.6.jinja",
