@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
@@ -64,9 +65,13 @@ class PipelineMetricsTest {
         return values;
     }
 
+    private static double value(Map<String, Double> values, String name) {
+        return Objects.requireNonNull(values.get(name), name);
+    }
+
     private static double metric(String name) {
         try {
-            return metrics().get(name);
+            return value(metrics(), name);
         } catch (Exception e) {
             throw new AssertionError(e);
         }
@@ -76,18 +81,18 @@ class PipelineMetricsTest {
     void timesOfAStageFillTheTimeThatStepsWereInFlight() throws Exception {
         Map<String, Double> values = metrics();
 
-        double busy = values.get("troupe_pipeline_busy_seconds");
+        double busy = value(values, "troupe_pipeline_busy_seconds");
         assertThat(busy).isPositive();
         assertThat(values).containsEntry("troupe_pipeline_stages", 2.0);
         for (String stage : List.of("{stage=\"0\"}", "{stage=\"1\"}")) {
-            double compute = values.get("troupe_stage_compute_seconds" + stage);
-            double exchange = values.get("troupe_stage_exchange_wait_seconds" + stage);
-            double bubble = values.get("troupe_stage_bubble_seconds" + stage);
+            double compute = value(values, "troupe_stage_compute_seconds" + stage);
+            double exchange = value(values, "troupe_stage_exchange_wait_seconds" + stage);
+            double bubble = value(values, "troupe_stage_bubble_seconds" + stage);
             assertThat(compute).isPositive();
             assertThat(exchange).isPositive();
             assertThat(bubble).isPositive();
             assertThat(compute + exchange + bubble).isLessThanOrEqualTo(busy * 1.001);
-            assertThat(values.get("troupe_stage_sent_bytes" + stage)).isPositive();
+            assertThat(value(values, "troupe_stage_sent_bytes" + stage)).isPositive();
         }
     }
 
@@ -95,19 +100,19 @@ class PipelineMetricsTest {
     void everyStepIsCountedOnceInEveryHistogram() throws Exception {
         Map<String, Double> values = metrics();
 
-        double steps = values.get("troupe_steps");
+        double steps = value(values, "troupe_steps");
         assertThat(steps).isGreaterThanOrEqualTo(TOKENS);
         for (String histogram : List.of("troupe_step_seconds", "troupe_step_tokens", "troupe_step_sequences")) {
             assertThat(values).containsEntry(histogram + "_count", steps);
             assertThat(values).containsEntry(histogram + "_bucket{le=\"+Inf\"}", steps);
         }
-        double tokens = values.get("troupe_computed_tokens");
+        double tokens = value(values, "troupe_computed_tokens");
         assertThat(values).containsEntry("troupe_step_tokens_sum", tokens);
         assertThat(values).containsEntry("troupe_stage_tokens{stage=\"1\"}", tokens);
-        assertThat(values.get("troupe_step_sequences_sum")).isGreaterThanOrEqualTo(REQUESTS * TOKENS);
-        assertThat(values.get("troupe_step_seconds_sum"))
+        assertThat(value(values, "troupe_step_sequences_sum")).isGreaterThanOrEqualTo(REQUESTS * TOKENS);
+        assertThat(value(values, "troupe_step_seconds_sum"))
                 .as("at most one step for each stage is in flight")
-                .isLessThanOrEqualTo(2.001 * values.get("troupe_pipeline_busy_seconds"));
+                .isLessThanOrEqualTo(2.001 * value(values, "troupe_pipeline_busy_seconds"));
     }
 
     @Test
@@ -127,10 +132,10 @@ class PipelineMetricsTest {
     void blocksAreUsedFreeOrWaitForAStep() throws Exception {
         Map<String, Double> values = metrics();
 
-        assertThat(values.get("troupe_kv_blocks_used")
-                        + values.get("troupe_kv_blocks_free")
-                        + values.get("troupe_kv_blocks_retiring"))
-                .isEqualTo(values.get("troupe_kv_blocks"));
+        assertThat(value(values, "troupe_kv_blocks_used")
+                        + value(values, "troupe_kv_blocks_free")
+                        + value(values, "troupe_kv_blocks_retiring"))
+                .isEqualTo(value(values, "troupe_kv_blocks"));
     }
 
     @Test
@@ -153,6 +158,6 @@ class PipelineMetricsTest {
         assertThat(steps).isSorted().doesNotHaveDuplicates();
         assertThat(status.at("/stages/1/ranks/0/device").asText()).isEqualTo("cpu0");
         assertThat(status.at("/stages/1/bubble_seconds").asDouble())
-                .isCloseTo(metrics().get("troupe_stage_bubble_seconds{stage=\"1\"}"), within(1e-6));
+                .isCloseTo(value(metrics(), "troupe_stage_bubble_seconds{stage=\"1\"}"), within(1e-6));
     }
 }
