@@ -66,6 +66,10 @@ public record SchedulerSettings(
         /** Slow devices are kept. */
         public static final Slow NEVER = new Slow(3, Duration.ZERO, Duration.ofSeconds(30));
 
+        /** Devices are looked at, for reports, and kept however slow they are. */
+        public static final Slow WATCHED =
+                new Slow(Double.POSITIVE_INFINITY, Duration.ofSeconds(3), Duration.ofSeconds(30));
+
         /** Whether it is looked for. */
         boolean isWatched() {
             return after.isPositive();

@@ -56,14 +56,14 @@ public record SchedulerConfig(
                 prefixCache);
     }
 
-    /** The same for a replica that has nowhere else to go: no slow devices, no growing, no canaries. */
+    /** The same for a replica that has nowhere else to go: it keeps slow devices, does not grow, and sends no canaries. */
     public SchedulerConfig alone() {
         return new SchedulerConfig(
                 limits,
                 maxGenerations,
                 maxReturnedBytes,
                 waits.withGrow(Duration.ZERO).withCanary(Duration.ZERO),
-                SchedulerSettings.Slow.NEVER,
+                SchedulerSettings.Slow.WATCHED,
                 prefixCache,
                 clusterWait);
     }

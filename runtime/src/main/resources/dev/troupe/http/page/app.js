@@ -212,7 +212,10 @@
     charted().forEach(([chart, id]) => chart.setSize({ width: Math.max(200, $(id).clientWidth), height: 170 }));
     if (status && !held) TroupeTimeline.draw($("timeline"), status.timeline, status.stages.length);
   });
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charted().forEach(([chart]) => chart.redraw()));
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    charted().forEach(([chart]) => chart.destroy());
+    rateChart = busyChart = null;
+  });
 
   $("hold").addEventListener("click", () => {
     held = !held;

@@ -51,7 +51,9 @@ window.TroupeTimeline = (() => {
     const every = tick(end - begin, Math.max(2, Math.floor(width / 110)));
     for (let at = 0; at <= end - begin; at += every) {
       svg.append(make("line", { x1: x(begin + at), x2: x(begin + at), y1: 0, y2: bottom, class: "tick" }));
-      svg.append(make("text", { x: x(begin + at), y: bottom + 15, class: "scale" }, at === 0 ? "0" : duration(at)));
+      if (x(begin + at) < width - 24) {
+        svg.append(make("text", { x: x(begin + at), y: bottom + 15, class: "scale" }, at === 0 ? "0" : duration(at)));
+      }
     }
   }
 
