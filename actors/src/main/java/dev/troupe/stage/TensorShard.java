@@ -1,5 +1,6 @@
 package dev.troupe.stage;
 
+import dev.troupe.model.ShardCompute;
 import dev.troupe.sampling.guide.TokenTable;
 import java.time.Duration;
 import java.util.List;
