@@ -29,6 +29,7 @@ public final class DecoderOracle implements Oracle, AutoCloseable {
     private final Checkpoint checkpoint;
     private final ShardCompute whole;
     private final Map<Ints, Floats> logits = new HashMap<>();
+    private final Map<Ints, Floats> hidden = new HashMap<>();
 
     /** @param name of a synthetic model */
     public DecoderOracle(String name) throws WeightFormatException {
@@ -67,9 +68,11 @@ public final class DecoderOracle implements Oracle, AutoCloseable {
 
     @Override
     public Floats hidden(Ints tokens) {
-        try (ShardStep step = run(tokens)) {
-            return step.finalHidden(new int[] {tokens.size() - 1});
-        }
+        return hidden.computeIfAbsent(tokens, absent -> {
+            try (ShardStep step = run(absent)) {
+                return step.finalHidden(new int[] {absent.size() - 1});
+            }
+        });
     }
 
     private ShardStep run(Ints tokens) {
