@@ -38,21 +38,7 @@ public record Submission(
         }
     }
 
-    /** One without a priority. */
-    public Submission(
-            GenerationId id,
-            String traceId,
-            Ints prompt,
-            List<Choice> choices,
-            SamplingParameters sampling,
-            FinishRule finish,
-            Returns returns,
-            int losses,
-            String cacheSalt) {
-        this(id, traceId, prompt, choices, sampling, finish, returns, losses, cacheSalt, Precedence.NONE);
-    }
-
-    /** One with which nothing was lost, and without a salt. */
+    /** One with which nothing was lost, without a salt or a priority. */
     public Submission(
             GenerationId id,
             String traceId,
@@ -61,7 +47,7 @@ public record Submission(
             SamplingParameters sampling,
             FinishRule finish,
             Returns returns) {
-        this(id, traceId, prompt, choices, sampling, finish, returns, 0, "");
+        this(id, traceId, prompt, choices, sampling, finish, returns, 0, "", Precedence.NONE);
     }
 
     /**

@@ -213,7 +213,7 @@ public final class TensorShard {
     private @Nullable TokenTable tokens(ReplicaPlan plan, ShardCompute compute) throws Exception {
         try {
             return host.loader().tokens(plan);
-        } catch (Exception failure) {
+        } catch (Throwable failure) {
             compute.close();
             throw failure;
         }

@@ -144,7 +144,8 @@ class PrefixBitsTest {
                 new FinishRule(MAX_TOKENS, Ints.of()),
                 new Returns(Set.of(), Set.of(Want.Kind.ROW)),
                 0,
-                request.salt());
+                request.salt(),
+                Precedence.NONE);
         return new Sequence(id, submission, choice);
     }
 

@@ -295,7 +295,8 @@ class PrefixReuseTest extends StepPlannerFixture {
                 new FinishRule(maxTokens, Ints.of()),
                 Returns.TOKENS_ONLY,
                 0,
-                "salt " + id);
+                "salt " + id,
+                Precedence.NONE);
     }
 
     private static String shape(StepBatch batch) {

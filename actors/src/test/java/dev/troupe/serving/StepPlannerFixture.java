@@ -49,7 +49,8 @@ abstract class StepPlannerFixture {
                 new FinishRule(maxTokens, Ints.of()),
                 returns,
                 0,
-                salt);
+                salt,
+                Precedence.NONE);
         return new Sequence(id, submission, choice());
     }
 

@@ -127,7 +127,8 @@ class StepPlannerLoadTest {
                 new FinishRule(maxTokens, Ints.of(random.nextInt(400))),
                 Returns.TOKENS_ONLY,
                 0,
-                random.nextInt(4) == 0 ? "salt" : "");
+                random.nextInt(4) == 0 ? "salt" : "",
+                Precedence.NONE);
         return new Sequence(id, submission, choice);
     }
 }

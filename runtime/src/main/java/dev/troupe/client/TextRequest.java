@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -142,23 +143,12 @@ public record TextRequest(
 
     /** Only computes the hidden state that {@code pooling} makes an embedding of. */
     public static TextRequest embedding(Prompt prompt, Embedding.Pooling pooling) {
-        return new TextRequest(
-                prompt,
-                0,
-                SamplingParameters.greedy(),
-                1,
-                List.of(),
-                Ints.of(),
-                true,
-                Set.of(
-                        switch (pooling) {
-                            case MEAN -> Returned.MEAN_HIDDEN;
-                            case LAST -> Returned.HIDDEN;
-                        }),
-                STANDARD_DEADLINE,
-                "",
-                Precedence.NONE,
-                null);
+        Returned kind = switch (pooling) {
+            case MEAN -> Returned.MEAN_HIDDEN;
+            case LAST -> Returned.HIDDEN;
+        };
+        return new TextRequest(prompt, 0, SamplingParameters.greedy(), 1, List.of(), true, false, STANDARD_DEADLINE, "")
+                .withReturned(Set.of(kind));
     }
 
     /** What is returned, as schedulers name it. */
@@ -180,115 +170,31 @@ public record TextRequest(
     }
 
     public TextRequest withPrompt(Prompt newPrompt) {
-        return new TextRequest(
-                newPrompt,
-                maxTokens,
-                sampling,
-                choices,
-                stop,
-                stopTokens,
-                ignoreEos,
-                returned,
-                deadline,
-                cacheSalt,
-                precedence,
-                ticket);
+        return with(parts -> parts.prompt = newPrompt);
     }
 
     public TextRequest withSampling(SamplingParameters newSampling) {
-        return new TextRequest(
-                prompt,
-                maxTokens,
-                newSampling,
-                choices,
-                stop,
-                stopTokens,
-                ignoreEos,
-                returned,
-                deadline,
-                cacheSalt,
-                precedence,
-                ticket);
+        return with(parts -> parts.sampling = newSampling);
     }
 
     public TextRequest withChoices(int newChoices) {
-        return new TextRequest(
-                prompt,
-                maxTokens,
-                sampling,
-                newChoices,
-                stop,
-                stopTokens,
-                ignoreEos,
-                returned,
-                deadline,
-                cacheSalt,
-                precedence,
-                ticket);
+        return with(parts -> parts.choices = newChoices);
     }
 
     public TextRequest withStop(List<String> newStop) {
-        return new TextRequest(
-                prompt,
-                maxTokens,
-                sampling,
-                choices,
-                newStop,
-                stopTokens,
-                ignoreEos,
-                returned,
-                deadline,
-                cacheSalt,
-                precedence,
-                ticket);
+        return with(parts -> parts.stop = newStop);
     }
 
     public TextRequest withStopTokens(Ints newStopTokens) {
-        return new TextRequest(
-                prompt,
-                maxTokens,
-                sampling,
-                choices,
-                stop,
-                newStopTokens,
-                ignoreEos,
-                returned,
-                deadline,
-                cacheSalt,
-                precedence,
-                ticket);
+        return with(parts -> parts.stopTokens = newStopTokens);
     }
 
     public TextRequest withIgnoreEos(boolean newIgnoreEos) {
-        return new TextRequest(
-                prompt,
-                maxTokens,
-                sampling,
-                choices,
-                stop,
-                stopTokens,
-                newIgnoreEos,
-                returned,
-                deadline,
-                cacheSalt,
-                precedence,
-                ticket);
+        return with(parts -> parts.ignoreEos = newIgnoreEos);
     }
 
     public TextRequest withReturned(Set<Returned> newReturned) {
-        return new TextRequest(
-                prompt,
-                maxTokens,
-                sampling,
-                choices,
-                stop,
-                stopTokens,
-                ignoreEos,
-                newReturned,
-                deadline,
-                cacheSalt,
-                precedence,
-                ticket);
+        return with(parts -> parts.returned = newReturned);
     }
 
     /** The same with logits, or without. */
@@ -304,66 +210,73 @@ public record TextRequest(
     }
 
     public TextRequest withDeadline(Duration newDeadline) {
-        return new TextRequest(
-                prompt,
-                maxTokens,
-                sampling,
-                choices,
-                stop,
-                stopTokens,
-                ignoreEos,
-                returned,
-                newDeadline,
-                cacheSalt,
-                precedence,
-                ticket);
+        return with(parts -> parts.deadline = newDeadline);
     }
 
     public TextRequest withCacheSalt(String newCacheSalt) {
-        return new TextRequest(
-                prompt,
-                maxTokens,
-                sampling,
-                choices,
-                stop,
-                stopTokens,
-                ignoreEos,
-                returned,
-                deadline,
-                newCacheSalt,
-                precedence,
-                ticket);
+        return with(parts -> parts.cacheSalt = newCacheSalt);
     }
 
     public TextRequest withPrecedence(Precedence newPrecedence) {
-        return new TextRequest(
-                prompt,
-                maxTokens,
-                sampling,
-                choices,
-                stop,
-                stopTokens,
-                ignoreEos,
-                returned,
-                deadline,
-                cacheSalt,
-                newPrecedence,
-                ticket);
+        return with(parts -> parts.precedence = newPrecedence);
     }
 
     public TextRequest withTicket(Ticket newTicket) {
-        return new TextRequest(
-                prompt,
-                maxTokens,
-                sampling,
-                choices,
-                stop,
-                stopTokens,
-                ignoreEos,
-                returned,
-                deadline,
-                cacheSalt,
-                precedence,
-                newTicket);
+        return with(parts -> parts.ticket = newTicket);
+    }
+
+    private TextRequest with(Consumer<Parts> change) {
+        Parts parts = new Parts(this);
+        change.accept(parts);
+        return parts.request();
+    }
+
+    /** What a request is made of, while one of them is changed. */
+    private static final class Parts {
+        Prompt prompt;
+        final int maxTokens;
+        SamplingParameters sampling;
+        int choices;
+        List<String> stop;
+        Ints stopTokens;
+        boolean ignoreEos;
+        Set<Returned> returned;
+        Duration deadline;
+        String cacheSalt;
+        Precedence precedence;
+
+        @Nullable
+        Ticket ticket;
+
+        Parts(TextRequest request) {
+            prompt = request.prompt;
+            maxTokens = request.maxTokens;
+            sampling = request.sampling;
+            choices = request.choices;
+            stop = request.stop;
+            stopTokens = request.stopTokens;
+            ignoreEos = request.ignoreEos;
+            returned = request.returned;
+            deadline = request.deadline;
+            cacheSalt = request.cacheSalt;
+            precedence = request.precedence;
+            ticket = request.ticket;
+        }
+
+        TextRequest request() {
+            return new TextRequest(
+                    prompt,
+                    maxTokens,
+                    sampling,
+                    choices,
+                    stop,
+                    stopTokens,
+                    ignoreEos,
+                    returned,
+                    deadline,
+                    cacheSalt,
+                    precedence,
+                    ticket);
+        }
     }
 }

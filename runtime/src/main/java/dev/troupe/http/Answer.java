@@ -134,13 +134,13 @@ abstract class Answer {
             case TextEvent.Token token -> {
                 boolean first = choice.take(token, !call.stream());
                 completionTokens.incrementAndGet();
-                yield chunks(index, choice, first, token.text(), token, null);
+                yield chunks(new Piece(index, choice, first, token.text(), token, null));
             }
             case TextEvent.Ended ended -> {
                 boolean first = choice.taken == 0;
                 choice.text.append(ended.text());
                 choice.reason = ended.reason();
-                yield chunks(index, choice, first, ended.text(), null, ended.reason());
+                yield chunks(new Piece(index, choice, first, ended.text(), null, ended.reason()));
             }
         };
     }
@@ -156,25 +156,28 @@ abstract class Answer {
         return ApiError.of(GenerationFailure.Kind.LOST, "the generation ended before all of its choices did");
     }
 
-    /** What a stream is sent for one event of one choice. */
-    List<ObjectNode> chunks(
+    /**
+     * What one event adds to one choice.
+     *
+     * @param first whether the choice had nothing before
+     * @param token null at its end
+     * @param reason null before its end
+     */
+    record Piece(
             int index,
             Choice choice,
             boolean first,
             String text,
             TextEvent.@Nullable Token token,
-            @Nullable FinishReason reason) {
-        return List.of(chunk(index, choice, first, text, token, reason));
+            @Nullable FinishReason reason) {}
+
+    /** What a stream is sent for one event of one choice. */
+    List<ObjectNode> chunks(Piece piece) {
+        return List.of(chunk(piece));
     }
 
     /** One chunk of a stream, with one choice. */
-    abstract ObjectNode chunk(
-            int index,
-            Choice choice,
-            boolean first,
-            String text,
-            TextEvent.@Nullable Token token,
-            @Nullable FinishReason reason);
+    abstract ObjectNode chunk(Piece piece);
 
     /** One choice of a whole answer. */
     abstract ObjectNode whole(int index, Choice choice);

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.troupe.client.TextEvent;
 import dev.troupe.sampling.Logprob;
-import dev.troupe.serving.FinishReason;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -25,25 +24,19 @@ class ChatAnswer extends Answer {
     }
 
     @Override
-    ObjectNode chunk(
-            int index,
-            Choice choice,
-            boolean first,
-            String text,
-            TextEvent.@Nullable Token token,
-            @Nullable FinishReason reason) {
+    ObjectNode chunk(Piece piece) {
         ObjectNode root = envelope(true);
         ObjectNode node = root.withArray("choices").addObject();
-        node.put("index", index);
+        node.put("index", piece.index());
         ObjectNode delta = node.putObject("delta");
-        if (first) {
+        if (piece.first()) {
             delta.put("role", "assistant");
         }
-        if (first || !text.isEmpty()) {
-            delta.put("content", text);
+        if (piece.first() || !piece.text().isEmpty()) {
+            delta.put("content", piece.text());
         }
-        node.set("logprobs", token == null ? null : logprobs(List.of(token)));
-        node.put("finish_reason", reason(reason));
+        node.set("logprobs", piece.token() == null ? null : logprobs(List.of(piece.token())));
+        node.put("finish_reason", reason(piece.reason()));
         return root;
     }
 

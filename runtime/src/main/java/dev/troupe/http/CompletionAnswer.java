@@ -31,27 +31,21 @@ final class CompletionAnswer extends Answer {
     }
 
     @Override
-    ObjectNode chunk(
-            int index,
-            Choice choice,
-            boolean first,
-            String text,
-            TextEvent.@Nullable Token token,
-            @Nullable FinishReason reason) {
+    ObjectNode chunk(Piece piece) {
         ObjectNode root = envelope(true);
-        String shown = first ? echoed(choice) + text : text;
+        String shown = piece.first() ? echoed(piece.choice()) + piece.text() : piece.text();
         ObjectNode logprobs = null;
-        if (token != null || (first && call().scoresPrompts())) {
+        if (piece.token() != null || (piece.first() && call().scoresPrompts())) {
             logprobs = logprobs(
-                    choice,
-                    first,
-                    token == null ? List.of() : List.of(token),
-                    token == null ? List.of() : List.of(choice.offset));
+                    piece.choice(),
+                    piece.first(),
+                    piece.token() == null ? List.of() : List.of(piece.token()),
+                    piece.token() == null ? List.of() : List.of(piece.choice().offset));
             if (call().stream()) {
-                choice.promptTokens.clear();
+                piece.choice().promptTokens.clear();
             }
         }
-        root.withArray("choices").add(choice(index, shown, logprobs, reason));
+        root.withArray("choices").add(choice(piece.index(), shown, logprobs, piece.reason()));
         return root;
     }
 

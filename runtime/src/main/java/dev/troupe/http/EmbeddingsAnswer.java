@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.troupe.client.Embedding;
 import dev.troupe.client.TextEvent;
-import dev.troupe.serving.FinishReason;
 import dev.troupe.tensor.Floats;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -13,7 +12,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
 
 /** The answer of {@code /v1/embeddings}: one vector for each input. */
 final class EmbeddingsAnswer extends Answer {
@@ -84,13 +82,7 @@ final class EmbeddingsAnswer extends Answer {
     }
 
     @Override
-    ObjectNode chunk(
-            int index,
-            Choice choice,
-            boolean first,
-            String text,
-            TextEvent.@Nullable Token token,
-            @Nullable FinishReason reason) {
+    ObjectNode chunk(Piece piece) {
         return JSON.objectNode(); // an input's end is not told by itself
     }
 

@@ -79,7 +79,7 @@ final class Generations {
                     running.recordings().forget(answer.id());
                 }
             });
-        } catch (ApiError e) {
+        } catch (RuntimeException e) {
             running.recordings().forget(answer.id());
             throw e;
         }

@@ -55,6 +55,7 @@ final class Recordings {
                     "overloaded",
                     "%d resumable streams run, at most %d do; come back later".formatted(kept.size(), limits.most()));
         }
+        remove(generation); // of before it went to another front end and came back
         Recording recording = new Recording(tenant, size -> grew(generation, size));
         kept.put(generation, new Kept(recording));
         return recording;

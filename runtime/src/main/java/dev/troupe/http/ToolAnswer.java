@@ -2,7 +2,6 @@ package dev.troupe.http;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.troupe.client.TextEvent;
 import dev.troupe.serving.FinishReason;
 import dev.troupe.text.tools.ToolCallReader;
 import dev.troupe.text.tools.ToolEvent;
@@ -44,37 +43,33 @@ final class ToolAnswer extends ChatAnswer {
     }
 
     @Override
-    List<ObjectNode> chunks(
-            int index,
-            Choice choice,
-            boolean first,
-            String text,
-            TextEvent.@Nullable Token token,
-            @Nullable FinishReason reason) {
-        Spoken spoken = byIndex.computeIfAbsent(index, _ -> new Spoken(use.reader(model().toolFormat())));
-        boolean marks = token != null && marker.isPresent() && marker.getAsInt() == token.token();
+    List<ObjectNode> chunks(Piece piece) {
+        Spoken spoken = byIndex.computeIfAbsent(piece.index(), _ -> new Spoken(use.reader(model().toolFormat())));
+        boolean marks = piece.token() != null
+                && marker.isPresent()
+                && marker.getAsInt() == piece.token().token();
         List<ToolEvent> events = new ArrayList<>(
-                spoken.reader.append(marks ? text + model().toolFormat().marker() : text));
-        if (reason != null) {
-            events.addAll(spoken.reader.finish(reason != FinishReason.STOP));
+                spoken.reader.append(marks ? piece.text() + model().toolFormat().marker() : piece.text()));
+        if (piece.reason() != null) {
+            events.addAll(spoken.reader.finish(piece.reason() != FinishReason.STOP));
         }
         List<ObjectNode> chunks = new ArrayList<>();
         for (ToolEvent event : events) {
-            ObjectNode chunk = bare(index, first && chunks.isEmpty());
-            say(index, spoken, event, (ObjectNode) chunk.at("/choices/0/delta"));
+            ObjectNode chunk = bare(piece.index(), piece.first() && chunks.isEmpty());
+            say(piece.index(), spoken, event, (ObjectNode) chunk.at("/choices/0/delta"));
             chunks.add(chunk);
         }
-        boolean silent = !first && reason == null && !call().logprobs();
+        boolean silent = !piece.first() && piece.reason() == null && !call().logprobs();
         if (chunks.isEmpty() && silent) {
             return List.of(); // what was held back may become a call
         }
         if (chunks.isEmpty()) {
-            chunks.add(bare(index, first));
+            chunks.add(bare(piece.index(), piece.first()));
         }
-        if (token != null) {
-            ((ObjectNode) chunks.getFirst().at("/choices/0")).set("logprobs", logprobs(List.of(token)));
+        if (piece.token() != null) {
+            ((ObjectNode) chunks.getFirst().at("/choices/0")).set("logprobs", logprobs(List.of(piece.token())));
         }
-        ((ObjectNode) chunks.getLast().at("/choices/0")).put("finish_reason", reason(spoken, reason));
+        ((ObjectNode) chunks.getLast().at("/choices/0")).put("finish_reason", reason(spoken, piece.reason()));
         return chunks;
     }
 

@@ -1,12 +1,12 @@
 package dev.troupe.http;
 
+import dev.troupe.sampling.guide.CheckedGuides;
 import dev.troupe.sampling.guide.GuideSpec;
 import dev.troupe.sampling.guide.automaton.GuideException;
 import dev.troupe.text.tools.Tool;
 import dev.troupe.text.tools.ToolCallReader;
 import dev.troupe.text.tools.ToolFormat;
 import dev.troupe.text.tools.ToolGuide;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -56,7 +56,7 @@ record ToolUse(List<Tool> shown, List<Tool> forced, boolean parallel) {
         }
         GuideSpec guide = ToolGuide.of(model.toolFormat(), forced, parallel);
         try {
-            guide.compile();
+            CheckedGuides.require(guide);
             return guide;
         } catch (GuideException e) {
             throw refused(e);
@@ -65,10 +65,10 @@ record ToolUse(List<Tool> shown, List<Tool> forced, boolean parallel) {
 
     /** Names the tool whose schema is the reason. */
     private ApiError refused(GuideException all) {
-        List<Tool> alone = new ArrayList<>(forced);
-        for (Tool tool : alone) {
+        for (Tool tool : forced) {
             try {
-                new GuideSpec(GuideSpec.Kind.JSON_SCHEMA, tool.parameters().toString()).compile();
+                CheckedGuides.require(new GuideSpec(
+                        GuideSpec.Kind.JSON_SCHEMA, tool.parameters().toString()));
             } catch (GuideException e) {
                 String field = "tools[%d].function.parameters".formatted(shown.indexOf(tool));
                 return ApiError.invalid(

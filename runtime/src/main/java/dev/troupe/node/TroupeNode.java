@@ -5,8 +5,6 @@ import dev.troupe.client.Troupe;
 import dev.troupe.cluster.ClusterNode;
 import dev.troupe.cluster.NodeProfile;
 import dev.troupe.cluster.guardian.PromisedLoader;
-import dev.troupe.cluster.identity.EntityIds;
-import dev.troupe.cluster.identity.Incarnation;
 import dev.troupe.cluster.identity.NodeRole;
 import dev.troupe.cluster.identity.Slot;
 import dev.troupe.cluster.placement.ModelSpec;
@@ -16,7 +14,6 @@ import dev.troupe.cluster.slot.SlotHomes;
 import dev.troupe.cluster.slot.SlotResolver;
 import dev.troupe.config.BindGuard;
 import dev.troupe.config.NodeConfig;
-import dev.troupe.config.SeedNode;
 import dev.troupe.generation.Generation;
 import dev.troupe.generation.LogHolders;
 import dev.troupe.generation.LogKeeper;
@@ -29,7 +26,6 @@ import dev.troupe.plan.DeviceProfile;
 import dev.troupe.plan.SplitPlanner;
 import dev.troupe.plan.Survival;
 import dev.troupe.serving.GenerationId;
-import dev.troupe.serving.Router;
 import dev.troupe.serving.Scheduler;
 import dev.troupe.stage.PipelineStage;
 import dev.troupe.stage.ShardHost;
@@ -39,7 +35,6 @@ import dev.troupe.wire.artery.MembershipGuard;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletionStage;
@@ -56,11 +51,8 @@ import org.jspecify.annotations.Nullable;
 
 /** A process of the cluster: an actor system with whatever its roles ask for. */
 public final class TroupeNode implements AutoCloseable {
-    private static final EntityTypeKey<Scheduler.Command> SCHEDULER =
-            EntityTypeKey.create(Scheduler.Command.class, "scheduler");
     private static final EntityTypeKey<Generation.Command> GENERATION =
             EntityTypeKey.create(Generation.Command.class, "generation");
-    private static final int REPLICA = 0;
 
     /** Long enough to be for ever, short enough for the scheduler of the actor system. */
     private static final Duration COMPLETE_WITHIN = Duration.ofDays(100);
@@ -202,14 +194,14 @@ public final class TroupeNode implements AutoCloseable {
                         PipelineStage.Stop.INSTANCE,
                         (slot, id) -> PipelineStage.create(node.shards())),
                 EntityKind.of(
-                        SCHEDULER,
+                        SchedulerRoads.SCHEDULER,
                         NodeRole.CONTROL,
                         Scheduler.Stop.INSTANCE,
                         (slot, id) -> Scheduler.create(
                                 config.scheduler()
                                         .of(
                                                 config.replica(),
-                                                REPLICA,
+                                                SchedulerRoads.REPLICA,
                                                 store.config(model).maxPositions()),
                                 node.placer(),
                                 System::nanoTime)),
@@ -233,7 +225,7 @@ public final class TroupeNode implements AutoCloseable {
     private Generation.Setup generationSetup(ClusterNode node) {
         NodeLogHolders holders = new NodeLogHolders(system, node);
         return new Generation.Setup(
-                router(node),
+                schedulers(node).router(),
                 ReplicatedTokenLog.factory(holders, config.generation().signOfLife(), System::nanoTime),
                 holders,
                 Generation.Settings.standard()
@@ -244,66 +236,13 @@ public final class TroupeNode implements AutoCloseable {
         return new GenerationId(entityId.substring(0, entityId.lastIndexOf('@')), slot.toString());
     }
 
-    /** The scheduler lives on the oldest node with role control that is not lost: all nodes order them alike. */
-    private Router router(ClusterNode node) {
-        return asked -> {
-            if (!asked.equals(model)) {
-                return new Router.Nobody();
-            }
-            List<Slot> slots = schedulerSlots(node);
-            if (slots.isEmpty()) {
-                return new Router.NotYet(missing(node));
-            }
-            // Another checkpoint may have another tokenizer: this node's tokens would be nonsense there.
-            Map<Incarnation, String> misfits = node.misfits().now();
-            List<Router.Way> ways = slots.stream()
-                    .filter(slot -> !misfits.containsKey(slot.node()))
-                    .map(slot ->
-                            new Router.Way(slot.node().toString(), slot.node().uid(), scheduler(node, slot)))
-                    .toList();
-            Incarnation first = slots.getFirst().node();
-            return misfits.containsKey(first)
-                    ? new Router.Barred(
-                            "node %s, which schedules it, has %s".formatted(first.hostPort(), misfits.get(first)))
-                    : new Router.Found(ways);
-        };
-    }
-
-    /** Why there is no scheduler, for people. */
-    private String missing(ClusterNode node) {
-        SlotHomes.Snapshot now = node.homes().now();
-        int wanted = config.cluster().nodes();
-        List<String> here =
-                now.nodes().stream().map(info -> info.node().hostPort()).toList();
-        if (here.size() < wanted) {
-            List<String> absent = config.cluster().seedNodes().stream()
-                    .map(SeedNode::toString)
-                    .filter(seed -> !here.contains(seed))
-                    .toList();
-            return "%d of %d nodes are in the cluster (%s)%s; start the others, or set troupe.cluster.nodes to how many there are"
-                    .formatted(
-                            here.size(),
-                            wanted,
-                            String.join(", ", here),
-                            absent.isEmpty()
-                                    ? ""
-                                    : ", of the seed nodes " + String.join(", ", absent) + " are missing");
-        }
-        return now.homes(NodeRole.CONTROL).isEmpty() || complete
-                ? "no node with role control can be reached; members: " + String.join(", ", here)
-                : "all %d nodes are there, but not all of them know each other yet".formatted(here.size());
-    }
-
-    private List<Slot> schedulerSlots(ClusterNode node) {
-        return complete ? node.live(NodeRole.CONTROL) : List.of();
-    }
-
-    private RecipientRef<Scheduler.Command> scheduler(ClusterNode node, Slot slot) {
-        return node.sharding().entity(SCHEDULER, EntityIds.scheduler(EntityIds.replica(model, REPLICA), slot));
+    private SchedulerRoads schedulers(ClusterNode node) {
+        return new SchedulerRoads(node, config.cluster(), model, () -> complete);
     }
 
     private void startFrontEnd() throws IOException {
         ClusterNode node = started.node();
+        SchedulerRoads schedulers = schedulers(node);
         Slot slot = Slot.of(node.self(), NodeRole.FRONTEND);
         ActorRef<FrontEnd.Command> frontEnd = FrontEnd.start(
                 system,
@@ -319,28 +258,23 @@ public final class TroupeNode implements AutoCloseable {
                                 store.config(model),
                                 model,
                                 numerics,
-                                () -> schedulerSlots(node).stream().findFirst().map(at -> scheduler(node, at)),
+                                schedulers::first,
                                 () -> node.homes().now().nodes().stream()
                                         .map(info -> info.node().hostPort())
                                         .toList(),
                                 this::refused,
                                 () -> frontEnds(node),
-                                () -> NodeChaos.players(node, schedulerSlots(node)))));
+                                () -> NodeChaos.players(node, schedulers.slots()))));
         if (config.http().enabled()) {
-            startHttp(node, frontEnd);
+            startHttp(node, schedulers, frontEnd);
         }
     }
 
-    private void startHttp(ClusterNode node, ActorRef<FrontEnd.Command> frontEnd) throws IOException {
+    private void startHttp(ClusterNode node, SchedulerRoads schedulers, ActorRef<FrontEnd.Command> frontEnd)
+            throws IOException {
         Troupe troupe = new Troupe(system, frontEnd, node.self().hostPort(), () -> {});
-        HttpServer server = HttpServer.start(
-                HttpBackend.of(
-                        troupe,
-                        store,
-                        config,
-                        () -> schedulerSlots(node).stream().findFirst().map(at -> scheduler(node, at))),
-                config.http(),
-                () -> {});
+        HttpServer server =
+                HttpServer.start(HttpBackend.of(troupe, store, config, schedulers::first), config.http(), () -> {});
         http = server;
         CoordinatedShutdown.get(system).addTask(CoordinatedShutdown.PhaseServiceUnbind(), "troupe-http", server::end);
     }

@@ -33,7 +33,7 @@ class NativeTokenizersTest {
     void unpacksIntoTheUsersCacheFolder() {
         assertThat(NativeTokenizers.cacheFolder(null, "/home/me")).isEqualTo(Path.of("/home/me/.cache/troupe/native"));
         assertThat(NativeTokenizers.cacheFolder("", "/home/me")).isEqualTo(Path.of("/home/me/.cache/troupe/native"));
-        assertThat(NativeTokenizers.cacheFolder("/tmp/c", "/home/me")).isEqualTo(Path.of("/tmp/c/troupe/native"));
+        assertThat(NativeTokenizers.cacheFolder("/cache", "/home/me")).isEqualTo(Path.of("/cache/troupe/native"));
     }
 
     @Test
