@@ -225,8 +225,7 @@ final class Generations {
                         .toList())
                 .concatLazy(Source.lazySource(() -> Source.from(numbers.end())))
                 .recover(new PFBuilder<Throwable, ByteString>()
-                        .matchAny(
-                                failure -> numbers.event(error(failure).toJson().toString()))
+                        .matchAny(failure -> Numbers.broken(error(failure)))
                         .build());
     }
 
@@ -243,9 +242,14 @@ final class Generations {
             return ByteString.fromString("id: %s:%d\ndata: %s\n\n".formatted(answer.id(), next++, data));
         }
 
+        /** It has no number: another front end has an event of this stream for the next one. */
+        static ByteString broken(ApiError error) {
+            return ByteString.fromString("data: %s\n\n".formatted(error.toJson()));
+        }
+
         List<ByteString> end() {
             if (!answer.isWhole()) {
-                return List.of(event(answer.unfinished().toJson().toString()));
+                return List.of(broken(answer.unfinished()));
             }
             List<ByteString> last = new ArrayList<>();
             if (answer.call().includeUsage()) {

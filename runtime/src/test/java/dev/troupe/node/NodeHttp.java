@@ -25,7 +25,7 @@ final class NodeHttp {
 
     private final HttpClient client = HttpClient.newHttpClient();
 
-    /** An event of a stream. */
+    /** An event of a stream; an error has no id. */
     record Event(String id, String data) {}
 
     /** A stream as it is read. */
@@ -51,6 +51,7 @@ final class NodeHttp {
                         id = line.substring(4);
                     } else if (line.startsWith("data: ")) {
                         events.add(new Event(id, line.substring(6)));
+                        id = "";
                     }
                 }
             } catch (IOException e) {

@@ -172,6 +172,9 @@ class ResumedElsewhereTest {
         assertThat(all.stream().limit(201).map(event -> field(event, "/id")).distinct())
                 .containsExactly("chatcmpl-" + begun.generation());
         assertThat(field(left.getLast(), "/error/code")).isEqualTo("superseded");
+        assertThat(left.getLast().id())
+                .as("the other front end has an event with the next number")
+                .isEmpty();
         // And back again, complete as it is.
         assertThat(http.resume(first, begun.generation(), -1).rest()).isEqualTo(all);
     }
