@@ -2,9 +2,12 @@ package dev.troupe.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.typesafe.config.ConfigFactory;
 import dev.troupe.client.Troupe;
 import dev.troupe.config.NodeConfig;
+import dev.troupe.http.HttpServer;
 import dev.troupe.node.LocalCluster;
+import dev.troupe.node.LocalTroupe;
 import dev.troupe.node.TroupeNode;
 import dev.troupe.weights.LoadProgress;
 import java.io.ByteArrayOutputStream;
@@ -57,6 +60,50 @@ class SamplesTest {
         assertThat(output(TensorParallelOnOneMachine::main))
                 .contains("1 ranks", "2 ranks", "3 ranks", "4 ranks", "identical")
                 .doesNotContain("DIFFERENT");
+    }
+
+    @Test
+    void langChainStreamsCallsAToolReadsARecordAndEmbeds() throws Exception {
+        String report = output(LangChainStories::main);
+
+        assertThat(report).startsWith("story: He liked to play with his ball. He had a red ball.");
+        assertThat(report.lines())
+                .anyMatch(line -> line.matches("tool: feed (CAT|DOG|BIRD)"))
+                .anyMatch(line -> line.matches("keeper: .+"))
+                .anyMatch(line -> line.matches(
+                        "Summary\\[hero=(CAT|DOG|BIRD), feeling=(HAPPY|SAD|AFRAID), endsWell=(true|false)]"))
+                .last()
+                .isEqualTo("embeddings: 0.714 with a park, 0.418 with a cake");
+    }
+
+    @Test
+    void langChainGetsTheSameFromASplitModelAtAUrl() throws Exception {
+        Map<String, ?> settings = Map.of(
+                "troupe.models",
+                Map.of("tales", "tales"),
+                "troupe.replica.pipeline-parallel",
+                2,
+                "troupe.replica.tensor-parallel",
+                2,
+                "troupe.device.threads",
+                1,
+                "troupe.http.enabled",
+                true,
+                "troupe.http.port",
+                0);
+        try (HttpServer server =
+                LocalTroupe.serve(NodeConfig.of(ConfigFactory.parseMap(settings)), LoadProgress.NONE)) {
+            String split = output(LangChainStories::main, server.url() + "/v1");
+
+            assertThat(split).isEqualTo(output(LangChainStories::main)).contains("story: ", "tool: ", "embeddings: ");
+        }
+    }
+
+    @Test
+    void langChainStoriesSayHowTheyAreUsed() throws Exception {
+        assertThat(output(LangChainStories::main, "--help"))
+                .contains("LangChainStories [URL]", "http://127.0.0.1:8000/v1", "TROUPE_API_KEY")
+                .doesNotContain("story:");
     }
 
     @Test
