@@ -4,6 +4,7 @@ import dev.troupe.serving.GenerationFailure;
 import dev.troupe.tensor.Ints;
 import java.time.Duration;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
 import org.apache.pekko.Done;
@@ -122,9 +123,10 @@ public final class StreamReader {
      *
      * @param request what is wanted
      * @param id of a generation that is there already, all of whose events are wanted but the first; or empty
-     * @param queue where events go; its end ends the generation
+     * @param queue where events go
      * @param frontEnds who can be asked
      * @param resolve a front end at an address
+     * @param leaves whether the generation is left to whoever comes back to it when the queue ends before it
      * @param patience how long all of them may be silent
      * @param nanoTime a monotonic clock, in nanoseconds
      */
@@ -134,6 +136,7 @@ public final class StreamReader {
             SourceQueueWithComplete<TextEvent> queue,
             FrontEnds frontEnds,
             Function<String, RecipientRef<FrontEnd.Command>> resolve,
+            BooleanSupplier leaves,
             Duration patience,
             LongSupplier nanoTime) {}
 
@@ -152,7 +155,11 @@ public final class StreamReader {
         return Behaviors.receive(Message.class)
                 .onAnyMessage(this::on)
                 .onSignal(PostStop.class, stopped -> {
-                    cancel();
+                    if (setup.leaves().getAsBoolean()) {
+                        tell(new TextStream.Leave());
+                    } else {
+                        cancel();
+                    }
                     return Behaviors.same();
                 })
                 .build();
@@ -275,9 +282,7 @@ public final class StreamReader {
     }
 
     private void demand() {
-        if (stream != null) {
-            stream.tell(new TextStream.Demand(taken + CREDIT));
-        }
+        tell(new TextStream.Demand(taken + CREDIT));
     }
 
     private Behavior<Message> tick() {
@@ -293,9 +298,7 @@ public final class StreamReader {
         if (silence.isLong(stream != null, setup.frontEnds().count() > 1)) {
             return move("it has not answered for %d ms".formatted(silence.millis()));
         }
-        if (stream != null) {
-            stream.tell(new TextStream.Ping());
-        }
+        tell(new TextStream.Ping());
         return Behaviors.same();
     }
 
@@ -331,8 +334,12 @@ public final class StreamReader {
 
     /** Ends the generation, or lets the front end forget it. */
     private void cancel() {
+        tell(new TextStream.Cancel());
+    }
+
+    private void tell(TextStream.Command command) {
         if (stream != null) {
-            stream.tell(new TextStream.Cancel());
+            stream.tell(command);
         }
     }
 }

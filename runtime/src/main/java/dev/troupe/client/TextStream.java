@@ -97,6 +97,9 @@ public final class TextStream {
     /** The client leaves, or has all. */
     public record Cancel() implements Command {}
 
+    /** The client leaves, and the generation goes on for as long as it is kept, for whoever comes back to it. */
+    public record Leave() implements Command {}
+
     /** Are you there? Answered by {@link StreamReader.Pong}. */
     public record Ping() implements Command {}
 
@@ -233,6 +236,9 @@ public final class TextStream {
             }
             case Cancel cancel -> {
                 return cancel();
+            }
+            case Leave leave -> {
+                return Behaviors.stopped();
             }
             case Check check -> {
                 if (System.nanoTime() - heardAt > CLIENT_PATIENCE.toNanos()) {

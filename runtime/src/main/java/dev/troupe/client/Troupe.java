@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletionStage;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import org.apache.pekko.Done;
 import org.apache.pekko.NotUsed;
@@ -99,7 +100,16 @@ public final class Troupe implements AutoCloseable {
      * generation that fails fails the stream with {@link RequestFailedException}.
      */
     public Source<TextEvent, NotUsed> generate(TextRequest request) {
-        return read(request, "");
+        return read(request, "", () -> false);
+    }
+
+    /**
+     * The same, whose client may leave the generation to go on without it: whoever has its ticket comes back to it.
+     *
+     * @param leaves asked when the stream is cancelled: whether the generation goes on, or ends
+     */
+    public Source<TextEvent, NotUsed> generate(TextRequest request, BooleanSupplier leaves) {
+        return read(request, "", leaves);
     }
 
     /**
@@ -108,17 +118,18 @@ public final class Troupe implements AutoCloseable {
      *
      * @param id of the generation, as {@link TextEvent.Started} and {@link #find} tell it
      * @param request what it computes, without which its events cannot be made
+     * @param leaves as for {@link #generate(TextRequest, BooleanSupplier)}
      */
-    public Source<TextEvent, NotUsed> resume(String id, TextRequest request) {
-        return read(request, id);
+    public Source<TextEvent, NotUsed> resume(String id, TextRequest request, BooleanSupplier leaves) {
+        return read(request, id, leaves);
     }
 
-    private Source<TextEvent, NotUsed> read(TextRequest request, String id) {
+    private Source<TextEvent, NotUsed> read(TextRequest request, String id, BooleanSupplier leaves) {
         return Source.<TextEvent>queue(StreamReader.CREDIT, OverflowStrategy.backpressure(), StreamReader.MOST_OFFERS)
                 .mapMaterializedValue(queue -> {
                     system.systemActorOf(
                             StreamReader.create(new StreamReader.Setup(
-                                    request, id, queue, frontEnds, resolve, PATIENCE, System::nanoTime)),
+                                    request, id, queue, frontEnds, resolve, leaves, PATIENCE, System::nanoTime)),
                             "troupe-reader-" + UUID.randomUUID(),
                             Props.empty());
                     return NotUsed.getInstance();

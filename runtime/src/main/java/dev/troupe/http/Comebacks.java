@@ -70,7 +70,7 @@ final class Comebacks {
         }
         find(tenant, id)
                 .thenApply(found -> found.map(elsewhere -> generations.goOn(
-                        tenant, elsewhere.answer(), troupe.resume(elsewhere.id(), elsewhere.request()))))
+                        tenant, elsewhere.answer(), troupe.resume(elsewhere.id(), elsewhere.request(), running::isOver))))
                 .whenComplete((recording, failure) -> {
                     coming.remove(name);
                     if (failure == null) {

@@ -145,13 +145,18 @@ final class Generations {
         return Source.from(IntStream.range(0, call.prompts().size()).boxed().toList())
                 .flatMapMerge(
                         answer.together(),
-                        prompt -> troupe.generate(requests.apply(prompt)).map(event -> new Tagged(prompt, event)))
+                        prompt -> generate(requests.apply(prompt)).map(event -> new Tagged(prompt, event)))
                 .viaMat(KillSwitches.single(), Keep.right())
                 .map(tagged -> {
                     watch.see(tagged.event());
                     return tagged;
                 })
                 .watchTermination((killSwitch, done) -> begin(tenant, answer, place, killSwitch, done));
+    }
+
+    /** When the server ends, its clients come back to the generation elsewhere, if they can. */
+    private Source<TextEvent, NotUsed> generate(TextRequest request) {
+        return request.ticket() == null ? troupe.generate(request) : troupe.generate(request, running::isOver);
     }
 
     private UniqueKillSwitch begin(

@@ -17,7 +17,7 @@ final class Running {
     private final Recordings recordings;
     private final Map<Object, CompletableFuture<?>> waiting = new HashMap<>();
     private boolean ending;
-    private boolean over;
+    private volatile boolean over;
 
     private record Cancel(String tenant, UniqueKillSwitch killSwitch) {}
 
@@ -60,7 +60,12 @@ final class Running {
         refused.forEach(entered -> entered.completeExceptionally(ApiError.ending()));
     }
 
-    /** Ends what still runs. */
+    /** Whether what still runs ends because the server does. */
+    boolean isOver() {
+        return over;
+    }
+
+    /** Ends what still runs. Generations that clients can come back to elsewhere go on without this server. */
     synchronized void endAll() {
         over = true;
         running.values().forEach(one -> one.killSwitch().abort(ApiError.ending()));

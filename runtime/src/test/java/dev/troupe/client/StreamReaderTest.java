@@ -11,7 +11,9 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.FishingOutcomes;
 import org.apache.pekko.actor.testkit.typed.javadsl.ManualTime;
@@ -40,6 +42,8 @@ class StreamReaderTest {
     private final TestProbe<TextStream.Command> firstStream = kit.createTestProbe();
     private final TestProbe<TextStream.Command> secondStream = kit.createTestProbe();
     private final FrontEnds frontEnds = FrontEnds.parse("a:1, b:1");
+    private final AtomicBoolean leaves = new AtomicBoolean();
+    private final AtomicReference<SourceQueueWithComplete<TextEvent>> queue = new AtomicReference<>();
     private final CompletableFuture<List<TextEvent>> events = start();
 
     @AfterEach
@@ -52,12 +56,14 @@ class StreamReaderTest {
                         StreamReader.CREDIT, OverflowStrategy.backpressure())
                 .toMat(Sink.seq(), Keep.both())
                 .run(kit.system());
+        queue.set(running.first());
         kit.spawn(StreamReader.create(new StreamReader.Setup(
                 REQUEST,
                 "",
                 running.first(),
                 frontEnds,
                 address -> address.equals("a:1") ? first.getRef() : second.getRef(),
+                leaves::get,
                 Duration.ofSeconds(20),
                 now::get)));
         return running.second().toCompletableFuture();
@@ -78,6 +84,7 @@ class StreamReaderTest {
                 running.first(),
                 frontEnds,
                 address -> address.equals("a:1") ? first.getRef() : second.getRef(),
+                leaves::get,
                 Duration.ofSeconds(20),
                 now::get)));
         return running.second().toCompletableFuture();
@@ -255,5 +262,24 @@ class StreamReaderTest {
         firstStream.expectNoMessage(Duration.ofMillis(50));
 
         assertThat(frontEnds).hasToString("a:1,b:1,c:1");
+    }
+
+    @Test
+    void endsTheGenerationThatItsClientDoesNotWantAnyMore() {
+        opened();
+
+        queue.get().complete();
+
+        firstStream.expectMessage(new TextStream.Cancel());
+    }
+
+    @Test
+    void leavesTheGenerationToWhoeverComesBackToIt() {
+        opened();
+        leaves.set(true);
+
+        queue.get().complete();
+
+        firstStream.expectMessage(new TextStream.Leave());
     }
 }

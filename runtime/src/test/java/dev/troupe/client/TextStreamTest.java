@@ -192,4 +192,19 @@ class TextStreamTest {
                         : FishingOutcomes.continueAndIgnore());
         client.expectTerminated(stream);
     }
+
+    @Test
+    void endsItsGenerationUnlessThatIsLeftToOthers() {
+        ActorRef<TextStream.Command> cancelled = stream();
+        generation.expectMessageClass(Generation.Start.class);
+        cancelled.tell(new TextStream.Cancel());
+        generation.expectMessage(Generation.Cancel.INSTANCE);
+        ActorRef<TextStream.Command> left = stream();
+        generation.expectMessageClass(Generation.Start.class);
+
+        left.tell(new TextStream.Leave());
+
+        client.expectTerminated(left);
+        generation.expectNoMessage(Duration.ofMillis(50));
+    }
 }

@@ -2,7 +2,9 @@ package dev.troupe.node;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -15,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** A client of nodes' HTTP ports. */
 final class NodeHttp {
@@ -128,6 +131,27 @@ final class NodeHttp {
         } catch (InterruptedException e) {
             throw new AssertionError(e);
         }
+    }
+
+    /** What is the same in two runs: neither ids nor the time. */
+    static List<String> content(List<Event> events) throws IOException {
+        List<String> data = new ArrayList<>();
+        for (Event event : events) {
+            JsonNode node = event.data().equals("[DONE]") ? JSON.nullNode() : JSON.readTree(event.data());
+            if (node instanceof ObjectNode chunk) {
+                chunk.remove(List.of("id", "created"));
+            }
+            data.add(node.toString());
+        }
+        return data;
+    }
+
+    /** All of them have an id, with numbers from 0. */
+    static void requireNumbered(List<Event> events, String generation) {
+        assertThat(events.stream().map(Event::id))
+                .containsExactlyElementsOf(IntStream.range(0, events.size())
+                        .mapToObj(number -> generation + ":" + number)
+                        .toList());
     }
 
     /** A number of {@code /health}. */

@@ -2,9 +2,7 @@ package dev.troupe.node;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.troupe.client.Troupe;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -14,7 +12,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -39,26 +36,6 @@ class ResumedElsewhereTest {
              "ignore_eos": true, "stream": true, "resumable": true}""";
 
     private final NodeHttp http = new NodeHttp();
-
-    /** What is the same in two runs: neither ids nor the time. */
-    private static List<String> data(List<NodeHttp.Event> events) throws IOException {
-        List<String> data = new ArrayList<>();
-        for (NodeHttp.Event event : events) {
-            JsonNode node = event.data().equals("[DONE]") ? JSON.nullNode() : JSON.readTree(event.data());
-            if (node instanceof ObjectNode chunk) {
-                chunk.remove(List.of("id", "created"));
-            }
-            data.add(node.toString());
-        }
-        return data;
-    }
-
-    private static void requireNumbered(List<NodeHttp.Event> events, String generation) {
-        assertThat(events.stream().map(NodeHttp.Event::id))
-                .containsExactlyElementsOf(IntStream.range(0, events.size())
-                        .mapToObj(number -> generation + ":" + number)
-                        .toList());
-    }
 
     private static int freePort() throws IOException {
         try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
@@ -117,13 +94,13 @@ class ResumedElsewhereTest {
             assertThat(before).hasSizeBetween(30, undisturbed.size() - 20);
             List<NodeHttp.Event> all = new ArrayList<>(before);
             all.addAll(after);
-            requireNumbered(all, cut.generation());
-            assertThat(data(all)).isEqualTo(data(undisturbed));
+            NodeHttp.requireNumbered(all, cut.generation());
+            assertThat(NodeHttp.content(all)).isEqualTo(NodeHttp.content(undisturbed));
             // All of it can be had again, at the front end that has it now and at the third.
-            assertThat(data(http.resume(second, cut.generation(), -1).rest())).isEqualTo(data(undisturbed));
-            assertThat(data(http.resume("127.0.0.3:" + port, cut.generation(), -1)
+            assertThat(NodeHttp.content(http.resume(second, cut.generation(), -1).rest())).isEqualTo(NodeHttp.content(undisturbed));
+            assertThat(NodeHttp.content(http.resume("127.0.0.3:" + port, cut.generation(), -1)
                             .rest()))
-                    .isEqualTo(data(undisturbed));
+                    .isEqualTo(NodeHttp.content(undisturbed));
             cluster.processes().forEach(NodeProcess::kill); // nobody needs them to leave
         }
     }
@@ -161,7 +138,7 @@ class ResumedElsewhereTest {
         List<NodeHttp.Event> left = begun.rest();
         List<NodeHttp.Event> all = new ArrayList<>(before);
         all.addAll(after);
-        requireNumbered(all, begun.generation());
+        NodeHttp.requireNumbered(all, begun.generation());
         assertThat(all).hasSize(200 + 1 + 1);
         assertThat(all.getLast().data()).isEqualTo("[DONE]");
         assertThat(all.stream()
