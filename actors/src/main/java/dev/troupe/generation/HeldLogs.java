@@ -34,6 +34,12 @@ final class HeldLogs {
             this.beganAt = beganAt;
             this.heardAt = heardAt;
         }
+
+        boolean isFinished() {
+            long ended =
+                    entries.stream().filter(LogEntry.Finished.class::isInstance).count();
+            return request != null && ended == request.n();
+        }
     }
 
     private final Duration abandonedAfter;
@@ -151,7 +157,8 @@ final class HeldLogs {
             GenerationRequest request = entry.getValue().request;
             Ticket ticket = request == null ? null : request.ticket();
             if (request != null && ticket != null && ticket.isFor(asked.ticket(), asked.tenant())) {
-                return Optional.of(new LogKeeper.Held(entry.getKey(), request));
+                return Optional.of(
+                        new LogKeeper.Held(entry.getKey(), request, entry.getValue().isFinished()));
             }
         }
         return Optional.empty();

@@ -82,8 +82,12 @@ public final class LogKeeper {
     /** Do you hold the log of this ticket? Whose it is not, hears no. Answered by {@link Shown}. */
     public record Show(String ticket, String tenant, ActorRef<Shown> replyTo) implements Command {}
 
-    /** A log that is held: which, and of what request. */
-    public record Held(GenerationId id, GenerationRequest request) {}
+    /**
+     * A log that is held: which, and of what request.
+     *
+     * @param finished whether all choices have ended in it; those of a copy that is behind may have ended elsewhere
+     */
+    public record Held(GenerationId id, GenerationRequest request, boolean finished) {}
 
     /** The answer to {@link Show}. */
     public record Shown(Optional<Held> held) {}

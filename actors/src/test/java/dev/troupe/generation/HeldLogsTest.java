@@ -2,6 +2,7 @@ package dev.troupe.generation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.troupe.serving.FinishReason;
 import dev.troupe.serving.GenerationId;
 import dev.troupe.serving.Output;
 import dev.troupe.stage.Epoch;
@@ -65,11 +66,26 @@ class HeldLogsTest {
                 .build();
         logs.open(new LogKeeper.Open(ID, FIRST, 1, request, Duration.ZERO, owner.getRef()));
 
-        assertThat(show("t", "team-a")).contains(new LogKeeper.Held(ID, request));
+        assertThat(show("t", "team-a")).contains(new LogKeeper.Held(ID, request, false));
         assertThat(show("t", "team-b")).isEmpty();
         assertThat(show("u", "team-a")).isEmpty();
         logs.forget(new LogKeeper.Forget(ID, FIRST));
         assertThat(show("t", "team-a")).isEmpty();
+    }
+
+    @Test
+    void saysWhetherAllChoicesHaveEnded() {
+        GenerationRequest request = GenerationRequest.of("m", Ints.of(1))
+                .n(2)
+                .ticket(new Ticket("t", "team-a", "{}"))
+                .build();
+        logs.open(new LogKeeper.Open(ID, FIRST, 1, request, Duration.ZERO, owner.getRef()));
+
+        append(FIRST, 0, entry(0), new LogEntry.Finished(1, 0, FinishReason.STOP));
+        assertThat(show("t", "team-a")).contains(new LogKeeper.Held(ID, request, false));
+        append(FIRST, 2, new LogEntry.Finished(0, 1, FinishReason.LENGTH));
+
+        assertThat(show("t", "team-a")).contains(new LogKeeper.Held(ID, request, true));
     }
 
     private Optional<LogKeeper.Held> show(String ticket, String tenant) {

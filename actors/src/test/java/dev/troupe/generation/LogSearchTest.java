@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 
 class LogSearchTest {
     private static final LogKeeper.Held HELD = new LogKeeper.Held(
-            new GenerationId("g", "a"), GenerationRequest.of("m", Ints.of(1)).build());
+            new GenerationId("g", "a"), GenerationRequest.of("m", Ints.of(1)).build(), false);
 
     private final ActorTestKit kit = ActorTestKit.create(ManualTime.config());
     private final TestProbe<LogKeeper.Command> first = kit.createTestProbe();

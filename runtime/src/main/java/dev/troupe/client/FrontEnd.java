@@ -1,5 +1,6 @@
 package dev.troupe.client;
 
+import dev.troupe.generation.Cancellation;
 import dev.troupe.generation.Generation;
 import dev.troupe.generation.LogHolders;
 import dev.troupe.generation.LogKeeper;
@@ -59,6 +60,12 @@ public final class FrontEnd {
 
     /** The answer to {@link Find}: nothing if no node that answers knows it. */
     public record Found(Optional<LogKeeper.Held> held) {}
+
+    /** End this generation, if it runs. Answered by {@link Cancelled}, once it is certain to come to its end. */
+    public record Cancel(LogKeeper.Held held, ActorRef<Cancelled> replyTo) implements Command {}
+
+    /** The answer to {@link Cancel}. */
+    public record Cancelled(Cancellation.Outcome outcome) {}
 
     /** What serves here? */
     public record Describe(ActorRef<Troupe.Description> replyTo) implements Command {}
@@ -133,6 +140,9 @@ public final class FrontEnd {
                 case Find(String ticket, String tenant, ActorRef<Found> replyTo) ->
                     context.spawnAnonymous(
                             LogSearch.create(setup.generations().holders(), ticket, tenant, replyTo, Found::new));
+                case Cancel(LogKeeper.Held held, ActorRef<Cancelled> replyTo) ->
+                    context.spawnAnonymous(Cancellation.create(
+                            setup.generations().resume(held.id()), held, replyTo, Cancelled::new));
                 case Describe describe -> setup.description().describe(describe.replyTo());
             }
             return Behaviors.same();

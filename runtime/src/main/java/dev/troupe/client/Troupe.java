@@ -2,8 +2,6 @@ package dev.troupe.client;
 
 import com.typesafe.config.Config;
 import dev.troupe.generation.LogKeeper;
-import dev.troupe.serving.GenerationFailure;
-import dev.troupe.tensor.Ints;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -12,7 +10,6 @@ import java.util.UUID;
 import java.util.concurrent.CompletionStage;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
-import org.apache.pekko.Done;
 import org.apache.pekko.NotUsed;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorRefResolver;
@@ -151,22 +148,21 @@ public final class Troupe implements AutoCloseable {
                 .thenApply(FrontEnd.Found::held);
     }
 
-    /** Ends a generation that somebody else has begun; answered when it is certain to come to its end. */
-    public CompletionStage<Done> cancel(String id, TextRequest request, Duration within) {
-        return AskPattern.<FrontEnd.Command, StreamReader.Answer>ask(
+    /**
+     * Ends a generation that somebody else has begun, which is certain to come to its end when this is answered; false if it had
+     * already, and stays as it is. Fails with {@link RequestFailedException} if others take it over meanwhile.
+     */
+    public CompletionStage<Boolean> cancel(LogKeeper.Held held, Duration within) {
+        return AskPattern.<FrontEnd.Command, FrontEnd.Cancelled>ask(
                         resolve.apply(frontEnds.current()),
-                        replyTo -> new FrontEnd.Resume(id, request, Ints.of(new int[request.choices()]), replyTo),
+                        replyTo -> new FrontEnd.Cancel(held, replyTo),
                         within,
                         system.scheduler())
                 .thenApply(answer -> {
-                    switch (answer) {
-                        case StreamReader.Opened(ActorRef<TextStream.Command> stream) ->
-                            stream.tell(new TextStream.Cancel());
-                        case StreamReader.Failed(GenerationFailure failure) ->
-                            throw new RequestFailedException(failure);
-                        case StreamReader.Event _, StreamReader.Completed _, StreamReader.Pong _ -> {}
-                    }
-                    return Done.getInstance();
+                    answer.outcome().failure().ifPresent(failure -> {
+                        throw new RequestFailedException(failure);
+                    });
+                    return answer.outcome().running();
                 });
     }
 

@@ -82,15 +82,14 @@ final class Comebacks {
         return mine;
     }
 
-    /** Ends a tenant's generation, wherever it runs; false if nobody knows the id. */
+    /** Ends a tenant's generation, wherever it runs; false if nobody knows the id, or it has ended. */
     CompletionStage<Boolean> cancel(String tenant, String id) {
         if (running.cancel(tenant, id)) {
             return CompletableFuture.completedFuture(true);
         }
-        return find(tenant, id)
-                .thenCompose(found -> found.<CompletionStage<Boolean>>map(
-                                elsewhere -> troupe.cancel(elsewhere.id(), elsewhere.request(), WITHIN)
-                                        .thenApply(_ -> true))
+        return troupe.find(id, tenant, WITHIN)
+                .thenCompose(found -> found.filter(held -> !held.finished())
+                        .map(held -> troupe.cancel(held, WITHIN))
                         .orElseGet(() -> CompletableFuture.completedFuture(false)));
     }
 }

@@ -127,6 +127,7 @@ class ResumedElsewhereTest {
 
             goesOnElsewhere(first, second);
             isItsTenantsOwnAndEndsElsewhere(first, second);
+            isNotCancelledOnceItHasEnded(first, second);
         }
     }
 
@@ -171,6 +172,17 @@ class ResumedElsewhereTest {
         assertThat(all).hasSizeLessThan(200);
         assertThat(all.getLast().data()).contains("\"error\"");
         TestNodes.await("nothing runs", () -> http.health(first, "running_sequences") == 0);
+    }
+
+    private void isNotCancelledOnceItHasEnded(String first, String second) throws Exception {
+        NodeHttp.Reading begun = http.post(first, CHAT, DRAWN);
+        List<NodeHttp.Event> all = begun.rest();
+        String path = "/v1/generations/" + begun.generation();
+
+        assertThat(all.getLast().data()).isEqualTo("[DONE]");
+        assertThat(http.status(first, path, KEY, "DELETE")).isEqualTo(404);
+        assertThat(http.status(second, path, KEY, "DELETE")).isEqualTo(404);
+        assertThat(http.resume(second, begun.generation(), -1).rest()).isEqualTo(all);
     }
 
     private static String field(NodeHttp.Event event, String path) {
