@@ -92,13 +92,18 @@ public record HttpConfig(
      *
      * @param threads that do it
      * @param mostWaiting requests that wait for them
-     * @param mostBytes of their bodies together, those in work included
+     * @param mostWaitingPerKey of them of one tenant
+     * @param mostBytes of bodies together, those in work and those that are being received included
+     * @param mostBytesPerKey of them of one tenant
      */
-    public record Preparing(int threads, int mostWaiting, long mostBytes) {
+    public record Preparing(
+            int threads, int mostWaiting, int mostWaitingPerKey, long mostBytes, long mostBytesPerKey) {
         public Preparing {
             Check.atLeast("http.prepare.threads", threads, 1);
             Check.atLeast("http.prepare.waiting", mostWaiting, 0);
+            Check.atLeast("http.prepare.waiting-per-key", mostWaitingPerKey, 0);
             Check.atLeast("http.prepare.waiting-bytes", mostBytes, 1024);
+            Check.atLeast("http.prepare.waiting-bytes-per-key", mostBytesPerKey, 1024);
         }
     }
 
@@ -122,6 +127,11 @@ public record HttpConfig(
                 preparing.mostBytes() >= maxBodyBytes,
                 "http.prepare.waiting-bytes",
                 preparing.mostBytes(),
+                "at least troupe.http.max-body = " + maxBodyBytes);
+        Check.holds(
+                preparing.mostBytesPerKey() >= maxBodyBytes,
+                "http.prepare.waiting-bytes-per-key",
+                preparing.mostBytesPerKey(),
                 "at least troupe.http.max-body = " + maxBodyBytes);
         Check.holds(deadline.compareTo(Duration.ofSeconds(1)) >= 0, "http.deadline", deadline, "at least 1s");
         Check.holds(!grace.isNegative() && grace.compareTo(MOST_GRACE) <= 0, "http.grace", grace, "0s to 30s");

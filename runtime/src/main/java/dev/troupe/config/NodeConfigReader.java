@@ -29,6 +29,9 @@ final class NodeConfigReader {
         EXACT
     }
 
+    /** A key may fill so much of what all have, where there are several. */
+    private static final int SHARES_OF_KEYS = 4;
+
     private final Config user;
     private final Config reference = ConfigFactory.defaultReference();
     private final Config whole;
@@ -211,18 +214,26 @@ final class NodeConfigReader {
                         section.integer("recordings"),
                         section.integer("recordings-per-key"),
                         section.bytes("recordings-bytes")),
-                preparing(section.section("prepare")),
+                preparing(section),
                 section.duration("deadline"),
                 section.duration("grace"),
                 section.duration("stalled-after"));
     }
 
-    private static HttpConfig.Preparing preparing(Section section) {
+    private static HttpConfig.Preparing preparing(Section http) {
+        Section section = http.section("prepare");
         int some = Math.max(2, Runtime.getRuntime().availableProcessors() / 4);
+        int shares = http.section("keys").entries().size() > 1 ? SHARES_OF_KEYS : 1;
+        int waiting = section.integer("waiting");
+        long bytes = section.bytes("waiting-bytes");
         return new HttpConfig.Preparing(
                 section.integerOrAuto("threads").orElse(some),
-                section.integer("waiting"),
-                section.bytes("waiting-bytes"));
+                waiting,
+                section.integerOrAuto("waiting-per-key").orElse(Math.ceilDiv(waiting, shares)),
+                bytes,
+                section.isAuto("waiting-bytes-per-key")
+                        ? Math.max(bytes / shares, http.intBytes("max-body"))
+                        : section.bytes("waiting-bytes-per-key"));
     }
 
     private static Optional<HttpConfig.Tls> httpTls(Section section) {

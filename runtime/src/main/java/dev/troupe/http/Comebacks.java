@@ -6,11 +6,9 @@ import dev.troupe.generation.LogKeeper;
 import dev.troupe.generation.Ticket;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Clients that come back to a generation by its id: to one that this front end has, or to one of another, which this one then takes
@@ -24,62 +22,61 @@ final class Comebacks {
     private final Duration deadline;
     private final Generations generations;
     private final Running running;
+    private final Preparation preparation;
 
     /** Those that are being taken over, by tenant and id. */
-    private final Map<List<String>, CompletableFuture<Optional<Recording>>> coming = new ConcurrentHashMap<>();
+    private final OneAtATime<List<String>, Recording> coming = new OneAtATime<>();
 
-    /** @param deadline for a generation that has to begin anew */
-    Comebacks(Troupe troupe, ServedModel model, Duration deadline, Generations generations, Running running) {
-        this.troupe = troupe;
-        this.model = model;
+    /**
+     * @param deadline for a generation that has to begin anew
+     * @param preparation reads again what has been asked for elsewhere
+     */
+    Comebacks(
+            HttpServer.Backend backend,
+            Duration deadline,
+            Generations generations,
+            Running running,
+            Preparation preparation) {
+        this.troupe = backend.troupe();
+        this.model = backend.model();
         this.deadline = deadline;
         this.generations = generations;
         this.running = running;
+        this.preparation = preparation;
     }
 
-    /** A generation of another front end: its id, and what makes its answer. */
-    private record Elsewhere(String id, Ticket ticket, Answer answer) {
-        TextRequest request() {
-            return answer.call().of(ticket.tenant(), 0).withTicket(ticket);
-        }
-    }
-
-    private CompletionStage<Optional<Elsewhere>> find(String tenant, String id) {
-        return troupe.find(id, tenant, WITHIN).thenApply(held -> held.flatMap(this::elsewhere));
-    }
-
-    private Optional<Elsewhere> elsewhere(LogKeeper.Held held) {
-        return Optional.ofNullable(held.request().ticket())
-                .map(ticket -> new Elsewhere(
-                        held.id().toString(),
-                        ticket,
-                        StreamForm.answer(ticket, held.request().prompt(), model, deadline)));
-    }
-
-    /** The recording of a tenant's stream, which goes on here from now on and nowhere else; nothing if nobody knows the id. */
+    /**
+     * The recording of a tenant's stream, which goes on here from now on and nowhere else; nothing if nobody knows the id. Fails with
+     * 410 if it was here and cannot be made again.
+     */
     CompletionStage<Optional<Recording>> recording(String tenant, String id) {
-        Optional<Recording> here = running.recordings().find(tenant, id);
-        if (here.isPresent()) {
-            return CompletableFuture.completedFuture(here);
-        }
-        List<String> name = List.of(tenant, id);
-        CompletableFuture<Optional<Recording>> mine = new CompletableFuture<>();
-        CompletableFuture<Optional<Recording>> first = coming.putIfAbsent(name, mine);
-        if (first != null) {
-            return first;
-        }
-        find(tenant, id)
-                .thenApply(found -> found.map(elsewhere -> generations.goOn(
-                        tenant, elsewhere.answer(), troupe.resume(elsewhere.id(), elsewhere.request(), running::isOver))))
-                .whenComplete((recording, failure) -> {
-                    coming.remove(name);
-                    if (failure == null) {
-                        mine.complete(recording);
-                    } else {
-                        mine.completeExceptionally(failure);
+        Recordings recordings = running.recordings();
+        return coming.get(List.of(tenant, id), () -> recordings.find(tenant, id), () -> takeOver(tenant, id))
+                .thenApply(found -> {
+                    if (found.isEmpty()) {
+                        recordings.requireNotDropped(tenant, id);
                     }
+                    return found;
                 });
-        return mine;
+    }
+
+    private CompletionStage<Optional<Recording>> takeOver(String tenant, String id) {
+        return troupe.find(id, tenant, WITHIN).thenCompose(found -> {
+            LogKeeper.Held held = found.orElse(null);
+            Ticket ticket = held == null ? null : held.request().ticket();
+            return held == null || ticket == null
+                    ? CompletableFuture.completedFuture(Optional.empty())
+                    : preparation
+                            .room(tenant, ticket.form().length())
+                            .read(() -> CompletableFuture.completedFuture(Optional.of(goOn(held, ticket))));
+        });
+    }
+
+    private Recording goOn(LogKeeper.Held held, Ticket ticket) {
+        Answer answer = StreamForm.answer(ticket, held.request().prompt(), model, deadline);
+        TextRequest request = answer.call().of(ticket.tenant(), 0).withTicket(ticket);
+        return generations.goOn(
+                ticket.tenant(), answer, troupe.resume(held.id().toString(), request, running::isOver));
     }
 
     /** Ends a tenant's generation, wherever it runs; false if nobody knows the id, or it has ended. */

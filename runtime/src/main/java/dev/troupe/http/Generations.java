@@ -76,11 +76,11 @@ final class Generations {
         try {
             return answer(exchange, answer, recording).whenComplete((response, failure) -> {
                 if (failure != null) {
-                    running.recordings().forget(answer.id());
+                    running.recordings().forget(answer.id(), recording);
                 }
             });
         } catch (RuntimeException e) {
-            running.recordings().forget(answer.id());
+            running.recordings().forget(answer.id(), recording);
             throw e;
         }
     }
@@ -98,7 +98,9 @@ final class Generations {
         running.await(entered);
         FairQueue.giveUpWhen(exchange.gone(), entered);
         return entered.thenCompose(place -> {
-            Source<Tagged, UniqueKillSwitch> events = events(answer, exchange.tenant(), requests, place, watch);
+            Source<Tagged, UniqueKillSwitch> events = events(answer, requests, watch)
+                    .watchTermination((killSwitch, done) ->
+                            begin(exchange.tenant(), answer, recording, place, killSwitch, done));
             CompletionStage<HttpResponse> response =
                     call.stream() ? streamed(answer, events, recording) : whole(answer, events);
             if (!call.resumable()) {
@@ -139,8 +141,7 @@ final class Generations {
         };
     }
 
-    private Source<Tagged, UniqueKillSwitch> events(
-            Answer answer, String tenant, IntFunction<TextRequest> requests, FairQueue.Place place, Watch watch) {
+    private Source<Tagged, UniqueKillSwitch> events(Answer answer, IntFunction<TextRequest> requests, Watch watch) {
         GenerationCall call = answer.call();
         return Source.from(IntStream.range(0, call.prompts().size()).boxed().toList())
                 .flatMapMerge(
@@ -150,8 +151,7 @@ final class Generations {
                 .map(tagged -> {
                     watch.see(tagged.event());
                     return tagged;
-                })
-                .watchTermination((killSwitch, done) -> begin(tenant, answer, place, killSwitch, done));
+                });
     }
 
     /** When the server ends, its clients come back to the generation elsewhere, if they can. */
@@ -162,6 +162,7 @@ final class Generations {
     private UniqueKillSwitch begin(
             String tenant,
             Answer answer,
+            @Nullable Recording recording,
             FairQueue.Place place,
             UniqueKillSwitch killSwitch,
             CompletionStage<Done> done) {
@@ -171,8 +172,8 @@ final class Generations {
             running.end(answer);
             if (failure instanceof RequestFailedException failed) {
                 metrics.failed(failed.kind());
-                if (new GenerationFailure(failed.kind(), "").isElsewhere()) {
-                    running.recordings().forget(answer.id());
+                if (recording != null && new GenerationFailure(failed.kind(), "").isElsewhere()) {
+                    running.recordings().forget(answer.id(), recording);
                 }
             }
         });
@@ -181,11 +182,12 @@ final class Generations {
 
     /** The stream of an answer whose events come from elsewhere. It takes no place in the queue: it had one when it began. */
     Recording goOn(String tenant, Answer answer, Source<TextEvent, NotUsed> events) {
+        Recording recording = running.recordings().open(tenant, answer.id());
         Source<Tagged, NotUsed> tagged = events.map(event -> new Tagged(0, event))
                 .viaMat(KillSwitches.single(), Keep.right())
-                .watchTermination((killSwitch, done) -> begin(tenant, answer, () -> {}, killSwitch, done))
+                .watchTermination((killSwitch, done) -> begin(tenant, answer, recording, () -> {}, killSwitch, done))
                 .mapMaterializedValue(_ -> NotUsed.getInstance());
-        return recorded(running.recordings().open(tenant, answer.id()), render(tagged, answer));
+        return recorded(recording, render(tagged, answer));
     }
 
     private CompletionStage<HttpResponse> whole(Answer answer, Source<Tagged, UniqueKillSwitch> events) {

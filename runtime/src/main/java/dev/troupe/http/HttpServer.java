@@ -27,23 +27,19 @@ import org.apache.pekko.http.javadsl.ConnectionContext;
 import org.apache.pekko.http.javadsl.Http;
 import org.apache.pekko.http.javadsl.ServerBinding;
 import org.apache.pekko.http.javadsl.ServerBuilder;
-import org.apache.pekko.http.javadsl.model.HttpEntity;
 import org.apache.pekko.http.javadsl.model.HttpRequest;
 import org.apache.pekko.http.javadsl.model.HttpResponse;
 import org.apache.pekko.http.javadsl.model.headers.RawHeader;
 import org.apache.pekko.http.javadsl.settings.ServerSettings;
-import org.apache.pekko.http.scaladsl.model.EntityStreamSizeException;
 import org.apache.pekko.japi.Pair;
 import org.apache.pekko.pattern.Patterns;
 import org.apache.pekko.stream.KillSwitches;
 import org.apache.pekko.stream.SharedKillSwitch;
 import org.apache.pekko.stream.javadsl.Flow;
-import org.apache.pekko.util.ByteString;
 import org.jspecify.annotations.Nullable;
 
 /** A node's HTTP port: reads requests, finds who asks, and passes them to their routes. */
 public final class HttpServer implements AutoCloseable {
-    private static final long BODY_WITHIN_MILLIS = 30_000;
     private static final Duration AGAIN = Duration.ofSeconds(1);
     private static final int METHOD_NOT_ALLOWED = 405;
     private static final int MOST_CONNECTIONS = 2048;
@@ -61,6 +57,7 @@ public final class HttpServer implements AutoCloseable {
     private final HttpMetrics metrics;
     private final BrowserGuard browsers;
     private final Preparation preparation;
+    private final Bodies bodies;
     private final Running running;
     private final OpenAnswers open = new OpenAnswers();
     private final SharedKillSwitch connections = KillSwitches.shared("troupe-http");
@@ -90,8 +87,9 @@ public final class HttpServer implements AutoCloseable {
         this.metrics = new HttpMetrics(queue);
         this.browsers = new BrowserGuard(config);
         this.preparation = new Preparation(config.preparing());
+        this.bodies = new Bodies(system, preparation, config.maxBodyBytes());
         this.running = new Running(config.recordings());
-        this.routes = new Routes(backend, config, queue, metrics, running).all();
+        this.routes = new Routes(backend, config, queue, metrics, running, preparation).all();
         this.binding = bindOrClose(tls);
         this.warm = warmUp(backend);
     }
@@ -257,12 +255,12 @@ public final class HttpServer implements AutoCloseable {
         Route route = found.get();
         String id = route.match(path).orElse("");
         if (route.method().equals("POST")) {
-            return body(request)
-                    .thenCompose(bytes -> preparation.run(bytes.size(), () -> {
+            return bodies.receive(request, tenant)
+                    .thenCompose(received -> received.room().read(() -> {
                         if (gone.toCompletableFuture().isDone()) {
                             throw new CancellationException();
                         }
-                        return handle(route, new Exchange(request, tenant, id, JsonBodies.parse(bytes), gone));
+                        return handle(route, new Exchange(request, tenant, id, JsonBodies.parse(received.bytes()), gone));
                     }));
         }
         request.discardEntityBytes(system);
@@ -286,28 +284,6 @@ public final class HttpServer implements AutoCloseable {
                 .sorted()
                 .distinct()
                 .collect(Collectors.joining(", "));
-    }
-
-    private CompletionStage<ByteString> body(HttpRequest request) {
-        BrowserGuard.requireJson(request);
-        if (request.getHeader("Content-Encoding").isPresent()) {
-            throw ApiError.malformed("compressed bodies are not taken; send the JSON as it is");
-        }
-        HttpEntity entity = request.entity().withSizeLimit(config.maxBodyBytes());
-        return entity.toStrict(BODY_WITHIN_MILLIS, system).handle((strict, failure) -> {
-            if (failure != null) {
-                throw bodyError(failure);
-            }
-            return strict.getData();
-        });
-    }
-
-    private ApiError bodyError(Throwable failure) {
-        Throwable cause =
-                failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
-        return cause instanceof EntityStreamSizeException
-                ? ApiError.tooLarge("the body has more than %d bytes".formatted(config.maxBodyBytes()))
-                : ApiError.malformed("the body did not come whole within %d s".formatted(BODY_WITHIN_MILLIS / 1000));
     }
 
     /** Where it listens: {@code host:port}. */

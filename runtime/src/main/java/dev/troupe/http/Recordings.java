@@ -56,25 +56,29 @@ final class Recordings {
                     "%d resumable streams run, at most %d do; come back later".formatted(kept.size(), limits.most()));
         }
         remove(generation); // of before it went to another front end and came back
+        dropped.remove(generation);
         Recording recording = new Recording(tenant, size -> grew(generation, size));
         kept.put(generation, new Kept(recording));
         return recording;
     }
 
-    /** One that its client never hears of. */
-    synchronized void forget(String generation) {
-        remove(generation);
+    /** One that its client never hears of, or that goes on elsewhere; another one of the same generation stays. */
+    synchronized void forget(String generation, Recording recording) {
+        Kept found = kept.get(generation);
+        if (found != null && found.recording == recording) {
+            remove(generation);
+        }
     }
 
-    /**
-     * What was recorded of a tenant's generation.
-     *
-     * @throws ApiError 410 if there was something that has been dropped
-     */
-    synchronized Optional<Recording> find(String tenant, String generation) {
+    /** @throws ApiError 410 if something was recorded of a tenant's generation and has been dropped */
+    synchronized void requireNotDropped(String tenant, String generation) {
         if (tenant.equals(dropped.get(generation))) {
             throw ApiError.dropped("what was recorded of this generation has made room for newer streams");
         }
+    }
+
+    /** What was recorded of a tenant's generation, and is still here. */
+    synchronized Optional<Recording> find(String tenant, String generation) {
         return Optional.ofNullable(kept.get(generation))
                 .map(found -> found.recording)
                 .filter(recording -> recording.tenant().equals(tenant));

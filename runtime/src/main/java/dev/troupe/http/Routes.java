@@ -30,14 +30,20 @@ final class Routes {
     private final FairQueue queue;
     private final HttpMetrics metrics;
 
-    Routes(HttpServer.Backend backend, HttpConfig config, FairQueue queue, HttpMetrics metrics, Running running) {
+    Routes(
+            HttpServer.Backend backend,
+            HttpConfig config,
+            FairQueue queue,
+            HttpMetrics metrics,
+            Running running,
+            Preparation preparation) {
         this.backend = backend;
         this.config = config;
         this.queue = queue;
         this.metrics = metrics;
         this.running = running;
         this.generations = new Generations(backend.troupe(), queue, metrics, running);
-        this.comebacks = new Comebacks(backend.troupe(), backend.model(), config.deadline(), generations, running);
+        this.comebacks = new Comebacks(backend, config.deadline(), generations, running, preparation);
     }
 
     /** All of them. */

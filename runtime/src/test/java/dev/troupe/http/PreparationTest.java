@@ -13,10 +13,14 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
 class PreparationTest {
@@ -33,58 +37,114 @@ class PreparationTest {
         return answer;
     }
 
-    private static void assertFull(Runnable asks, String message) {
+    private static Preparation preparation(int threads, int waiting, int perKey, long bytes, long bytesPerKey) {
+        return new Preparation(new HttpConfig.Preparing(threads, waiting, perKey, bytes, bytesPerKey));
+    }
+
+    private static <T> CompletableFuture<T> read(Preparation preparation, String tenant, Supplier<T> work) {
+        return preparation
+                .room(tenant, 1)
+                .read(() -> CompletableFuture.completedFuture(work.get()))
+                .toCompletableFuture();
+    }
+
+    private static void assertRefused(int status, Runnable asks, String message) {
         assertThatThrownBy(asks::run)
                 .isInstanceOfSatisfying(
-                        ApiError.class, error -> assertThat(error.status()).isEqualTo(503))
+                        ApiError.class, error -> assertThat(error.status()).isEqualTo(status))
                 .hasMessageContaining(message);
+    }
+
+    private static <T> T get(CompletableFuture<T> future) throws Exception {
+        return future.get(MINUTES, TimeUnit.MINUTES);
     }
 
     @Test
     void refusesWhatDoesNotFitAndDoesTheRest() throws Exception {
-        try (Preparation preparation = new Preparation(new HttpConfig.Preparing(1, 2, 1 << 20))) {
+        try (Preparation preparation = preparation(1, 2, 2, 1 << 20, 1 << 20)) {
             CompletableFuture<Integer> all = CompletableFuture.completedFuture(0);
             for (int i = 0; i < 3; i++) {
-                all = all.thenCombine(
-                        preparation.run(1, () -> CompletableFuture.completedFuture(slow(1))), Integer::sum);
+                all = all.thenCombine(read(preparation, "a", () -> slow(1)), Integer::sum);
             }
 
-            assertFull(
-                    () -> preparation.run(1, () -> CompletableFuture.completedFuture(1)),
-                    "2 requests wait to be read, at most so many do");
+            assertRefused(
+                    503,
+                    () -> read(preparation, "a", () -> 1),
+                    "2 requests wait to be read, at most so many do; come back later");
             go.countDown();
 
-            assertThat(all.get(MINUTES, TimeUnit.MINUTES)).isEqualTo(3);
-            assertThat(preparation
-                            .run(1, () -> CompletableFuture.completedFuture(7))
-                            .toCompletableFuture()
-                            .get(MINUTES, TimeUnit.MINUTES))
-                    .isEqualTo(7);
+            assertThat(get(all)).isEqualTo(3);
+            assertThat(get(read(preparation, "a", () -> 7))).isEqualTo(7);
+        }
+    }
+
+    @Test
+    void aTenantThatFillsItsShareLeavesTheirsToOthersWhoGetThreadsInTurn() throws Exception {
+        try (Preparation preparation = preparation(1, 4, 2, 1 << 20, 1 << 20)) {
+            List<String> order = Collections.synchronizedList(new ArrayList<>());
+            CompletableFuture<String> first = read(preparation, "a", () -> slow("a0"));
+            List<CompletableFuture<Boolean>> waiting = new ArrayList<>();
+            for (String name : List.of("a1", "a2")) {
+                waiting.add(read(preparation, "a", () -> order.add(name)));
+            }
+
+            assertRefused(
+                    429,
+                    () -> read(preparation, "a", () -> 1),
+                    "2 requests of yours wait to be read, expected at most so many");
+            for (String name : List.of("b1", "b2")) {
+                waiting.add(read(preparation, "b", () -> order.add(name)));
+            }
+            go.countDown();
+
+            assertThat(get(first)).isEqualTo("a0");
+            for (CompletableFuture<Boolean> each : waiting) {
+                assertThat(get(each)).isTrue();
+            }
+            assertThat(order).containsExactly("a1", "b1", "a2", "b2");
         }
     }
 
     @Test
     void countsBytesUntilTheWorkIsDoneHoweverItEnds() throws Exception {
-        try (Preparation preparation = new Preparation(new HttpConfig.Preparing(2, 9, 1024))) {
+        try (Preparation preparation = preparation(2, 9, 9, 1024, 1024)) {
             CompletableFuture<Object> failed = preparation
-                    .run(1000, () -> {
+                    .room("a", 1000)
+                    .read(() -> {
                         slow("");
                         throw ApiError.malformed("wrong");
                     })
                     .toCompletableFuture();
 
-            assertFull(
-                    () -> preparation.run(25, () -> CompletableFuture.completedFuture(1)),
-                    "1,000 bytes of requests wait to be read, at most 1,024 do");
+            assertRefused(
+                    503,
+                    () -> preparation.room("a", 25),
+                    "1,000 bytes of requests wait to be read, at most 1,024 do; come back later");
             go.countDown();
 
-            assertThat(failed.handle((done, failure) -> failure.getCause()).get(MINUTES, TimeUnit.MINUTES))
-                    .hasMessage("wrong");
-            assertThat(preparation
-                            .run(1024, () -> CompletableFuture.completedFuture(7))
-                            .toCompletableFuture()
-                            .get(MINUTES, TimeUnit.MINUTES))
-                    .isEqualTo(7);
+            Throwable failure = get(failed.handle((done, thrown) -> thrown.getCause()));
+            assertThat(failure).hasMessage("wrong");
+            preparation.room("a", 1024).close();
+        }
+    }
+
+    @Test
+    void countsBytesBeforeTheyAreReadForAllAndForEachTenant() {
+        try (Preparation preparation = preparation(1, 9, 9, 4096, 2048)) {
+            Preparation.Room first = preparation.room("a", 2000);
+
+            assertRefused(
+                    429,
+                    () -> first.grow(49),
+                    "2,000 bytes of requests of yours wait to be read, expected at most 2,048");
+            first.grow(48);
+            preparation.room("b", 2040);
+            assertRefused(503, () -> preparation.room("c", 9), "4,088 bytes of requests wait to be read");
+            first.close();
+            first.close();
+
+            preparation.room("c", 2048);
+            assertRefused(503, () -> preparation.room("a", 9), "4,088 bytes of requests wait to be read");
         }
     }
 
@@ -126,7 +186,7 @@ class PreparationTest {
             assertThat(third.statusCode()).isEqualTo(503);
             assertThat(third.headers().firstValue("Retry-After")).isPresent();
             assertThat(alive.statusCode()).isEqualTo(200);
-            for (CompletableFuture<HttpResponse<String>> answer : java.util.List.of(first, second)) {
+            for (CompletableFuture<HttpResponse<String>> answer : List.of(first, second)) {
                 assertThat(answer.get(MINUTES, TimeUnit.MINUTES).body()).contains("at last");
             }
         }

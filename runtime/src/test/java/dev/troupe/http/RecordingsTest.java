@@ -20,7 +20,8 @@ class RecordingsTest {
     }
 
     private void assertDropped(String tenant, String generation) {
-        assertThatThrownBy(() -> recordings.find(tenant, generation))
+        assertThat(recordings.find(tenant, generation)).isEmpty();
+        assertThatThrownBy(() -> recordings.requireNotDropped(tenant, generation))
                 .isInstanceOfSatisfying(
                         ApiError.class, error -> assertThat(error.status()).isEqualTo(410))
                 .hasMessageContaining("has made room for newer streams");
@@ -61,17 +62,33 @@ class RecordingsTest {
     @Test
     void refusesMoreThanAllMayHaveAndTakesWhatIsForgotten() {
         open("a", "1");
-        open("b", "2");
+        Recording second = open("b", "2");
         open("c", "3");
 
         assertThatThrownBy(() -> open("d", "4"))
                 .isInstanceOfSatisfying(
                         ApiError.class, error -> assertThat(error.status()).isEqualTo(503))
                 .hasMessageContaining("3 resumable streams run, at most 3 do");
-        recordings.forget("2");
+        recordings.forget("2", second);
         open("d", "4");
 
         assertThat(recordings.find("b", "2")).isEmpty();
+        recordings.requireNotDropped("b", "2");
+    }
+
+    @Test
+    void isNotDroppedOnceItIsHereAgain() {
+        Recording first = open("a", "1");
+        first.end();
+        open("a", "2").end();
+        open("a", "3");
+        assertDropped("a", "1");
+
+        Recording again = open("a", "1");
+
+        recordings.forget("1", first);
+        assertThat(recordings.find("a", "1")).containsSame(again);
+        recordings.requireNotDropped("a", "1");
     }
 
     @Test

@@ -112,6 +112,8 @@ class ResumedElsewhereTest {
                 true,
                 "troupe.http.port",
                 0,
+                "troupe.http.recordings",
+                1,
                 "troupe.http.keys",
                 Map.of("team-a", KEY, "team-b", OTHER_KEY),
                 "troupe.chaos.enabled",
@@ -128,6 +130,7 @@ class ResumedElsewhereTest {
             goesOnElsewhere(first, second);
             isItsTenantsOwnAndEndsElsewhere(first, second);
             isNotCancelledOnceItHasEnded(first, second);
+            isMadeAgainWhereItsRecordingWasDropped(first);
         }
     }
 
@@ -183,6 +186,14 @@ class ResumedElsewhereTest {
         assertThat(http.status(first, path, KEY, "DELETE")).isEqualTo(404);
         assertThat(http.status(second, path, KEY, "DELETE")).isEqualTo(404);
         assertThat(http.resume(second, begun.generation(), -1).rest()).isEqualTo(all);
+    }
+
+    private void isMadeAgainWhereItsRecordingWasDropped(String first) throws Exception {
+        NodeHttp.Reading dropped = http.post(first, CHAT, DRAWN);
+        List<NodeHttp.Event> all = dropped.rest();
+        http.post(first, CHAT, DRAWN.replace("200", "2")).rest(); // there is room for one
+
+        assertThat(http.resume(first, dropped.generation(), -1).rest()).isEqualTo(all);
     }
 
     private static String field(NodeHttp.Event event, String path) {
