@@ -5,6 +5,8 @@ import dev.troupe.generation.Generation;
 import dev.troupe.generation.LogHolders;
 import dev.troupe.generation.LogKeeper;
 import dev.troupe.generation.LogSearch;
+import dev.troupe.sampling.guide.CheckedGuides;
+import dev.troupe.sampling.guide.GuideSpec;
 import dev.troupe.serving.GenerationFailure;
 import dev.troupe.serving.GenerationId;
 import dev.troupe.tensor.Ints;
@@ -12,12 +14,15 @@ import dev.troupe.text.Tokenizer;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Executor;
 import java.util.function.Supplier;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.DispatcherSelector;
 import org.apache.pekko.actor.typed.Props;
 import org.apache.pekko.actor.typed.RecipientRef;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.jspecify.annotations.Nullable;
 
@@ -71,6 +76,22 @@ public final class FrontEnd {
     public record Describe(ActorRef<Troupe.Description> replyTo) implements Command {}
 
     /**
+     * The guide of a request has been compiled.
+     *
+     * @param stream begins the stream, or fails as the compilation did
+     */
+    private record Checked(ActorRef<StreamReader.Answer> client, Runnable stream) implements Command {
+        Checked failed(Throwable failure) {
+            Throwable cause = failure.getCause() == null ? failure : failure.getCause();
+            return new Checked(client, () -> {
+                throw cause instanceof IllegalArgumentException invalid
+                        ? invalid
+                        : new IllegalArgumentException("the guide cannot be compiled: " + cause, cause);
+            });
+        }
+    }
+
+    /**
      * What a front end needs.
      *
      * @param model registered id of the model that is served
@@ -117,16 +138,26 @@ public final class FrontEnd {
     }
 
     private static Behavior<Command> create(Setup setup) {
-        return Behaviors.setup(context -> Behaviors.receiveMessage(command -> {
+        return Behaviors.setup(
+                context -> create(setup, context.getSystem().dispatchers().lookup(DispatcherSelector.blocking())));
+    }
+
+    /** @param guides compiles guides that nobody here has compiled yet: that may take long */
+    static Behavior<Command> create(Setup setup, Executor guides) {
+        return Behaviors.setup(context -> receive(context, setup, new GuideChecks(guides)));
+    }
+
+    private static Behavior<Command> receive(ActorContext<Command> context, Setup setup, GuideChecks checks) {
+        return Behaviors.receiveMessage(command -> {
             switch (command) {
                 case Open open ->
-                    serve(open.client(), () -> {
+                    whenChecked(context, checks, open.request(), new Checked(open.client(), () -> {
                         TextStream.Work work = TextStream.Work.of(open.request(), setup);
                         context.spawnAnonymous(
                                 TextStream.create(work, setup.generations().begin(), setup.frontEnds(), open.client()));
-                    });
+                    }));
                 case Resume resume ->
-                    serve(resume.client(), () -> {
+                    whenChecked(context, checks, resume.request(), new Checked(resume.client(), () -> {
                         TextStream.Work work = TextStream.Work.of(resume.request(), setup);
                         GenerationId original = GenerationId.parse(resume.id());
                         context.spawnAnonymous(TextStream.resume(
@@ -136,7 +167,8 @@ public final class FrontEnd {
                                 resume.seen(),
                                 setup.frontEnds(),
                                 resume.client()));
-                    });
+                    }));
+                case Checked checked -> serve(checked);
                 case Find(String ticket, String tenant, ActorRef<Found> replyTo) ->
                     context.spawnAnonymous(
                             LogSearch.create(setup.generations().holders(), ticket, tenant, replyTo, Found::new));
@@ -146,15 +178,28 @@ public final class FrontEnd {
                 case Describe describe -> setup.description().describe(describe.replyTo());
             }
             return Behaviors.same();
-        }));
+        });
     }
 
-    private static void serve(ActorRef<StreamReader.Answer> client, Runnable stream) {
+    /** Serves at once where the guide is known to compile, as that of a request by HTTP is, or where there is none. */
+    private static void whenChecked(
+            ActorContext<Command> context, GuideChecks checks, TextRequest request, Checked checked) {
+        GuideSpec guide = request.sampling().guide();
+        if (guide == null || CheckedGuides.knows(guide)) {
+            serve(checked);
+        } else {
+            context.pipeToSelf(
+                    checks.check(guide), (done, failure) -> failure == null ? checked : checked.failed(failure));
+        }
+    }
+
+    private static void serve(Checked checked) {
         try {
-            stream.run();
+            checked.stream().run();
         } catch (IllegalArgumentException e) {
-            client.tell(new StreamReader.Failed(
-                    new GenerationFailure(GenerationFailure.Kind.INVALID, String.valueOf(e.getMessage()))));
+            checked.client()
+                    .tell(new StreamReader.Failed(
+                            new GenerationFailure(GenerationFailure.Kind.INVALID, String.valueOf(e.getMessage()))));
         }
     }
 }

@@ -5,7 +5,6 @@ import dev.troupe.generation.GenerationEvent;
 import dev.troupe.generation.GenerationRequest;
 import dev.troupe.generation.LogEntry;
 import dev.troupe.sampling.SamplingParameters;
-import dev.troupe.sampling.guide.CheckedGuides;
 import dev.troupe.sampling.guide.GuideSpec;
 import dev.troupe.serving.GenerationFailure;
 import dev.troupe.serving.GenerationId;
@@ -122,7 +121,7 @@ public final class TextStream {
     record Work(GenerationRequest request, @Nullable Tokenizer tokenizer, List<String> stop) {
 
         /**
-         * The work of a request.
+         * The work of a request, whose guide is known to compile.
          *
          * @throws IllegalArgumentException if the request cannot be served; the message tells the client why
          */
@@ -152,7 +151,7 @@ public final class TextStream {
             return new Work(builder.build(), setup.tokenizer(), request.stop());
         }
 
-        /** Checks the guide, to tell the client and not the ranks what is wrong with it. */
+        /** Whether it compiles has been found out before, where that holds up nobody. */
         private static void requireGuideWorks(@Nullable GuideSpec guide, FrontEnd.Setup setup) {
             if (guide == null) {
                 return;
@@ -163,7 +162,6 @@ public final class TextStream {
                                 setup.model(),
                                 setup.tokenizer() == null ? "no tokenizer" : "no token that ends a text"));
             }
-            CheckedGuides.require(guide);
         }
 
         private static Ints encode(String text, FrontEnd.Setup setup) {

@@ -7,8 +7,6 @@ import dev.troupe.sampling.guide.automaton.GuideException;
 import org.junit.jupiter.api.Test;
 
 class CheckedGuidesTest {
-    private static final int MORE_THAN_ARE_KEPT = 300;
-
     private static GuideSpec regex(String expression) {
         return new GuideSpec(GuideSpec.Kind.REGEX, expression);
     }
@@ -37,7 +35,7 @@ class CheckedGuidesTest {
         CheckedGuides.require(first);
         CheckedGuides.require(second);
 
-        for (int i = 0; i < MORE_THAN_ARE_KEPT; i++) {
+        for (int i = 0; i < CheckedGuides.MOST; i++) {
             CheckedGuides.require(regex("filler-" + i));
             assertThat(CheckedGuides.require(second)).isFalse();
         }
@@ -46,10 +44,16 @@ class CheckedGuidesTest {
     }
 
     @Test
-    void doesNotKeepWhatIsVeryLong() {
-        GuideSpec guide = new GuideSpec(GuideSpec.Kind.CHOICE, "[\"" + "a".repeat(17_000) + "\"]");
+    void keepsGuidesOfAnyLengthAndTellsThemFromOthers() {
+        String text = "a".repeat(18_000);
+        GuideSpec guide = new GuideSpec(GuideSpec.Kind.CHOICE, "[\"" + text + "\"]");
+        GuideSpec other = new GuideSpec(GuideSpec.Kind.CHOICE, "[\"" + text.substring(1) + "b\"]");
 
+        assertThat(CheckedGuides.knows(guide)).isFalse();
         assertThat(CheckedGuides.require(guide)).isTrue();
-        assertThat(CheckedGuides.require(guide)).isTrue();
+        assertThat(CheckedGuides.knows(guide)).isTrue();
+        assertThat(CheckedGuides.require(guide)).isFalse();
+        assertThat(CheckedGuides.knows(other)).isFalse();
+        assertThat(CheckedGuides.require(other)).isTrue();
     }
 }
