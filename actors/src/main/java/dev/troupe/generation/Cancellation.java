@@ -51,9 +51,7 @@ public final class Cancellation {
         return Behaviors.<Heard>setup(context -> Behaviors.withTimers(timers -> {
             timers.startSingleTimer(new Overdue(), WITHIN);
             generation.tell(new Generation.Resume(
-                    held.id(),
-                    held.request(),
-                    context.messageAdapter(Generation.Resumption.class, TakenOver::new)));
+                    held.id(), held.request(), context.messageAdapter(Generation.Resumption.class, TakenOver::new)));
             return Behaviors.receiveMessage(heard -> switch (heard) {
                 case TakenOver(Generation.Resumed(var _, long _, ActorRef<Generation.Command> owner)) -> {
                     owner.tell(new Generation.GetStatus(

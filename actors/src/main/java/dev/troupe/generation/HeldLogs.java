@@ -157,8 +157,8 @@ final class HeldLogs {
             GenerationRequest request = entry.getValue().request;
             Ticket ticket = request == null ? null : request.ticket();
             if (request != null && ticket != null && ticket.isFor(asked.ticket(), asked.tenant())) {
-                return Optional.of(
-                        new LogKeeper.Held(entry.getKey(), request, entry.getValue().isFinished()));
+                return Optional.of(new LogKeeper.Held(
+                        entry.getKey(), request, entry.getValue().isFinished()));
             }
         }
         return Optional.empty();

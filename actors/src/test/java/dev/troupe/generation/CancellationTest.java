@@ -2,6 +2,7 @@ package dev.troupe.generation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.typesafe.config.ConfigFactory;
 import dev.troupe.serving.GenerationFailure;
 import dev.troupe.serving.GenerationId;
 import dev.troupe.stage.Epoch;
@@ -18,10 +19,11 @@ import org.junit.jupiter.api.Test;
 class CancellationTest {
     private static final GenerationId ID = new GenerationId("g", "a");
     private static final GenerationId HERE = new GenerationId("g", "b");
-    private static final LogKeeper.Held HELD = new LogKeeper.Held(
-            ID, GenerationRequest.of("m", Ints.of(1)).build(), false);
+    private static final LogKeeper.Held HELD =
+            new LogKeeper.Held(ID, GenerationRequest.of("m", Ints.of(1)).build(), false);
 
-    private final ActorTestKit kit = ActorTestKit.create(ManualTime.config());
+    private final ActorTestKit kit = ActorTestKit.create(ManualTime.config()
+            .withFallback(ConfigFactory.parseString("pekko.actor.testkit.typed.single-expect-default = 30s")));
     private final TestProbe<Generation.Command> generation = kit.createTestProbe();
     private final TestProbe<Generation.Command> owner = kit.createTestProbe();
     private final TestProbe<Cancellation.Outcome> client = kit.createTestProbe();

@@ -173,8 +173,8 @@ public final class FrontEnd {
                     context.spawnAnonymous(
                             LogSearch.create(setup.generations().holders(), ticket, tenant, replyTo, Found::new));
                 case Cancel(LogKeeper.Held held, ActorRef<Cancelled> replyTo) ->
-                    context.spawnAnonymous(Cancellation.create(
-                            setup.generations().resume(held.id()), held, replyTo, Cancelled::new));
+                    context.spawnAnonymous(
+                            Cancellation.create(setup.generations().resume(held.id()), held, replyTo, Cancelled::new));
                 case Describe describe -> setup.description().describe(describe.replyTo());
             }
             return Behaviors.same();

@@ -96,8 +96,7 @@ public record HttpConfig(
      * @param mostBytes of bodies together, those in work and those that are being received included
      * @param mostBytesPerKey of them of one tenant
      */
-    public record Preparing(
-            int threads, int mostWaiting, int mostWaitingPerKey, long mostBytes, long mostBytesPerKey) {
+    public record Preparing(int threads, int mostWaiting, int mostWaitingPerKey, long mostBytes, long mostBytesPerKey) {
         public Preparing {
             Check.atLeast("http.prepare.threads", threads, 1);
             Check.atLeast("http.prepare.waiting", mostWaiting, 0);

@@ -62,7 +62,9 @@ final class ApiError extends RuntimeException {
 
     /** The server ends. */
     static ApiError ending() {
-        return unavailable("shutting_down", "this server is ending; send the request again, or to another one");
+        return unavailable(
+                "shutting_down",
+                "this server is ending; send the request again, or to another one, where a resumable stream can go on");
     }
 
     static ApiError notFound(String message) {

@@ -75,8 +75,7 @@ final class Comebacks {
     private Recording goOn(LogKeeper.Held held, Ticket ticket) {
         Answer answer = StreamForm.answer(ticket, held.request().prompt(), model, deadline);
         TextRequest request = answer.call().of(ticket.tenant(), 0).withTicket(ticket);
-        return generations.goOn(
-                ticket.tenant(), answer, troupe.resume(held.id().toString(), request, running::isOver));
+        return generations.goOn(ticket.tenant(), answer, troupe.resume(held.id().toString(), request, running::isOver));
     }
 
     /** Ends a tenant's generation, wherever it runs; false if nobody knows the id, or it has ended. */

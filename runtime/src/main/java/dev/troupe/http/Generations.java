@@ -99,8 +99,8 @@ final class Generations {
         FairQueue.giveUpWhen(exchange.gone(), entered);
         return entered.thenCompose(place -> {
             Source<Tagged, UniqueKillSwitch> events = events(answer, requests, watch)
-                    .watchTermination((killSwitch, done) ->
-                            begin(exchange.tenant(), answer, recording, place, killSwitch, done));
+                    .watchTermination(
+                            (killSwitch, done) -> begin(exchange.tenant(), answer, recording, place, killSwitch, done));
             CompletionStage<HttpResponse> response =
                     call.stream() ? streamed(answer, events, recording) : whole(answer, events);
             if (!call.resumable()) {

@@ -260,7 +260,8 @@ public final class HttpServer implements AutoCloseable {
                         if (gone.toCompletableFuture().isDone()) {
                             throw new CancellationException();
                         }
-                        return handle(route, new Exchange(request, tenant, id, JsonBodies.parse(received.bytes()), gone));
+                        return handle(
+                                route, new Exchange(request, tenant, id, JsonBodies.parse(received.bytes()), gone));
                     }));
         }
         request.discardEntityBytes(system);

@@ -22,8 +22,7 @@ final class OneAtATime<K, V> {
      * @param here looks for it; once {@code make} has answered with it, it is found
      * @param make makes it; nothing if it cannot be made
      */
-    CompletionStage<Optional<V>> get(
-            K name, Supplier<Optional<V>> here, Supplier<CompletionStage<Optional<V>>> make) {
+    CompletionStage<Optional<V>> get(K name, Supplier<Optional<V>> here, Supplier<CompletionStage<Optional<V>>> make) {
         Optional<V> found = here.get();
         if (found.isPresent()) {
             return CompletableFuture.completedFuture(found);
@@ -45,8 +44,7 @@ final class OneAtATime<K, V> {
     }
 
     /** Somebody else may have made it, and be done, since it was looked for. */
-    private CompletionStage<Optional<V>> made(
-            Supplier<Optional<V>> here, Supplier<CompletionStage<Optional<V>>> make) {
+    private CompletionStage<Optional<V>> made(Supplier<Optional<V>> here, Supplier<CompletionStage<Optional<V>>> make) {
         try {
             Optional<V> found = here.get();
             return found.isPresent() ? CompletableFuture.completedFuture(found) : make.get();

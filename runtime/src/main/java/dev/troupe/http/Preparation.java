@@ -159,8 +159,7 @@ final class Preparation implements AutoCloseable {
         }
         int own = tenant.queue.size();
         if (own >= limits.mostWaitingPerKey()) {
-            throw ApiError.tooMany(
-                    "%d requests of yours wait to be read, expected at most so many".formatted(own));
+            throw ApiError.tooMany("%d requests of yours wait to be read, expected at most so many".formatted(own));
         }
         if (own == 0) {
             turns.add(tenant);
@@ -192,6 +191,11 @@ final class Preparation implements AutoCloseable {
 
     private static ApiError overloaded(String what) {
         return ApiError.unavailable("overloaded", what + "; come back later");
+    }
+
+    /** Threads that read, for tests. */
+    synchronized int busy() {
+        return busy;
     }
 
     /** Requests that wait. */

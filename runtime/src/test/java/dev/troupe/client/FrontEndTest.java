@@ -2,6 +2,7 @@ package dev.troupe.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.typesafe.config.ConfigFactory;
 import dev.troupe.generation.Generation;
 import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.sampling.guide.CheckedGuides;
@@ -26,7 +27,8 @@ import org.junit.jupiter.api.Test;
 class FrontEndTest {
     private static final int MINUTES = 2;
 
-    private final ActorTestKit kit = ActorTestKit.create();
+    private final ActorTestKit kit =
+            ActorTestKit.create(ConfigFactory.parseString("pekko.actor.testkit.typed.single-expect-default = 30s"));
     private final TestProbe<Generation.Command> generation = kit.createTestProbe();
     private final TestProbe<StreamReader.Answer> client = kit.createTestProbe();
     private final TestProbe<StreamReader.Answer> other = kit.createTestProbe();

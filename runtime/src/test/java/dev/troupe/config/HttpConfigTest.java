@@ -84,6 +84,22 @@ class HttpConfigTest {
         assertThat(http(KEYS).checksHostNames()).isFalse();
     }
 
+    @Test
+    void leavesAKeyAQuarterOfWhatWaitsWhereThereAreSeveral() {
+        HttpConfig.Preparing one = http(KEYS).preparing();
+        HttpConfig.Preparing several = http("keys { a = key-of-team-a-0123456789, b = key-of-team-b-0123456789 }")
+                .preparing();
+        HttpConfig.Preparing large =
+                http("max-body = 32 MiB, keys { a = key-of-team-a-0123456789, b = key-of-team-b-0123456789 }")
+                        .preparing();
+
+        assertThat(one.mostWaitingPerKey()).isEqualTo(one.mostWaiting()).isEqualTo(1024);
+        assertThat(one.mostBytesPerKey()).isEqualTo(one.mostBytes()).isEqualTo(64 << 20);
+        assertThat(several.mostWaitingPerKey()).isEqualTo(256);
+        assertThat(several.mostBytesPerKey()).isEqualTo(16 << 20);
+        assertThat(large.mostBytesPerKey()).isEqualTo(32 << 20);
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
@@ -94,6 +110,8 @@ class HttpConfigTest {
                 "prepare.threads = 0 | troupe.http.prepare.threads = 0, expected at least 1",
                 "prepare.waiting = -1 | troupe.http.prepare.waiting = -1, expected at least 0",
                 "prepare.waiting-bytes = 2 MiB | troupe.http.prepare.waiting-bytes = 2097152, expected at least troupe.http.max-body = 4194304",
+                "prepare.waiting-per-key = -1 | troupe.http.prepare.waiting-per-key = -1, expected at least 0",
+                "prepare.waiting-bytes-per-key = 2 MiB | troupe.http.prepare.waiting-bytes-per-key = 2097152, expected at least troupe.http.max-body = 4194304",
                 "grace = 31s | troupe.http.grace = PT31S, expected 0s to 30s",
             })
     void refusesWhatCannotBe(String setting, String message) {

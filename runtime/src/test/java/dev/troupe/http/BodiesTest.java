@@ -46,8 +46,9 @@ class BodiesTest {
         private Unfinished(String key, String length) throws IOException {
             URI uri = served.uri("/tokenize");
             socket = new Socket(uri.getHost(), uri.getPort());
-            send("POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer "
-                    + key + "\r\n" + length + "\r\n\r\n");
+            send(
+                    "POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer "
+                            + key + "\r\n" + length + "\r\n\r\n");
         }
 
         /** All that is sent is its length. */

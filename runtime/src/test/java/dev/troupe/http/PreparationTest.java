@@ -48,8 +48,8 @@ class PreparationTest {
                 .toCompletableFuture();
     }
 
-    private static void assertRefused(int status, Runnable asks, String message) {
-        assertThatThrownBy(asks::run)
+    private static void assertRefused(int status, Supplier<?> asks, String message) {
+        assertThatThrownBy(asks::get)
                 .isInstanceOfSatisfying(
                         ApiError.class, error -> assertThat(error.status()).isEqualTo(status))
                 .hasMessageContaining(message);
@@ -69,7 +69,7 @@ class PreparationTest {
 
             assertRefused(
                     503,
-                    () -> read(preparation, "a", () -> 1),
+                    () -> preparation.room("a", 1).read(() -> CompletableFuture.completedFuture(1)),
                     "2 requests wait to be read, at most so many do; come back later");
             go.countDown();
 
@@ -90,7 +90,7 @@ class PreparationTest {
 
             assertRefused(
                     429,
-                    () -> read(preparation, "a", () -> 1),
+                    () -> preparation.room("a", 1).read(() -> CompletableFuture.completedFuture(1)),
                     "2 requests of yours wait to be read, expected at most so many");
             for (String name : List.of("b1", "b2")) {
                 waiting.add(read(preparation, "b", () -> order.add(name)));
@@ -135,7 +135,10 @@ class PreparationTest {
 
             assertRefused(
                     429,
-                    () -> first.grow(49),
+                    () -> {
+                        first.grow(49);
+                        return first;
+                    },
                     "2,000 bytes of requests of yours wait to be read, expected at most 2,048");
             first.grow(48);
             preparation.room("b", 2040);

@@ -97,7 +97,9 @@ class ResumedElsewhereTest {
             NodeHttp.requireNumbered(all, cut.generation());
             assertThat(NodeHttp.content(all)).isEqualTo(NodeHttp.content(undisturbed));
             // All of it can be had again, at the front end that has it now and at the third.
-            assertThat(NodeHttp.content(http.resume(second, cut.generation(), -1).rest())).isEqualTo(NodeHttp.content(undisturbed));
+            assertThat(NodeHttp.content(
+                            http.resume(second, cut.generation(), -1).rest()))
+                    .isEqualTo(NodeHttp.content(undisturbed));
             assertThat(NodeHttp.content(http.resume("127.0.0.3:" + port, cut.generation(), -1)
                             .rest()))
                     .isEqualTo(NodeHttp.content(undisturbed));

@@ -17,15 +17,14 @@ public final class CheckedGuides {
     /** More than requests that usually wait between their first check and their last. */
     static final int MOST = 4096;
 
-    private static final Set<Name> CHECKED =
-            Collections.newSetFromMap(new LinkedHashMap<>(16, 0.75f, true) {
-                private static final long serialVersionUID = 1L;
+    private static final Set<Name> CHECKED = Collections.newSetFromMap(new LinkedHashMap<>(16, 0.75f, true) {
+        private static final long serialVersionUID = 1L;
 
-                @Override
-                protected boolean removeEldestEntry(Map.Entry<Name, Boolean> eldest) {
-                    return size() > MOST;
-                }
-            });
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<Name, Boolean> eldest) {
+            return size() > MOST;
+        }
+    });
 
     /**
      * What a guide is remembered by.
