@@ -17,6 +17,7 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.time.Duration;
+import dev.troupe.serving.meter.PipelineStats;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -33,7 +34,8 @@ class ChaosCommandTest {
             "exact",
             List.of("127.0.0.1:25520", "127.0.0.2:25520"),
             "e1.1",
-            Map.of("scheduler", "127.0.0.1:25520", "stage-0/rank-0", "127.0.0.2:25520"));
+            Map.of("scheduler", "127.0.0.1:25520", "stage-0/rank-0", "127.0.0.2:25520"),
+            PipelineStats.NONE);
 
     private record Outcome(int exitCode, String out, String err) {}
 
