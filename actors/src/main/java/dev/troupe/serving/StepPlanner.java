@@ -161,21 +161,21 @@ final class StepPlanner {
     }
 
     /**
-     * A step for a sequence that may have cost an epoch, the one that was deferred least often; empty if there is none, or none
-     * that has room.
+     * A step for a sequence that may have cost an epoch, of those that have room the one that was deferred least often; empty if
+     * there is none.
      */
     private Optional<StepDraft> alone() {
-        Optional<Sequence> first = sequences.all().stream()
+        List<Sequence> suspects = sequences.all().stream()
                 .filter(sequence -> sequence.isSuspect() && sequence.isReady())
-                .min(Comparator.comparingInt(Sequence::deferrals));
-        if (first.isEmpty()) {
-            return Optional.empty();
-        }
-        if (!flights.isEmpty()) {
+                .sorted(Comparator.comparingInt(Sequence::deferrals))
+                .toList();
+        if (!suspects.isEmpty() && !flights.isEmpty()) {
             return Optional.of(together(_ -> false)); // nothing more until it can be alone
         }
-        return Optional.of(together(sequence -> sequence == first.get()))
-                .filter(draft -> !draft.entries().isEmpty());
+        return suspects.stream()
+                .map(suspect -> together(sequence -> sequence == suspect))
+                .filter(draft -> !draft.entries().isEmpty())
+                .findFirst();
     }
 
     private StepDraft together(Predicate<Sequence> which) {

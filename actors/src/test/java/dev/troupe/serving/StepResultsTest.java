@@ -185,7 +185,9 @@ class StepResultsTest extends StepPlannerFixture {
             assertThat(entry.start()).isNull();
             assertThat(entry.wants()).containsExactly(new Want(0, Want.Kind.TOKEN));
         });
-        assertThat(published).as("blocks that others may share, while one is written again").isZero();
+        assertThat(published)
+                .as("blocks that others may share, while one is written again")
+                .isZero();
         assertThat(answers).hasSize(2);
         assertThat(answers.getFirst()).isInstanceOf(StepResult.Hidden.class);
         assertThat(answers.getLast()).isInstanceOf(StepResult.Token.class);
@@ -216,10 +218,32 @@ class StepResultsTest extends StepPlannerFixture {
         assertThat(steps).containsExactly(first.id(), other.id(), second.id(), other.id(), first.id(), other.id());
     }
 
+    @Test
+    void aDeferredSequenceGoesOnThoughOneThatWasNeverAskedHasNoRoom() {
+        StepPlanner planner = planner(ONE_IN_FLIGHT, 4);
+        CountingReplica replica = new CountingReplica(4, 4);
+        int[] left = {3};
+        replica.defer(() -> left[0]-- > 0);
+        Sequence first = suspect(9);
+        Sequence second = suspect(9);
+        planner.add(first);
+        planner.add(second);
+
+        runToTheEnd(planner, replica);
+
+        assertThat(left[0]).isNegative();
+        assertThat(drawn.get(first.id())).isEqualTo(CountingReplica.completion(first.submission(), 0));
+        assertThat(drawn.get(second.id())).isEqualTo(CountingReplica.completion(second.submission(), 0));
+    }
+
     private Sequence suspect() {
-        Sequence suspect = sequence(3, 8);
+        return suspect(3);
+    }
+
+    private Sequence suspect(int promptLength) {
+        Sequence suspect = sequence(promptLength, 4);
         suspect.begin(Ints.of(), 4);
-        suspect.take(1, 3, Ints.of(0));
+        suspect.take(1, promptLength, Ints.of(0));
         suspect.lose(Loss.NAMED);
         return suspect;
     }
