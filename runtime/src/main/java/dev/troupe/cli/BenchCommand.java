@@ -167,10 +167,8 @@ final class BenchCommand implements Callable<Integer> {
     }
 
     private static PipelineUse pipeline(Troupe troupe) throws Exception {
-        return PipelineUse.of(troupe.describe(DESCRIBED_WITHIN)
-                .toCompletableFuture()
-                .get()
-                .pipeline());
+        return PipelineUse.of(
+                troupe.describe(DESCRIBED_WITHIN).toCompletableFuture().get().pipeline());
     }
 
     private BenchReport.Run run(Troupe troupe, int vocabularySize) throws Exception {

@@ -39,8 +39,9 @@ final class ServerChoice {
     @Option(
             names = "--ca",
             paramLabel = "FILE",
-            description = "trust the certificates in this PEM file, of authorities or of the server itself, instead of those that Java"
-                    + " trusts")
+            description =
+                    "trust the certificates in this PEM file, of authorities or of the server itself, instead of those that Java"
+                            + " trusts")
     private @Nullable Path authorities;
 
     @Option(

@@ -42,9 +42,7 @@ public record PipelineUse(
                 stats.stepSeconds().sum(),
                 stats.stepTokens().sum(),
                 stats.stepSequences().sum(),
-                stats.stages().stream()
-                        .map(stage -> stage.bubbleNanos() / 1e9)
-                        .toList());
+                stats.stages().stream().map(stage -> stage.bubbleNanos() / 1e9).toList());
     }
 
     /** What the server says now; empty if it does not have these metrics, or does not show them. */

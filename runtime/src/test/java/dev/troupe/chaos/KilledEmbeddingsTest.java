@@ -43,7 +43,10 @@ class KilledEmbeddingsTest {
         String before = ChaosCluster.describe(troupe).epoch();
         String victim = ChaosCluster.player(troupe, "stage-0/rank-0");
         long pid = cluster.process(victim).pid();
-        cluster.chaos().inject(victim, new Fault.Poison(DEADLY)).toCompletableFuture().get(1, TimeUnit.MINUTES);
+        cluster.chaos()
+                .inject(victim, new Fault.Poison(DEADLY))
+                .toCompletableFuture()
+                .get(1, TimeUnit.MINUTES);
         assertThat(Evidence.state(pid)).as("before the request").isNotEqualTo('X');
 
         Embedding disturbed = embed(troupe, pooling);

@@ -8,8 +8,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.troupe.cluster.watch.IslandWatch;
 import dev.troupe.kernel.natives.NativeProducts;
 import dev.troupe.node.Installation;
-import dev.troupe.text.TokenizerFiles;
 import dev.troupe.serving.meter.PipelineStats;
+import dev.troupe.text.TokenizerFiles;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -293,8 +293,9 @@ class CommandLineTest {
         JsonNode pipeline = new ObjectMapper().readTree(outcome.out()).path("pipeline");
         assertThat(pipeline.path("stages").asInt()).isEqualTo(2);
         assertThat(pipeline.path("steps").asInt()).as("of three runs").isBetween(3 * 20, 3 * 2 * 20);
-        assertThat(pipeline.path("bubble")).hasSize(2).allSatisfy(bubble -> assertThat(bubble.asDouble())
-                .isBetween(0.0, 1.0));
+        assertThat(pipeline.path("bubble"))
+                .hasSize(2)
+                .allSatisfy(bubble -> assertThat(bubble.asDouble()).isBetween(0.0, 1.0));
         double inFlight = pipeline.path("steps_in_flight_mean").asDouble();
         assertThat(pipeline.path("ideal_bubble").asDouble()).isEqualTo(PipelineStats.idealBubble(2, inFlight));
         assertThat(pipeline.path("step_tokens_mean").asDouble()).isBetween(1.0, 16.0);

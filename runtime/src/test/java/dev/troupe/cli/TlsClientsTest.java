@@ -59,7 +59,8 @@ class TlsClientsTest {
 
     private static HttpServer serve(Map<String, String> tls) throws IOException {
         Map<String, Object> settings = new HashMap<>(tls);
-        String tales = Path.of("src", "main", "models", "tales").toAbsolutePath().toString();
+        String tales =
+                Path.of("src", "main", "models", "tales").toAbsolutePath().toString();
         settings.put("troupe.models", Map.of("tales", tales));
         settings.put("troupe.replica.model", "tales");
         settings.put("troupe.http.enabled", true);
@@ -71,7 +72,8 @@ class TlsClientsTest {
     private TlsFiles selfSigned() throws Exception {
         Path store = directory.resolve("self.p12");
         Process keytool = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
+                        Path.of(System.getProperty("java.home"), "bin", "keytool")
+                                .toString(),
                         "-genkeypair",
                         "-alias",
                         "self",
@@ -99,7 +101,8 @@ class TlsClientsTest {
     private Path pem(String what, byte[] der) throws IOException {
         String text = Base64.getMimeEncoder().encodeToString(der);
         return Files.writeString(
-                directory.resolve(what + ".pem"), "-----BEGIN %s-----%n%s%n-----END %s-----%n".formatted(what, text, what));
+                directory.resolve(what + ".pem"),
+                "-----BEGIN %s-----%n%s%n-----END %s-----%n".formatted(what, text, what));
     }
 
     @Test
@@ -167,7 +170,8 @@ class TlsClientsTest {
         assertThat(run(load, "--client-cert", "own.pem").err())
                 .isEqualToNormalizingNewlines("troupe: --client-cert and --client-key go together\n");
         assertThat(run(load, "--ca", missing.toString()).err()).startsWith("troupe: " + missing + " does not exist");
-        assertThat(run(List.of("chat", "--url", "http://127.0.0.1:1"), "--ca", missing.toString()).err())
+        assertThat(run(List.of("chat", "--url", "http://127.0.0.1:1"), "--ca", missing.toString())
+                        .err())
                 .startsWith("troupe: --url http://127.0.0.1:1, expected https:// beside --ca");
     }
 }

@@ -32,12 +32,15 @@ public final class ClientTls {
         try {
             SSLContext context = SSLContext.getInstance("TLS");
             context.init(
-                    own.isPresent() ? PemStores.keys(own.get().certificate(), own.get().key()) : null,
+                    own.isPresent()
+                            ? PemStores.keys(own.get().certificate(), own.get().key())
+                            : null,
                     authorities.isPresent() ? PemStores.trust(authorities.get(), OTHER_AUTHORITY) : null,
                     null);
             return context;
         } catch (GeneralSecurityException e) {
-            throw new IOException("%s and %s cannot be used for TLS: %s".formatted(authorities, own, e.getMessage()), e);
+            throw new IOException(
+                    "%s and %s cannot be used for TLS: %s".formatted(authorities, own, e.getMessage()), e);
         }
     }
 }
