@@ -171,7 +171,7 @@ final class Lookout {
                                         batch.step(),
                                         batch.epoch(),
                                         batch.tokens(),
-                                        Scheduler.seconds(overdue.waited()),
+                                        EpochSearch.seconds(overdue.waited()),
                                         formation.whoHostsWhat(),
                                         lost.reason()),
                         lost.link());

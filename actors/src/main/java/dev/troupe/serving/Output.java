@@ -48,7 +48,11 @@ public sealed interface Output {
         }
     }
 
-    /** A step's answer as the output of a choice. */
+    /**
+     * A step's answer as the output of a choice.
+     *
+     * @throws IllegalArgumentException if the answer is that there is none yet
+     */
     static Output of(int choice, StepResult.Answer answer) {
         return switch (answer) {
             case StepResult.Token t -> new Token(choice, t.position() + 1, t.token(), t.logit(), t.logprob(), t.top());
@@ -56,6 +60,8 @@ public sealed interface Output {
             case StepResult.Hidden h -> new Hidden(choice, h.position(), h.values());
             case StepResult.Mean m -> new Mean(choice, m.position(), m.values());
             case StepResult.Score s -> new Score(choice, s.position(), s.token(), s.logprob(), s.top());
+            case StepResult.Deferred d ->
+                throw new IllegalArgumentException("%s is nothing that a choice is given".formatted(d));
         };
     }
 }

@@ -64,11 +64,11 @@ public final class Scheduler {
     /** Whoever wanted something computed has ended. */
     record Gone(ActorRef<Update> replyTo) implements Request {}
 
-    private record PlacementAnswered(Placement.Outcome outcome) implements Internal {}
+    record PlacementAnswered(Placement.Outcome outcome) implements Internal {}
 
-    private record PlacementDue() implements Internal {}
+    record PlacementDue() implements Internal {}
 
-    private record FormingOverdue(Epoch epoch) implements Internal {}
+    record FormingOverdue(Epoch epoch) implements Internal {}
 
     private record StageReported(StageEvent event) implements Internal {}
 
@@ -124,47 +124,22 @@ public final class Scheduler {
      */
     public record Released(GenerationId id, long successor, String reason) implements Update {}
 
-    private static final String TIMER = "wait";
-
-    /** Epochs in a row lost before their first result, after which nobody is left to wait for the next. */
-    private static final int FRUITLESS = 4;
-
-    /** Stalls in a row after which links between ranks seem broken: all ranks are then placed beside the scheduler. */
-    private static final int STALLS = 2;
-
     private static final int RESTARTS = 10;
     private static final Duration RESTARTS_WITHIN = Duration.ofMinutes(1);
 
     private final ActorContext<Command> context;
-    private final TimerScheduler<Command> timers;
     private final SchedulerSettings settings;
-    private final RecipientRef<Placement.Command> placement;
     private final LongSupplier nanoTime;
     private final ActorRef<StageEvent> stageEvents;
     private final ActorRef<StepResult> results;
 
     private final Clients clients;
     private final Tally tally = new Tally();
-    private Epoch highest = Epoch.NONE;
     private @Nullable Formation formation;
     private @Nullable EpochSteps steps;
-    private final EpochPace pace;
-
-    /** Since when there has been no epoch, in nanoseconds of the clock. */
-    private long unplacedSince;
-
-    /** Epochs in a row that ended because a step gave no result, and nobody said why. */
-    private int stalls;
-
-    /** A node behind a lost link: if the next epoch is on it, it is well. */
-    private record Doubt(String node, String reason) {}
-
-    private @Nullable Doubt doubted;
-
-    /** Why nobody need wait for an epoch any more; null while it is worth it. */
-    private @Nullable String noCapacity;
 
     private final Lookout lookout;
+    private final EpochSearch search;
 
     private Scheduler(
             ActorContext<Command> context,
@@ -173,14 +148,11 @@ public final class Scheduler {
             RecipientRef<Placement.Command> placement,
             LongSupplier nanoTime) {
         this.context = context;
-        this.timers = timers;
         this.settings = settings;
-        this.placement = placement;
         this.nanoTime = nanoTime;
         this.clients = new Clients(context, settings);
-        this.pace = new EpochPace(settings.waits().retry(), nanoTime);
         this.lookout = new Lookout(context, timers, settings, placement, clients, nanoTime);
-        this.unplacedSince = nanoTime.getAsLong();
+        this.search = new EpochSearch(context, timers, settings, placement, clients, lookout, nanoTime);
         this.stageEvents = context.messageAdapter(StageEvent.class, StageReported::new);
         this.results = context.messageAdapter(StepResult.class, StepDone::new);
     }
@@ -207,7 +179,7 @@ public final class Scheduler {
     private Behavior<Command> idle() {
         return behavior(command -> switch (command) {
             case Submit _, GetStats _ -> {
-                unplacedSince = nanoTime.getAsLong();
+                search.begin();
                 onRequest((Request) command);
                 yield seekEpoch();
             }
@@ -217,24 +189,7 @@ public final class Scheduler {
     }
 
     private Behavior<Command> seekEpoch() {
-        context.ask(
-                Placement.Outcome.class,
-                placement,
-                settings.waits().placement(),
-                (ActorRef<Placement.Outcome> replyTo) -> new Placement.Request(
-                        settings.model(),
-                        settings.replica(),
-                        settings.pipelineParallel(),
-                        settings.tensorParallel(),
-                        highest,
-                        stalls >= STALLS,
-                        lookout.avoided(),
-                        replyTo),
-                (outcome, failure) -> new PlacementAnswered(
-                        outcome != null
-                                ? outcome
-                                : new Placement.NotPlaced("no answer about placement within "
-                                        + seconds(settings.waits().placement()))));
+        search.ask();
         return behavior(this::placing);
     }
 
@@ -245,18 +200,17 @@ public final class Scheduler {
     private Behavior<Command> placing(Command command) {
         return switch (command) {
             case Request request -> onRequest(request);
-            case PlacementAnswered(Placement.Placed placed) -> form(placed);
+            case PlacementAnswered(Placement.Placed placed) -> {
+                formation = search.form(placed, stageEvents);
+                yield behavior(this::forming);
+            }
             case PlacementAnswered(Placement.Superseded(Epoch by)) ->
-                giveBack(by.issuer(), "epoch %s of another scheduler has superseded %s".formatted(by, highest));
+                giveBack(
+                        by.issuer(), "epoch %s of another scheduler has superseded %s".formatted(by, search.highest()));
             case PlacementAnswered(Placement.Withdrawn(String reason)) -> giveBack(0, reason);
             case PlacementAnswered(Placement.NotPlaced refused) -> {
                 context.getLog().warn("model {} has no replica: {}", settings.model(), refused.reason());
-                Duration waited = Duration.ofNanos(nanoTime.getAsLong() - unplacedSince);
-                if (waited.compareTo(settings.waits().capacity()) >= 0) {
-                    giveUp(refused.reason());
-                }
-                timers.startSingleTimer(
-                        TIMER, new PlacementDue(), settings.waits().retry());
+                search.refused(refused.reason());
                 yield Behaviors.same();
             }
             case PlacementDue() -> seekEpoch();
@@ -280,11 +234,7 @@ public final class Scheduler {
             }
             case StageReported(StageEvent.Lost lost) -> loseEpoch(lost.reason(), Loss.NAMED);
             case FormingOverdue(Epoch epoch)
-            when epoch.equals(current.epoch()) ->
-                loseEpoch(
-                        "the replica was not ready within %s; %s"
-                                .formatted(seconds(settings.waits().forming()), current.whoHostsWhat()),
-                        Loss.STALL);
+            when epoch.equals(current.epoch()) -> loseEpoch(search.overdue(current), Loss.STALL);
             case StepDone(StepResult _) -> dropResult();
             case FormingOverdue _, PlacementAnswered _, PlacementDue _, Watched _ -> Behaviors.same();
         };
@@ -298,12 +248,11 @@ public final class Scheduler {
             case StepDone(StepResult result) -> running.planner().expects(result) ? onResult(result) : dropResult();
             case StageReported(StageEvent.Lost lost)
             when lost.epoch().equals(current.epoch()) -> {
-                stalls = 0;
                 Loss loss = Loss.of(lost);
-                doubted = loss == Loss.LINK ? new Doubt(current.node(lost.stage(), lost.rank()), lost.reason()) : null;
+                search.explained(loss == Loss.LINK ? current.node(lost.stage(), lost.rank()) : null, lost.reason());
                 yield loseEpoch(lost.reason(), loss);
             }
-            case Watched watched -> follow(lookout.on(watched, current, running, pace.isCalm()));
+            case Watched watched -> follow(lookout.on(watched, current, running, search.isCalm()));
             case StageReported _, FormingOverdue _, PlacementAnswered _, PlacementDue _ -> Behaviors.same();
         };
     }
@@ -316,14 +265,10 @@ public final class Scheduler {
             }
             case Lookout.Leave(String reason) -> leaveEpoch(reason);
             case Lookout.Lose(String reason, boolean link) -> {
-                stalls += link ? 1 : 0;
+                search.stalled(link);
                 yield loseEpoch(reason, Loss.STALL);
             }
         };
-    }
-
-    static String seconds(Duration duration) {
-        return duration.toMillis() / 1000.0 + " s";
     }
 
     private static <T> T required(@Nullable T value, String name) {
@@ -340,16 +285,15 @@ public final class Scheduler {
                     steps.endCanary();
                 }
                 clients.submit(submission, replyTo);
-                if (noCapacity != null) {
-                    clients.failAll(noCapacity);
-                }
+                search.joined();
             }
             case Cancel(GenerationId id) -> clients.cancel(id);
             case Gone(ActorRef<Update> replyTo) -> clients.cancel(replyTo);
             case EndChoice(GenerationId id, int choice) -> clients.endChoice(id, choice);
             case Probe(GenerationId id, ActorRef<Update> replyTo) -> clients.probe(id, replyTo);
             case GetStats(ActorRef<SchedulerStats> replyTo) ->
-                replyTo.tell(tally.stats(highest, clients.size(), steps, formation == null ? null : formation.plan()));
+                replyTo.tell(tally.stats(
+                        search.highest(), clients.size(), steps, formation == null ? null : formation.plan()));
             case Stop.INSTANCE -> {
                 return Behaviors.stopped();
             }
@@ -358,31 +302,11 @@ public final class Scheduler {
         return Behaviors.same();
     }
 
-    private Behavior<Command> form(Placement.Placed placed) {
-        if (placed.epoch().compareTo(highest) <= 0) {
-            throw new IllegalStateException(
-                    "placement gave epoch %s, expected one above %s".formatted(placed.epoch(), highest));
-        }
-        highest = placed.epoch();
-        Formation next = new Formation(placed.epoch(), placed.plan(), placed.stages());
-        Doubt doubt = doubted;
-        if (doubt != null) {
-            doubted = null;
-            clients.explain(!placed.alive().contains(doubt.node()), doubt.reason());
-        }
-        formation = next;
-        next.form(stageEvents);
-        timers.startSingleTimer(
-                TIMER, new FormingOverdue(next.epoch()), settings.waits().forming());
-        return behavior(this::forming);
-    }
-
     private Behavior<Command> serve(Formation ready) {
-        timers.cancel(TIMER);
+        search.found();
         EpochSteps fresh = new EpochSteps(ready.epoch(), ready.plan(), settings, nanoTime);
         steps = fresh;
         context.getLog().info("model {} is served in epoch {}", settings.model(), ready.epoch());
-        noCapacity = null;
         lookout.begin(ready.epoch(), ready.plan());
         clients.serveBy(fresh);
         pump();
@@ -418,39 +342,27 @@ public final class Scheduler {
         return Behaviors.same();
     }
 
-    /**
-     * @param loss what is known of it
-     */
+    /** @param loss what is known of it */
     private Behavior<Command> loseEpoch(String reason, Loss loss) {
-        context.getLog().warn("model {} lost epoch {}: {}", settings.model(), highest, reason);
+        context.getLog().warn("model {} lost epoch {}: {}", settings.model(), search.highest(), reason);
         EpochSteps lost = endEpoch();
         tally.lost(lost);
         clients.lose(reason, loss);
-        boolean served = lost != null && lost.hasServed();
-        if (served) {
-            unplacedSince = nanoTime.getAsLong();
-        }
-        Duration wait = pace.lost(served);
-        if (pace.fruitless() >= FRUITLESS) {
-            giveUp("%d epochs in a row were lost before they gave a result, the last one: %s"
-                    .formatted(pace.fruitless(), reason));
-        }
+        Duration wait = search.lost(lost != null && lost.hasServed(), reason);
         if (wait.isZero()) {
             return seekEpoch();
         }
-        timers.startSingleTimer(TIMER, new PlacementDue(), wait);
+        search.askAfter(wait);
         return behavior(this::placing);
     }
 
     /** There is something better to be had than the epoch that serves. */
     private Behavior<Command> leaveEpoch(String reason) {
-        context.getLog().warn("model {} leaves epoch {}: {}", settings.model(), highest, reason);
+        context.getLog().warn("model {} leaves epoch {}: {}", settings.model(), search.highest(), reason);
         EpochSteps left = endEpoch();
         tally.left(left);
         clients.pause();
-        unplacedSince = nanoTime.getAsLong();
-        pace.lost(true);
-        stalls = Math.min(stalls, STALLS - 1);
+        search.left();
         return seekEpoch();
     }
 
@@ -460,22 +372,12 @@ public final class Scheduler {
         EpochSteps ended = steps;
         formation = null;
         steps = null;
-        timers.cancel(TIMER);
+        search.settle();
         lookout.end();
         return ended;
     }
 
-    /** Ends all that wait, and all that come before there is an epoch. */
-    private void giveUp(String reason) {
-        noCapacity = reason;
-        clients.failAll(reason);
-    }
-
-    /**
-     * Another scheduler may compute what is here.
-     *
-     * @param successor its issuer, or 0 if it is not known
-     */
+    /** Another scheduler may compute what is here: that of {@code successor}, or 0 if it is not known. */
     private Behavior<Command> giveBack(long successor, String reason) {
         context.getLog().info("model {}: {}", settings.model(), reason);
         clients.releaseAll(successor, reason);

@@ -30,6 +30,8 @@ final class Sequence {
     private int written;
     /** Positions below this have been answered. */
     private int answered;
+    /** How often in a row its next token was not drawn because its guide was not there. */
+    private int deferrals;
 
     private Ints blocks = Ints.of();
     private boolean onRanks;
@@ -228,11 +230,11 @@ final class Sequence {
 
     /** Rows come before the token, so that a choice's end is the last that is heard of it. */
     private List<Want.Kind> kinds(int position) {
+        boolean draws = position == known - 1;
         if (position < answered) {
-            return List.of();
+            return draws && deferrals > 0 ? List.of(Want.Kind.TOKEN) : List.of();
         }
         List<Want.Kind> kinds = new ArrayList<>();
-        boolean draws = position == known - 1;
         Set<Want.Kind> prompt = position < promptLength() ? submission.returns().prompt() : Set.of();
         Set<Want.Kind> completion = draws ? submission.returns().completion() : Set.of();
         for (Want.Kind kind : Returns.KINDS) {
@@ -261,6 +263,21 @@ final class Sequence {
             tokens = Arrays.copyOf(tokens, Math.max(16, known * 2));
         }
         tokens[known++] = token;
+        deferrals = 0;
+    }
+
+    /** The token after all known ones could not be drawn yet: the last known one is computed again to ask for it. */
+    void defer() {
+        deferrals++;
+        if (onRanks) {
+            scheduled = known - 1;
+            written = known - 1;
+        }
+    }
+
+    /** How often in a row its next token was not drawn because its guide was not there. */
+    int deferrals() {
+        return deferrals;
     }
 
     /** Whether it ends here, by its finish rule or because there is nothing to draw. */

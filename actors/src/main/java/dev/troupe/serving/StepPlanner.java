@@ -7,6 +7,7 @@ import dev.troupe.stage.StepBatch;
 import dev.troupe.stage.StepEntry;
 import dev.troupe.stage.StepResult;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.SequencedCollection;
@@ -58,6 +59,9 @@ final class StepPlanner {
     private final TreeMap<Long, Flight> flights = new TreeMap<>();
     private long lastStep;
     private long preemptions;
+
+    /** One that is computed alone was given nothing: the others have a step before it is asked again. */
+    private boolean othersFirst;
 
     /** A planner that computes every sequence from its first token. */
     StepPlanner(Epoch epoch, StepLimits limits, KvBlockPool pool) {
@@ -134,7 +138,7 @@ final class StepPlanner {
         if (flights.values().stream().anyMatch(Flight::isAlone)) {
             return Optional.empty();
         }
-        StepDraft draft = alone().orElseGet(() -> together(sequence -> !sequence.isSuspect()));
+        StepDraft draft = next();
         if (draft.entries().isEmpty()) {
             return Optional.empty();
         }
@@ -145,18 +149,33 @@ final class StepPlanner {
         return Optional.of(batch);
     }
 
-    /** A step for a sequence that may have cost an epoch; empty if there is none, or none that has room. */
-    private Optional<StepDraft> alone() {
-        for (Sequence suspect : sequences.all()) {
-            if (suspect.isSuspect() && suspect.isReady()) {
-                if (!flights.isEmpty()) {
-                    return Optional.of(together(_ -> false)); // nothing more until it can be alone
-                }
-                return Optional.of(together(sequence -> sequence == suspect))
-                        .filter(draft -> !draft.entries().isEmpty());
+    private StepDraft next() {
+        if (othersFirst) {
+            othersFirst = false;
+            StepDraft others = together(sequence -> !sequence.isSuspect());
+            if (!others.entries().isEmpty()) {
+                return others;
             }
         }
-        return Optional.empty();
+        return alone().orElseGet(() -> together(sequence -> !sequence.isSuspect()));
+    }
+
+    /**
+     * A step for a sequence that may have cost an epoch, of those that have room the one that was deferred least often; empty if
+     * there is none.
+     */
+    private Optional<StepDraft> alone() {
+        List<Sequence> suspects = sequences.all().stream()
+                .filter(sequence -> sequence.isSuspect() && sequence.isReady())
+                .sorted(Comparator.comparingInt(Sequence::deferrals))
+                .toList();
+        if (!suspects.isEmpty() && !flights.isEmpty()) {
+            return Optional.of(together(_ -> false)); // nothing more until it can be alone
+        }
+        return suspects.stream()
+                .map(suspect -> together(sequence -> sequence == suspect))
+                .filter(draft -> !draft.entries().isEmpty())
+                .findFirst();
     }
 
     private StepDraft together(Predicate<Sequence> which) {
@@ -238,13 +257,19 @@ final class StepPlanner {
         for (StepResult.Answer answer : answers) {
             if (answer instanceof StepResult.Token token) {
                 sequence.append(token.token());
+            } else if (answer instanceof StepResult.Deferred) {
+                sequence.defer();
+                othersFirst |= sequence.isSuspect();
             }
         }
         tables.publish(sequence);
         if (sequence.isFinished()) {
             remove(sequence);
         }
-        return Optional.of(new Progress(sequence, answers, null));
+        List<StepResult.Answer> given = answers.stream()
+                .filter(answer -> !(answer instanceof StepResult.Deferred))
+                .toList();
+        return Optional.of(new Progress(sequence, given, null));
     }
 
     private static @Nullable GenerationFailure failure(

@@ -19,6 +19,7 @@ final class AnswerSheet {
     private final List<SequenceTable.WantedRow> wants;
     private final List<List<Candidates.Answer>> byRank = new ArrayList<>();
     private final BitSet failed = new BitSet();
+    private final BitSet deferred = new BitSet();
     private final Map<Integer, TokenDraw.Token> drawn = new HashMap<>();
     /** Hidden states and means of them. */
     private Map<Integer, Floats> hidden = Map.of();
@@ -70,6 +71,11 @@ final class AnswerSheet {
         failed.set(wants.get(want).row());
     }
 
+    /** Tokens of these wants are not drawn in this step. */
+    void defer(BitSet unguided) {
+        deferred.or(unguided);
+    }
+
     void draw(int want, TokenDraw.Token token) {
         drawn.put(want, token);
     }
@@ -78,6 +84,7 @@ final class AnswerSheet {
     boolean open(int want) {
         return (wants.get(want).kind() == Want.Kind.TOKEN || isScore(want))
                 && !drawn.containsKey(want)
+                && !deferred.get(want)
                 && !failed.get(wants.get(want).row());
     }
 
@@ -144,7 +151,10 @@ final class AnswerSheet {
     private StepResult.Answer answer(int index) {
         SequenceTable.WantedRow want = wants.get(index);
         return switch (want.kind()) {
-            case TOKEN -> token(want, drawn.get(index), index);
+            case TOKEN ->
+                deferred.get(index)
+                        ? new StepResult.Deferred(want.sequence(), want.position())
+                        : token(want, drawn.get(index), index);
             case ROW -> new StepResult.Row(want.sequence(), want.position(), row(index));
             case HIDDEN ->
                 new StepResult.Hidden(

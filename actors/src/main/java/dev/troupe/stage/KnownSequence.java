@@ -2,6 +2,8 @@ package dev.troupe.stage;
 
 import dev.troupe.sampling.SamplerState;
 import dev.troupe.sampling.TokenScore;
+import dev.troupe.sampling.guide.GuideSpec;
+import dev.troupe.sampling.guide.TokenGuide;
 import dev.troupe.tensor.Ints;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +18,7 @@ final class KnownSequence {
     private int[] blocks = new int[4];
     private int blockCount;
     private @Nullable SamplerState sampler;
+    private @Nullable PendingGuide guide;
     private final @Nullable HiddenMean mean;
 
     KnownSequence(long id, SequenceStart start, Guides guides) {
@@ -39,6 +42,18 @@ final class KnownSequence {
         return new TokenScore(next, Math.max(0, start.sampling().topLogprobs()));
     }
 
+    /** Whether {@link #samplerAfter} may be called: its guide, if it has one, is compiled. Sees to it that it will be. */
+    boolean canSample() {
+        GuideSpec spec = start.sampling().guide();
+        if (spec == null) {
+            return true;
+        }
+        if (guide == null) {
+            guide = guides.of(spec);
+        }
+        return guide != null && guide.isReady();
+    }
+
     /** Index among the choices of a generation. */
     int choice() {
         return start.choice();
@@ -50,15 +65,26 @@ final class KnownSequence {
      *
      * @throws dev.troupe.sampling.guide.automaton.GuideException if its guide cannot be followed here, or does not allow a
      *     token that it has
+     * @throws IllegalStateException if it cannot be sampled yet
      */
     SamplerState samplerAfter(int position) {
         if (sampler == null || sampler.length() > position + 1) {
-            sampler = new SamplerState(start.sampling(), start.promptLength(), guides.of(start.sampling()));
+            sampler = new SamplerState(start.sampling(), start.promptLength(), guide());
         }
         while (sampler.length() <= position) {
             sampler.append(tokens[sampler.length()]);
         }
         return sampler;
+    }
+
+    private @Nullable TokenGuide guide() {
+        if (start.sampling().guide() == null) {
+            return null;
+        }
+        if (guide == null) {
+            throw new IllegalStateException("sequence=%d: its guide was not asked for".formatted(id));
+        }
+        return guide.guide();
     }
 
     /**

@@ -63,7 +63,8 @@ final class LastStage implements OpenStep.Ending {
             kept.put(step.batch().step(), incomplete);
         }
         Ints failed = Ints.of(answers.failed().stream().toArray());
-        send(new Candidates(id.epoch(), step.batch().step(), id.rank(), 0, answers.answers(), failed));
+        Ints deferred = Ints.of(answers.deferred().stream().toArray());
+        send(new Candidates(id.epoch(), step.batch().step(), id.rank(), 0, answers.answers(), failed, deferred));
     }
 
     private void send(Candidates candidates) {
@@ -141,7 +142,7 @@ final class LastStage implements OpenStep.Ending {
             }
             answers.add(new Candidates.Answer(row.candidates(request.limits().get(i)), null));
         }
-        send(new Candidates(id.epoch(), request.step(), id.rank(), request.round(), answers, Ints.of()));
+        send(new Candidates(id.epoch(), request.step(), id.rank(), request.round(), answers, Ints.of(), Ints.of()));
         return Noted.KEPT;
     }
 

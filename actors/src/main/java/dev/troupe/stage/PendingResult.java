@@ -40,6 +40,7 @@ final class PendingResult {
         sheet.set(0, answers.answers());
         sheet.setHidden(answers.hidden());
         sheet.fail(answers.failed());
+        sheet.defer(answers.deferred());
         ownRows = answers.rows();
         work = stageWork;
         missing.clear(0);
@@ -65,6 +66,7 @@ final class PendingResult {
         if (round == 0) {
             sheet.set(from, candidates.answers());
             sheet.fail(OpenStep.bits(candidates.failedTokens()));
+            sheet.defer(OpenStep.bits(candidates.deferred()));
         } else {
             sheet.replace(from, asked.get(from).keySet(), candidates.answers());
         }

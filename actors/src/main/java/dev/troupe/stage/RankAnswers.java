@@ -23,9 +23,14 @@ import java.util.Set;
  * @param rows what more candidates can be taken from, by want
  * @param hidden states after the final norm and means of them {@code [1, hidden]}, by want
  * @param failed tokens of the batch that are known to have failed
+ * @param deferred wants of tokens whose guide is not compiled yet
  */
 record RankAnswers(
-        List<Candidates.Answer> answers, Map<Integer, RankRow> rows, Map<Integer, Floats> hidden, BitSet failed) {
+        List<Candidates.Answer> answers,
+        Map<Integer, RankRow> rows,
+        Map<Integer, Floats> hidden,
+        BitSet failed,
+        BitSet deferred) {
     private static final Candidates.Answer NOTHING = new Candidates.Answer(null, null);
 
     /**
@@ -45,6 +50,7 @@ record RankAnswers(
     static RankAnswers of(OpenStep step, int firstVocabularyRow, boolean withHidden) {
         ShardStep compute = step.compute();
         BitSet failed = step.failedTokens();
+        BitSet deferred = deferred(step.wants(), failed);
         LogitRows logits = new LogitRows(compute, rows(step.wants(), failed, LOGITS));
         int[] hiddenRows = withHidden ? rows(step.wants(), failed, Set.of(Want.Kind.HIDDEN)) : new int[0];
         Floats hidden = hiddenRows.length == 0 ? null : compute.finalHidden(hiddenRows);
@@ -54,7 +60,8 @@ record RankAnswers(
                         step.summed(),
                         OpenStep.bits(Ints.of(rows(step.wants(), failed, Set.of(Want.Kind.MEAN)))))
                 : Map.of();
-        RankAnswers found = new RankAnswers(new ArrayList<>(), new HashMap<>(), new HashMap<>(), step.failedTokens());
+        RankAnswers found =
+                new RankAnswers(new ArrayList<>(), new HashMap<>(), new HashMap<>(), step.failedTokens(), deferred);
         int nextHidden = 0;
         for (int w = 0; w < step.wants().size(); w++) {
             SequenceTable.WantedRow want = step.wants().get(w);
@@ -80,6 +87,18 @@ record RankAnswers(
         }
         found.failed.or(step.failedTokens());
         return found;
+    }
+
+    /** Looked at once: a guide may come to be there at any time. */
+    private static BitSet deferred(List<SequenceTable.WantedRow> wants, BitSet failed) {
+        BitSet deferred = new BitSet();
+        for (int w = 0; w < wants.size(); w++) {
+            SequenceTable.WantedRow want = wants.get(w);
+            if (want.kind() == Want.Kind.TOKEN && !failed.get(want.row())) {
+                deferred.set(w, !want.known().canSample());
+            }
+        }
+        return deferred;
     }
 
     /** Rows of logits in the order of their wants, computed some at a time: those before are free when nobody keeps them. */
@@ -128,6 +147,9 @@ record RankAnswers(
         if (want.kind() == Want.Kind.SCORE) {
             TokenScore score = known.scoreAfter(want.position());
             return new Candidates.Answer(score.candidates(logits, row, firstVocabularyRow), null);
+        }
+        if (deferred.get(index)) {
+            return NOTHING;
         }
         SamplerState state;
         try {

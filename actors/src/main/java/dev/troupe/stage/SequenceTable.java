@@ -98,7 +98,9 @@ final class SequenceTable {
     private KnownSequence sequence(StepBatch batch, StepEntry entry) {
         SequenceStart start = entry.start();
         if (start != null) {
-            known.put(entry.sequence(), new KnownSequence(entry.sequence(), start, guides));
+            KnownSequence described = new KnownSequence(entry.sequence(), start, guides);
+            known.put(entry.sequence(), described);
+            described.canSample(); // its guide may be compiled while its prompt is computed
         }
         KnownSequence sequence = known.get(entry.sequence());
         if (sequence == null) {

@@ -1,14 +1,11 @@
 package dev.troupe.stage;
 
 import dev.troupe.model.ShardCompute;
-import dev.troupe.sampling.guide.TokenTable;
-import org.jspecify.annotations.Nullable;
 
 /**
- * What a shard was given to work with.
+ * What a shard was given to work with; the shard closes both.
  *
- * @param compute its share of the model; the shard closes it
- * @param tokens what tokens stand for, where ranks of the last stage follow guides; null elsewhere, and for a model without
- *     a tokenizer
+ * @param compute its share of the model
+ * @param guides those of a rank of the last stage; elsewhere none can be followed
  */
-record Share(ShardCompute compute, @Nullable TokenTable tokens) {}
+record Share(ShardCompute compute, Guides guides) {}

@@ -68,6 +68,12 @@ public record StepResult(Epoch epoch, long step, List<Answer> answers, List<Fail
         }
     }
 
+    /**
+     * No token, because a rank has not compiled the sequence's guide yet: the token after {@code position} is to be asked for
+     * again. Other answers at that position are not affected.
+     */
+    public record Deferred(long sequence, int position) implements Answer {}
+
     /** A sequence that cannot go on. */
     public record Failure(long sequence, String reason) {}
 }

@@ -18,6 +18,7 @@ final class StepRunner implements AutoCloseable {
     private final ShardId id;
     private final StageShape shape;
     private final ShardCompute compute;
+    private final Guides guides;
     private final SequenceTable sequences;
     private final Backlog backlog;
     private final StepOutput output;
@@ -43,8 +44,9 @@ final class StepRunner implements AutoCloseable {
         int next = progress.id().stage() + 1;
         this.id = progress.id();
         this.compute = share.compute();
+        this.guides = share.guides();
         this.shape = StageShape.of(stage, id.rank(), compute);
-        this.sequences = new SequenceTable(plan.kvBlockSize(), plan.kvBlocks(), new Guides(share.tokens()));
+        this.sequences = new SequenceTable(plan.kvBlockSize(), plan.kvBlocks(), guides);
         this.backlog = new Backlog(limits, shape.columns());
         this.output = output;
         this.progress = progress;
@@ -242,6 +244,7 @@ final class StepRunner implements AutoCloseable {
     public void close() {
         open.forEach(OpenStep::close);
         open.clear();
+        guides.close();
         compute.close();
     }
 }

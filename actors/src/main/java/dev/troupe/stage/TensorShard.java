@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class TensorShard {
     private static final String DISPATCHER = "troupe.shard-dispatcher";
+    private static final String GUIDE_DISPATCHER = "troupe.guide-dispatcher";
 
     /** How long one that was superseded stays for its stage. */
     private static final Duration UNHEARD = Duration.ofSeconds(2);
@@ -185,19 +186,23 @@ public final class TensorShard {
         host.roster().add(resident);
         context.watchWith(prepare.replyTo(), StageEnded.INSTANCE);
         prepare.replyTo().tell(new PipelineStage.Preparing(peer(id)));
-        Executor blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
         ActorRef<Command> self = context.getSelf();
-        blocking.execute(() -> load(prepare, self));
+        Executor compiler = executor(DispatcherSelector.fromConfig(GUIDE_DISPATCHER));
+        executor(DispatcherSelector.blocking()).execute(() -> load(prepare, compiler, self));
         return loading();
     }
 
+    private Executor executor(DispatcherSelector selector) {
+        return context.getSystem().dispatchers().lookup(selector);
+    }
+
     /** On a thread for blocking work; touches no state of the actor but what is thread-safe. */
-    private void load(Prepare prepare, ActorRef<Command> self) {
+    private void load(Prepare prepare, Executor compiler, ActorRef<Command> self) {
         try {
             ReplicaPlan plan = prepare.plan();
             boolean last = prepare.id().stage() == plan.partition().stages().size() - 1;
             ShardCompute compute = host.loader().load(prepare.id(), plan);
-            Share share = new Share(compute, last ? tokens(plan, compute) : null);
+            Share share = new Share(compute, last ? new Guides(tokens(plan, compute), compiler) : Guides.none());
             if (load.offer(share)) {
                 self.tell(Loaded.INSTANCE);
             } else {

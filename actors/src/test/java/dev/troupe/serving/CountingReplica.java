@@ -17,6 +17,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BooleanSupplier;
 
 /**
  * A replica without arithmetic: its next token depends on every earlier token as read back through the KV blocks, so a
@@ -32,6 +33,7 @@ public final class CountingReplica {
         final List<Integer> history;
         Ints blocks = Ints.of();
         int computed;
+        boolean deferred;
 
         Memory(SequenceStart start) {
             this.start = start;
@@ -55,6 +57,8 @@ public final class CountingReplica {
     private final Map<Long, List<Integer>> planned = new HashMap<>();
 
     private final Set<Long> failing = new HashSet<>();
+    private BooleanSupplier defers = () -> false;
+    private long deferrals;
     private long lastStep;
 
     CountingReplica(int blocks, int blockSize) {
@@ -102,6 +106,16 @@ public final class CountingReplica {
     /** From now on the sequence meets a value that is not finite. */
     void poison(long sequence) {
         failing.add(sequence);
+    }
+
+    /** From now on a token is not drawn where {@code chance} says so: its guide is not there. */
+    void defer(BooleanSupplier chance) {
+        defers = chance;
+    }
+
+    /** Tokens not drawn. */
+    long deferrals() {
+        return deferrals;
     }
 
     int stepsInFlight() {
@@ -193,6 +207,12 @@ public final class CountingReplica {
     private void compute(StepEntry entry, List<StepResult.Answer> answers, List<StepResult.Failure> failures) {
         Memory memory = remember(entry);
         memory.blocks = memory.blocks.append(entry.newBlocks());
+        if (memory.deferred) {
+            memory.deferred = false;
+            memory.computed--; // the last token again, and nothing else
+            assertThat(entry.tokens().size()).isEqualTo(1);
+            assertThat(entry.wants()).containsExactly(new Want(0, Want.Kind.TOKEN));
+        }
         for (int offset = 0; offset < entry.tokens().size(); offset++) {
             int position = entry.firstPosition() + offset;
             int token = entry.tokens().get(offset);
@@ -242,7 +262,13 @@ public final class CountingReplica {
         }
         int token = draw(state, memory.start.sampling(), memory.start.choice());
         return switch (want.kind()) {
-            case TOKEN -> new StepResult.Token(entry.sequence(), position, token, token, Float.NaN, List.of());
+            case TOKEN -> {
+                memory.deferred = defers.getAsBoolean();
+                deferrals += memory.deferred ? 1 : 0;
+                yield memory.deferred
+                        ? new StepResult.Deferred(entry.sequence(), position)
+                        : new StepResult.Token(entry.sequence(), position, token, token, Float.NaN, List.of());
+            }
             case ROW -> new StepResult.Row(entry.sequence(), position, floats(position, token));
             case HIDDEN -> new StepResult.Hidden(entry.sequence(), position, floats(position, -token));
             case MEAN -> new StepResult.Mean(entry.sequence(), position, floats(position, token / 2f));

@@ -69,6 +69,7 @@ final class SimulatedEpoch {
         this.fenced = fenced;
         stages.add(TestInbox.create());
         stages.add(TestInbox.create());
+        model.defer(() -> world.random.nextInt(8) == 0);
     }
 
     Placement.Placed placed() {

@@ -24,6 +24,7 @@ class StepPlannerLoadTest {
 
     private static long hits;
     private static long evictions;
+    private static long deferrals;
 
     private final Map<Long, List<Integer>> drawn = new HashMap<>();
 
@@ -38,6 +39,7 @@ class StepPlannerLoadTest {
         int blocks = 8 + random.nextInt(40);
         CountingReplica replica = new CountingReplica(blocks, BLOCK_SIZE);
         PrefixHasher hasher = seed % 3 == 0 ? null : new PrefixHasher(List.of("counting"), BLOCK_SIZE);
+        replica.defer(() -> seed % 2 == 0 && random.nextInt(5) == 0);
         StepPlanner planner = new StepPlanner(
                 new Epoch(1, seed), limits(random), new BlockTables(new KvBlockPool(blocks, BLOCK_SIZE), hasher));
         List<Sequence> finished = new ArrayList<>();
@@ -77,12 +79,14 @@ class StepPlannerLoadTest {
         planner.checkIntegrity();
         hits += planner.prefixes().hitTokens();
         evictions += planner.prefixes().evictions();
+        deferrals += replica.deferrals();
     }
 
     @AfterAll
-    static void hasReusedAndEvictedBlocks() {
+    static void hasReusedAndEvictedBlocksAndDeferredTokens() {
         assertThat(hits).isPositive();
         assertThat(evictions).isPositive();
+        assertThat(deferrals).isPositive();
     }
 
     private void note(List<StepPlanner.Retired> retired) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.troupe.stage.StepBatch;
 import dev.troupe.stage.StepResult;
 import dev.troupe.stage.Want;
+import dev.troupe.tensor.Ints;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -156,5 +157,94 @@ class StepResultsTest extends StepPlannerFixture {
         assertThat(planner.expects(result)).isFalse();
         assertThatThrownBy(() -> planner.retire(result))
                 .hasMessage("result of epoch=e3.9 step=1, expected epoch=e3.9 steps=[]");
+    }
+
+    @Test
+    void asksAgainForATokenThatWasDeferredAndForNothingElse() {
+        Returns hidden = new Returns(Set.of(), Set.of(Want.Kind.HIDDEN));
+        StepPlanner planner = reusing(ONE_IN_FLIGHT, 8);
+        CountingReplica replica = new CountingReplica(8, 4);
+        boolean[] defers = {true};
+        replica.defer(() -> defers[0]);
+        Sequence waiting = sequence(4, 1, hidden);
+        planner.add(waiting);
+        List<StepResult.Answer> answers = new ArrayList<>();
+
+        replica.execute(planner.plan().orElseThrow());
+        retire(planner, replica).forEach(progress -> answers.addAll(progress.answers()));
+        int published = planner.pool().published();
+        StepBatch again = planner.plan().orElseThrow();
+        replica.execute(again);
+        retire(planner, replica).forEach(progress -> answers.addAll(progress.answers()));
+        defers[0] = false;
+        replica.execute(planner.plan().orElseThrow());
+        retire(planner, replica).forEach(progress -> answers.addAll(progress.answers()));
+
+        assertThat(again.entries()).singleElement().satisfies(entry -> {
+            assertThat(entry.firstPosition()).isEqualTo(3);
+            assertThat(entry.start()).isNull();
+            assertThat(entry.wants()).containsExactly(new Want(0, Want.Kind.TOKEN));
+        });
+        assertThat(published)
+                .as("blocks that others may share, while one is written again")
+                .isZero();
+        assertThat(answers).hasSize(2);
+        assertThat(answers.getFirst()).isInstanceOf(StepResult.Hidden.class);
+        assertThat(answers.getLast()).isInstanceOf(StepResult.Token.class);
+        assertThat(drawn.get(waiting.id())).isEqualTo(CountingReplica.completion(waiting.submission(), 0));
+        assertThat(planner.sequences()).isEmpty();
+        assertThat(planner.pool().free()).isEqualTo(8);
+    }
+
+    @Test
+    void aDeferredSequenceThatIsComputedAloneLetsTheOthersGoOn() {
+        StepPlanner planner = planner(ONE_IN_FLIGHT, 16);
+        CountingReplica replica = new CountingReplica(16, 4);
+        replica.defer(() -> true);
+        Sequence first = suspect();
+        Sequence second = suspect();
+        Sequence other = sequence(3, 8);
+        List.of(first, second, other).forEach(planner::add);
+        List<Long> steps = new ArrayList<>();
+
+        for (int step = 0; step < 6; step++) {
+            StepBatch batch = planner.plan().orElseThrow();
+            replica.execute(batch);
+            retire(planner, replica);
+            assertThat(batch.entries()).hasSize(1);
+            steps.add(batch.entries().getFirst().sequence());
+        }
+
+        assertThat(steps).containsExactly(first.id(), other.id(), second.id(), other.id(), first.id(), other.id());
+    }
+
+    @Test
+    void aDeferredSequenceGoesOnThoughOneThatWasNeverAskedHasNoRoom() {
+        StepPlanner planner = planner(ONE_IN_FLIGHT, 4);
+        CountingReplica replica = new CountingReplica(4, 4);
+        int[] left = {3};
+        replica.defer(() -> left[0]-- > 0);
+        Sequence first = suspect(9);
+        Sequence second = suspect(9);
+        planner.add(first);
+        planner.add(second);
+
+        runToTheEnd(planner, replica);
+
+        assertThat(left[0]).isNegative();
+        assertThat(drawn.get(first.id())).isEqualTo(CountingReplica.completion(first.submission(), 0));
+        assertThat(drawn.get(second.id())).isEqualTo(CountingReplica.completion(second.submission(), 0));
+    }
+
+    private Sequence suspect() {
+        return suspect(3);
+    }
+
+    private Sequence suspect(int promptLength) {
+        Sequence suspect = sequence(promptLength, 4);
+        suspect.begin(Ints.of(), 4);
+        suspect.take(1, promptLength, Ints.of(0));
+        suspect.lose(Loss.NAMED);
+        return suspect;
     }
 }

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -21,6 +22,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class GuidedStepsTest {
     private static final GuideSpec DATE = new GuideSpec(GuideSpec.Kind.REGEX, "(19|20)[0-9]{2}(-[01][0-9]){2}Z?");
     private static final int PROMPT = 2;
+
+    private static int deferrals;
 
     private final CountingModel model = CountingModel.small();
     private final int end = model.vocabulary() - 1;
@@ -53,12 +56,25 @@ class GuidedStepsTest {
         replica.join();
         List<Integer> tokens = new ArrayList<>(known.stream().boxed().toList());
         SequenceStart start = new SequenceStart(known, PROMPT, sampling, 0);
+        boolean again = false;
+        if (ranks.length > 1 || known.size() % 2 == 1) {
+            replica.holdGuides();
+        }
         for (int step = 1; tokens.getLast() != end; step++) {
             int position = tokens.size() - 1;
-            replica.execute(step == 1 ? TestPlans.prefill(1, 5, start, 0) : decode(step, position, tokens.getLast()));
+            int last = tokens.getLast();
+            replica.execute(
+                    step == 1
+                            ? TestPlans.prefill(1, 5, start, 0)
+                            : again ? TestPlans.decode(step, 5, position, last) : decode(step, position, last));
             replica.drain();
-            StepResult result = replica.results().removeFirst();
-            tokens.add(((StepResult.Token) result.answers().getFirst()).token());
+            replica.releaseGuides();
+            StepResult.Answer answer = replica.results().removeFirst().answers().getFirst();
+            again = answer instanceof StepResult.Deferred;
+            deferrals += again ? 1 : 0;
+            if (answer instanceof StepResult.Token drawn) {
+                tokens.add(drawn.token());
+            }
         }
         return Ints.of(tokens.stream().mapToInt(Integer::intValue).toArray());
     }
@@ -106,6 +122,52 @@ class GuidedStepsTest {
         }
     }
 
+    @AfterAll
+    static void hasDeferredTokens() {
+        assertThat(deferrals).isPositive();
+    }
+
+    @Test
+    void otherSequencesGoOnWhileAGuideIsCompiled() {
+        SimulatedReplica replica = replica(table, 1, 2);
+        replica.join();
+        replica.holdGuides();
+        SequenceStart guided = new SequenceStart(Ints.of(40, 41), PROMPT, sampling(0, DATE), 0);
+
+        replica.execute(together(guided, TestPlans.greedy(40, 41)));
+        replica.execute(TestPlans.decode(2, 5, 1, 41));
+        replica.drain();
+
+        assertThat(replica.results().removeFirst().answers())
+                .hasSize(2)
+                .first()
+                .isEqualTo(new StepResult.Deferred(5, 1));
+        assertThat(replica.results().removeFirst().answers()).containsExactly(new StepResult.Deferred(5, 1));
+
+        replica.releaseGuides();
+        replica.drain();
+        replica.execute(TestPlans.decode(3, 5, 1, 41));
+        replica.drain();
+
+        int first = complete(sampling(0, DATE), Ints.of(40, 41), 1).get(PROMPT);
+        assertThat(replica.results().removeFirst().answers())
+                .singleElement()
+                .isInstanceOfSatisfying(
+                        StepResult.Token.class,
+                        token -> assertThat(token.token()).isEqualTo(first));
+    }
+
+    private static StepBatch together(SequenceStart first, SequenceStart second) {
+        return new StepBatch(
+                TestPlans.EPOCH,
+                1,
+                List.of(
+                        TestPlans.prefill(1, 5, first, 0).entries().getFirst(),
+                        TestPlans.prefill(1, 6, second, 1).entries().getFirst()),
+                List.of(),
+                0);
+    }
+
     @Test
     void onlyTheSequenceWhoseGuideCannotBeFollowedFails() {
         SimulatedReplica replica = replica(null, 2);
@@ -113,7 +175,10 @@ class GuidedStepsTest {
         SequenceStart guided = new SequenceStart(Ints.of(40, 41), PROMPT, sampling(0, DATE), 0);
 
         replica.execute(TestPlans.prefill(1, 5, guided, 0));
-        replica.execute(TestPlans.prefill(2, 6, TestPlans.greedy(40, 41), 1));
+        replica.drain();
+        replica.results().clear(); // compiled by now, or failed already
+        replica.execute(TestPlans.decode(2, 5, 1, 41));
+        replica.execute(TestPlans.prefill(3, 6, TestPlans.greedy(40, 41), 1));
         replica.drain();
 
         assertThat(replica.results().getFirst().failures()).hasSize(1);

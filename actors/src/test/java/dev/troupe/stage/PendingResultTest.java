@@ -39,7 +39,7 @@ class PendingResultTest {
                 Ints.of(40),
                 Ints.of(0),
                 List.of(new Want(0, kind)));
-        return new SequenceTable(4, 4, new Guides(null))
+        return new SequenceTable(4, 4, Guides.none())
                 .open(new StepBatch(TestPlans.EPOCH, 1, List.of(entry), List.of(), 0))
                 .wants();
     }
@@ -55,11 +55,11 @@ class PendingResultTest {
     private static RankAnswers own(RankRow row) {
         RankCandidates candidates = row.candidates(row.draw().firstLimit());
         return new RankAnswers(
-                List.of(new Candidates.Answer(candidates, null)), Map.of(0, row), Map.of(), new BitSet());
+                List.of(new Candidates.Answer(candidates, null)), Map.of(0, row), Map.of(), new BitSet(), new BitSet());
     }
 
     private static Candidates peer(int round, Candidates.Answer... answers) {
-        return new Candidates(TestPlans.EPOCH, 1, 1, round, List.of(answers), Ints.of());
+        return new Candidates(TestPlans.EPOCH, 1, 1, round, List.of(answers), Ints.of(), Ints.of());
     }
 
     private static Candidates.Answer answer(RankRow row, int limit) {
@@ -109,7 +109,8 @@ class PendingResultTest {
 
         result.note(peer(0, new Candidates.Answer(null, second)));
         result.noteOwn(
-                new RankAnswers(List.of(new Candidates.Answer(null, first)), Map.of(), Map.of(), new BitSet()),
+                new RankAnswers(
+                        List.of(new Candidates.Answer(null, first)), Map.of(), Map.of(), new BitSet(), new BitSet()),
                 List.of());
 
         assertThat(result.settle()).isEmpty();
@@ -123,10 +124,12 @@ class PendingResultTest {
     void failsASequenceOfWhichOnlyAPeerKnowsThatItFails() {
         PendingResult result = pending(wants(SamplingParameters.greedy(), Want.Kind.ROW));
         result.noteOwn(
-                new RankAnswers(List.of(new Candidates.Answer(null, first)), Map.of(), Map.of(), new BitSet()),
+                new RankAnswers(
+                        List.of(new Candidates.Answer(null, first)), Map.of(), Map.of(), new BitSet(), new BitSet()),
                 List.of());
 
-        result.note(new Candidates(TestPlans.EPOCH, 1, 1, 0, List.of(new Candidates.Answer(null, second)), Ints.of(0)));
+        result.note(new Candidates(
+                TestPlans.EPOCH, 1, 1, 0, List.of(new Candidates.Answer(null, second)), Ints.of(0), Ints.of()));
 
         assertThat(result.settle()).isEmpty();
         assertThat(result.result().answers()).isEmpty();
@@ -147,9 +150,11 @@ class PendingResultTest {
         assertThatThrownBy(() -> result.note(peer(1, answer)))
                 .isInstanceOf(ContradictionException.class)
                 .hasMessage("epoch=e3.7, step=1: 1 answers of rank=1, round=1: this is round 0 among 2 ranks");
-        assertThatThrownBy(() -> result.note(new Candidates(TestPlans.EPOCH, 1, 2, 0, List.of(answer), Ints.of())))
+        assertThatThrownBy(() ->
+                        result.note(new Candidates(TestPlans.EPOCH, 1, 2, 0, List.of(answer), Ints.of(), Ints.of())))
                 .isInstanceOf(ContradictionException.class);
-        assertThatThrownBy(() -> result.note(new Candidates(TestPlans.EPOCH, 1, 0, 0, List.of(answer), Ints.of())))
+        assertThatThrownBy(() ->
+                        result.note(new Candidates(TestPlans.EPOCH, 1, 0, 0, List.of(answer), Ints.of(), Ints.of())))
                 .isInstanceOf(ContradictionException.class);
     }
 }

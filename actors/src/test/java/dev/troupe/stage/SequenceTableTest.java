@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class SequenceTableTest {
-    private final SequenceTable table = new SequenceTable(4, 16, new Guides(null));
+    private final SequenceTable table = new SequenceTable(4, 16, Guides.none());
 
     private static StepEntry entry(
             long sequence, @Nullable SequenceStart start, int first, Ints tokens, Ints blocks, Want... wants) {

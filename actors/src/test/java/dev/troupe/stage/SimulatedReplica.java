@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * All ranks of all stages as plain runners, and a network between them that has no order: every message is delivered
- * when chance says so, some in pieces, some twice, some again from another epoch.
+ * when chance says so, some in pieces, some twice, some again from another epoch. Guides are compiled when chance says so.
  */
 public final class SimulatedReplica {
     /** Of all steps. */
@@ -26,6 +26,8 @@ public final class SimulatedReplica {
     private final List<Runnable> network = new ArrayList<>();
     private final List<StepResult> results = new ArrayList<>();
     private final List<String> refused = new ArrayList<>();
+    private final List<Runnable> heldGuides = new ArrayList<>();
+    private boolean guidesHeld;
     private boolean faults = true;
 
     /** @param computes by stage and rank */
@@ -53,7 +55,7 @@ public final class SimulatedReplica {
             List<StepRunner> ranks = new ArrayList<>();
             for (int rank = 0; rank < partition.stages().get(stage).ranks().size(); rank++) {
                 ShardProgress progress = new ShardProgress(new ShardId(EPOCH, stage, rank), System::nanoTime);
-                Share share = new Share(computes.apply(stage, rank), tokens);
+                Share share = new Share(computes.apply(stage, rank), new Guides(tokens, this::compile));
                 StepRunner runner = new StepRunner(plan, share, Backlog.Limits.DEFAULT, new Output(stage), progress);
                 ranks.add(runner);
                 all.add(runner);
@@ -67,6 +69,22 @@ public final class SimulatedReplica {
     SimulatedReplica withoutFaults() {
         faults = false;
         return this;
+    }
+
+    private void compile(Runnable guide) {
+        (guidesHeld ? heldGuides : network).add(guide);
+    }
+
+    /** From now on no guide is compiled until {@link #releaseGuides}. */
+    void holdGuides() {
+        guidesHeld = true;
+    }
+
+    /** Guides are compiled again, when chance says so. */
+    void releaseGuides() {
+        guidesHeld = false;
+        network.addAll(heldGuides);
+        heldGuides.clear();
     }
 
     /** Sends a step to the first stage. */
@@ -226,7 +244,7 @@ public final class SimulatedReplica {
                         h.values());
             }
             case Candidates c ->
-                new Candidates(epoch, c.step(), c.fromRank(), c.round(), c.answers(), c.failedTokens());
+                new Candidates(epoch, c.step(), c.fromRank(), c.round(), c.answers(), c.failedTokens(), c.deferred());
             case CandidateRequest r -> new CandidateRequest(epoch, r.step(), r.round(), r.wants(), r.limits());
         };
     }

@@ -262,6 +262,7 @@ final class SimulatedScheduler {
                 means++;
             }
             case StepResult.Score score -> checkScore(plan, score);
+            case StepResult.Deferred deferred -> throw new AssertionError(deferred + ", and there are no guides");
         }
     }
 

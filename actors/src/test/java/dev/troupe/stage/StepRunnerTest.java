@@ -186,7 +186,7 @@ class StepRunnerTest {
             CountingShard shard = new CountingShard(model, partition, 0, rank, TestPlans.BLOCKS, TestPlans.BLOCK_SIZE);
             runners.add(new StepRunner(
                     TestPlans.plan(partition, "here"),
-                    new Share(shard, null),
+                    new Share(shard, Guides.none()),
                     Backlog.Limits.DEFAULT,
                     new Inboxes(inboxes, results),
                     progress.get(rank)));
@@ -304,9 +304,9 @@ class StepRunnerTest {
         first.deliver(new Partial(TestPlans.EPOCH, 1, 2, 1, 4, 8, 0, values));
         first.deliver(new Partial(TestPlans.EPOCH, 1, -1, 1, 4, 8, 0, values));
         first.deliver(new Partial(TestPlans.EPOCH, 0, 0, 1, 4, 8, 0, values));
-        first.deliver(new Candidates(TestPlans.EPOCH, 1, 1, 0, List.of(), Ints.of()));
+        first.deliver(new Candidates(TestPlans.EPOCH, 1, 1, 0, List.of(), Ints.of(), Ints.of()));
         last.execute(batch);
-        last.deliver(new Candidates(TestPlans.EPOCH, 0, 1, 0, List.of(), Ints.of()));
+        last.deliver(new Candidates(TestPlans.EPOCH, 0, 1, 0, List.of(), Ints.of(), Ints.of()));
         last.deliver(new CandidateRequest(TestPlans.EPOCH, 1, 1, Ints.of(0), Ints.of(9)));
 
         assertThat(first.counts().refused()).isEqualTo(5);

@@ -3,16 +3,23 @@ package dev.troupe.stage;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.troupe.model.Partition;
+import dev.troupe.model.ShardCompute;
+import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.sampling.TokenDraw;
+import dev.troupe.sampling.guide.GuideSpec;
+import dev.troupe.sampling.guide.TokenTable;
+import dev.troupe.tensor.Ints;
 import java.io.IOException;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.DispatcherSelector;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
@@ -167,6 +174,48 @@ class TensorShardTest {
         results.receiveMessage();
 
         assertThat(threads).hasSize(2).anyMatch(name -> name.contains("shard-dispatcher"));
+    }
+
+    @Test
+    void compilesGuidesOnADispatcherOfTheirOwn() {
+        CountDownLatch busy = new CountDownLatch(1);
+        kit().system()
+                .dispatchers()
+                .lookup(DispatcherSelector.fromConfig("troupe.guide-dispatcher"))
+                .execute(() -> awaitQuietly(busy));
+        GuideSpec guide = new GuideSpec(GuideSpec.Kind.REGEX, "aaaa");
+        SamplingParameters sampling = new SamplingParameters(0, 0, 1, 0, 1, 0, 0, Map.of(), 0, -1, guide);
+        ActorRef<TensorShard.Command> shard = spawn(new WithTokens());
+        join(shard);
+
+        shard.tell(new TensorShard.Execute(
+                TestPlans.prefill(1, 5, new SequenceStart(Ints.of(40, 41), 2, sampling, 0), 0)));
+        assertThat(results.receiveMessage().answers()).containsExactly(new StepResult.Deferred(5, 1));
+        busy.countDown();
+        StepResult.Answer answer = new StepResult.Deferred(5, 1);
+        for (int step = 2; answer instanceof StepResult.Deferred; step++) {
+            shard.tell(new TensorShard.Execute(TestPlans.decode(step, 5, 1, 41)));
+            answer = results.receiveMessage().answers().getFirst();
+        }
+
+        assertThat(((StepResult.Token) answer).token()).isEqualTo('a');
+    }
+
+    /** A model whose tokens are bytes. */
+    private final class WithTokens implements ShardLoader {
+        @Override
+        public ShardCompute load(ShardId id, ReplicaPlan of) {
+            return compute;
+        }
+
+        @Override
+        public TokenTable tokens(ReplicaPlan of) {
+            int end = model.vocabulary() - 1;
+            return new TokenTable(
+                    model.vocabulary(),
+                    id -> id < 256 && id != end ? new byte[] {(byte) id} : new byte[0],
+                    Ints.of(end));
+        }
     }
 
     @Test

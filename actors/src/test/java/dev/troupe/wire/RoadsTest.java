@@ -196,7 +196,13 @@ class RoadsTest {
                             step % 8 == 3
                                     ? new CandidateRequest(EPOCH, step, 1, Ints.of(0), Ints.of(64))
                                     : new Candidates(
-                                            EPOCH, step, 1, 0, candidates.answers(), candidates.failedTokens());
+                                            EPOCH,
+                                            step,
+                                            1,
+                                            0,
+                                            candidates.answers(),
+                                            candidates.failedTokens(),
+                                            candidates.deferred());
                     });
         }
         return messages;

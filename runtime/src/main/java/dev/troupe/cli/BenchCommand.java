@@ -4,9 +4,11 @@ import dev.troupe.client.TextEvent;
 import dev.troupe.client.TextRequest;
 import dev.troupe.client.Troupe;
 import dev.troupe.kernel.KernelTimes;
+import dev.troupe.load.PipelineUse;
 import dev.troupe.node.ModelLocation;
 import dev.troupe.tensor.Ints;
 import java.io.PrintWriter;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -32,7 +34,9 @@ import picocli.CommandLine.Spec;
         description = {
             "Measures prefill and decode, and in the same run the ceilings of the machine: the read bandwidth of the memory"
                     + ", the f32 arithmetic of the cores and, where native kernels run, their eight-bit dot products.",
-            "Of one rank in this process it says too which part of decode its kernels took.",
+            "Of one rank in this process it says too which part of decode its kernels took; of several stages which part of the"
+                    + " time each had no step while some were in flight (its bubble), beside (S - 1)/(M + S - 1) of S stages"
+                    + " and as many micro-batches as were in flight.",
             "Medians over the runs, after at least one run that warms up and does not count."
         },
         mixinStandardHelpOptions = true,
@@ -42,9 +46,11 @@ import picocli.CommandLine.Spec;
             "  troupe bench --model tales",
             "  troupe bench --synthetic llama-1b:q8_0 --threads 2 --prompt 512 --generate 128 --json",
             "  troupe bench --synthetic llama-1b:q4_k_m --sequences 8 --threads 2 --cores 0,1",
-            "  troupe bench --synthetic llama-1b:q8_0 --tensor-parallel 2 --nodes 2"
+            "  troupe bench --synthetic llama-1b:q8_0 --tensor-parallel 2 --nodes 2",
+            "  troupe bench --synthetic llama-1b:q8_0 --pipeline-parallel 2 --nodes 2 --sequences 4"
         })
 final class BenchCommand implements Callable<Integer> {
+    private static final Duration DESCRIBED_WITHIN = Duration.ofSeconds(30);
     private static final Comparator<Arrival> BY_TIME = Comparator.comparingLong(Arrival::nanos);
 
     @ArgGroup(exclusive = true, multiplicity = "1")
@@ -136,11 +142,19 @@ final class BenchCommand implements Callable<Integer> {
             do {
                 run(troupe, weights.vocabularySize());
             } while (System.nanoTime() - warm < 0);
+            PipelineUse before = pipeline(troupe);
             for (int run = 0; run < runs; run++) {
                 counted.add(run(troupe, weights.vocabularySize()));
             }
             report = new BenchReport(
-                    which.location(), threads, sequences, ceilings, weights, BenchReport.residentNow(), counted);
+                    which.location(),
+                    threads,
+                    sequences,
+                    ceilings,
+                    weights,
+                    BenchReport.residentNow(),
+                    counted,
+                    pipeline(troupe).since(before).filter(use -> use.stages() > 1));
         }
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
@@ -150,6 +164,11 @@ final class BenchCommand implements Callable<Integer> {
         }
         out.flush();
         return 0;
+    }
+
+    private static PipelineUse pipeline(Troupe troupe) throws Exception {
+        return PipelineUse.of(
+                troupe.describe(DESCRIBED_WITHIN).toCompletableFuture().get().pipeline());
     }
 
     private BenchReport.Run run(Troupe troupe, int vocabularySize) throws Exception {

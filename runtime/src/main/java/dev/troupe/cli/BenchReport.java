@@ -6,6 +6,7 @@ import dev.troupe.kernel.ArithmeticCeiling;
 import dev.troupe.kernel.DotCeiling;
 import dev.troupe.kernel.KernelTimes;
 import dev.troupe.kernel.MemoryCeiling;
+import dev.troupe.load.PipelineUse;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.model.checkpoint.Checkpoint;
 import dev.troupe.node.ModelLocation;
@@ -17,6 +18,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
@@ -31,6 +33,7 @@ import java.util.stream.Collectors;
  * @param weights what a token reads and computes with
  * @param residentBytes memory of this process with the model loaded; 0 where the system does not tell
  * @param runs the runs that count
+ * @param pipeline how full the stages were during all of them; empty if there is one stage
  */
 record BenchReport(
         String model,
@@ -39,7 +42,8 @@ record BenchReport(
         Ceilings ceilings,
         Weights weights,
         long residentBytes,
-        List<Run> runs) {
+        List<Run> runs,
+        Optional<PipelineUse> pipeline) {
     public BenchReport {
         runs = List.copyOf(runs);
     }
@@ -153,6 +157,7 @@ record BenchReport(
                                             .formatted(operation.label(), 100 * median(run -> run.part(operation))))
                                     .collect(Collectors.joining(", "))));
         }
+        pipeline.ifPresent(use -> lines.addAll(use.lines()));
         return lines;
     }
 
@@ -200,6 +205,7 @@ record BenchReport(
                 root.put("decode_fraction_" + operation.label(), median(run -> run.part(operation)));
             }
         }
+        pipeline.ifPresent(use -> root.set("pipeline", use.toJson()));
         root.put("resident_bytes", residentBytes);
         return mapper.writeValueAsString(root);
     }

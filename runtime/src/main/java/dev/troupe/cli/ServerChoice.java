@@ -2,7 +2,12 @@ package dev.troupe.cli;
 
 import dev.troupe.openai.ApiClient;
 import dev.troupe.openai.ApiException;
+import dev.troupe.wire.tls.ClientTls;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -31,9 +36,44 @@ final class ServerChoice {
             description = "what the server calls the model (default: the first that it names)")
     private @Nullable String model;
 
-    /** The server's client. */
-    ApiClient client() {
-        return new ApiClient(url);
+    @Option(
+            names = "--ca",
+            paramLabel = "FILE",
+            description =
+                    "trust the certificates in this PEM file, of authorities or of the server itself, instead of those that Java"
+                            + " trusts")
+    private @Nullable Path authorities;
+
+    @Option(
+            names = "--client-cert",
+            paramLabel = "FILE",
+            description = "show this certificate, PEM, where the server asks for one")
+    private @Nullable Path certificate;
+
+    @Option(names = "--client-key", paramLabel = "FILE", description = "its private key, PEM (PKCS #8, not encrypted)")
+    private @Nullable Path certificateKey;
+
+    /**
+     * The server's client.
+     *
+     * @throws IOException if a file of its TLS cannot be used; the message says what to do
+     */
+    ApiClient client() throws IOException {
+        if ((certificate == null) != (certificateKey == null)) {
+            throw new CommandFailure("--client-cert and --client-key go together");
+        }
+        if (authorities == null && certificate == null) {
+            return new ApiClient(url);
+        }
+        if (!url.strip().toLowerCase(Locale.ROOT).startsWith("https:")) {
+            throw new CommandFailure(
+                    "--url %s, expected https:// beside --ca and --client-cert: without TLS nobody looks at certificates"
+                            .formatted(url));
+        }
+        Optional<ClientTls.Own> own = certificate == null || certificateKey == null
+                ? Optional.empty()
+                : Optional.of(new ClientTls.Own(certificate, certificateKey));
+        return new ApiClient(url, ClientTls.load(Optional.ofNullable(authorities), own));
     }
 
     /** The key, or empty. */
@@ -71,6 +111,8 @@ final class ServerChoice {
                 switch (e.kind()) {
                     case NO_CONNECTION ->
                         e.getMessage() + "; start one with troupe serve --model MODEL, or name another with --url";
+                    case UNTRUSTED ->
+                        e.getMessage() + "; --ca names whom to trust, --client-cert and --client-key what to show";
                     case REFUSED -> refusal(client, e);
                     case BROKEN, NOT_DONE, MALFORMED, TIMEOUT -> String.valueOf(e.getMessage());
                 });

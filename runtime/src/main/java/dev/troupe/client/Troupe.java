@@ -2,6 +2,7 @@ package dev.troupe.client;
 
 import com.typesafe.config.Config;
 import dev.troupe.generation.LogKeeper;
+import dev.troupe.serving.meter.PipelineStats;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -232,6 +233,7 @@ public final class Troupe implements AutoCloseable {
      * @param epoch that serves now, or empty
      * @param roles which node (its Artery address) plays which role: {@code stage-S/rank-R}, {@code scheduler},
      *     {@code coordinator}, {@code owner} of the streams that are opened here
+     * @param pipeline what the steps of the epoch have cost so far
      */
     public record Description(
             String model,
@@ -242,7 +244,8 @@ public final class Troupe implements AutoCloseable {
             String numerics,
             List<String> frontEnds,
             String epoch,
-            Map<String, String> roles) {
+            Map<String, String> roles,
+            PipelineStats pipeline) {
         public Description {
             nodes = List.copyOf(nodes);
             refused = List.copyOf(refused);

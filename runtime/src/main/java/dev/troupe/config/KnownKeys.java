@@ -15,8 +15,12 @@ final class KnownKeys {
     private static final String ROOT = "troupe";
 
     /** Sections whose keys are up to the user, or to Pekko. */
-    private static final Set<String> FREE =
-            Set.of("troupe.models", "troupe.http.keys", "troupe.http.weights", "troupe.shard-dispatcher");
+    private static final Set<String> FREE = Set.of(
+            "troupe.models",
+            "troupe.http.keys",
+            "troupe.http.weights",
+            "troupe.shard-dispatcher",
+            "troupe.guide-dispatcher");
 
     private final Set<String> sections = new TreeSet<>();
     private final Set<String> settings = new TreeSet<>();

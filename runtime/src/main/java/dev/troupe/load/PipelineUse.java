@@ -13,8 +13,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * How full the stages of a server were, by its own metrics: sums since its epoch began, or between two moments of it. Only a server
- * of ours has them.
+ * How full the stages of a replica were, by its own count: sums since its epoch began, or between two moments of it. Of servers only
+ * ours tell it, by their metrics.
  *
  * @param busySeconds that steps were in flight
  * @param steps that have ended
@@ -32,6 +32,17 @@ public record PipelineUse(
         List<Double> bubbleSeconds) {
     public PipelineUse {
         bubbleSeconds = List.copyOf(bubbleSeconds);
+    }
+
+    /** What the scheduler says. */
+    public static PipelineUse of(PipelineStats stats) {
+        return new PipelineUse(
+                stats.busyNanos() / 1e9,
+                stats.stepSeconds().count(),
+                stats.stepSeconds().sum(),
+                stats.stepTokens().sum(),
+                stats.stepSequences().sum(),
+                stats.stages().stream().map(stage -> stage.bubbleNanos() / 1e9).toList());
     }
 
     /** What the server says now; empty if it does not have these metrics, or does not show them. */
@@ -76,7 +87,7 @@ public record PipelineUse(
     }
 
     /** What has been added since {@code before}; empty if nothing has, or if another epoch has begun. */
-    Optional<PipelineUse> since(PipelineUse before) {
+    public Optional<PipelineUse> since(PipelineUse before) {
         boolean same = bubbleSeconds.size() == before.bubbleSeconds.size()
                 && busySeconds > before.busySeconds
                 && steps > before.steps;
@@ -95,6 +106,11 @@ public record PipelineUse(
                 : Optional.empty();
     }
 
+    /** How many stages there are. */
+    public int stages() {
+        return bubbleSeconds.size();
+    }
+
     /** Steps in flight on average while any were. */
     public double inFlight() {
         return stepSeconds / busySeconds;
@@ -107,11 +123,11 @@ public record PipelineUse(
 
     /** (S − 1) / (M + S − 1) of S stages and as many micro-batches as were in flight. */
     public double ideal() {
-        return PipelineStats.idealBubble(bubbleSeconds.size(), inFlight());
+        return PipelineStats.idealBubble(stages(), inFlight());
     }
 
     /** As lines of text. */
-    List<String> lines() {
+    public List<String> lines() {
         StringBuilder bubbles = new StringBuilder();
         for (int stage = 0; stage < bubbleSeconds.size(); stage++) {
             bubbles.append(String.format(
@@ -135,7 +151,7 @@ public record PipelineUse(
     }
 
     /** As a JSON object. */
-    ObjectNode toJson() {
+    public ObjectNode toJson() {
         ObjectNode node = JsonNodeFactory.instance.objectNode();
         node.put("stages", bubbleSeconds.size());
         node.put("busy_seconds", busySeconds);

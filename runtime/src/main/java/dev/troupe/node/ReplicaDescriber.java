@@ -6,6 +6,7 @@ import dev.troupe.model.ModelConfig;
 import dev.troupe.report.PlacementPicture;
 import dev.troupe.serving.Scheduler;
 import dev.troupe.serving.SchedulerStats;
+import dev.troupe.serving.meter.PipelineStats;
 import dev.troupe.stage.ReplicaPlan;
 import java.time.Duration;
 import java.util.List;
@@ -78,7 +79,8 @@ record ReplicaDescriber(
                 numerics,
                 frontEnds.get(),
                 plan == null || stats == null ? "" : stats.epoch().toString(),
-                roles(plan));
+                roles(plan),
+                plan == null || stats == null ? PipelineStats.NONE : stats.pipeline());
     }
 
     private Map<String, String> roles(@Nullable ReplicaPlan plan) {

@@ -22,6 +22,9 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.function.Consumer;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Asks a server that speaks the OpenAI API. May be used by many threads; a call blocks its thread until the answer is whole, and an
@@ -34,11 +37,7 @@ public final class ApiClient implements AutoCloseable {
     private static final ObjectMapper MAPPER = new ObjectMapper();
 
     private final String url;
-    private final HttpClient http = HttpClient.newBuilder()
-            .version(HttpClient.Version.HTTP_1_1)
-            .connectTimeout(CONNECT_WITHIN)
-            .executor(Executors.newVirtualThreadPerTaskExecutor())
-            .build();
+    private final HttpClient http;
 
     /** What is asked for. */
     public enum Route {
@@ -59,6 +58,16 @@ public final class ApiClient implements AutoCloseable {
      * @throws IllegalArgumentException if it is none
      */
     public ApiClient(String url) {
+        this(url, null);
+    }
+
+    /**
+     * The same.
+     *
+     * @param tls whom to trust and what to show where the server speaks TLS; null trusts those that the JDK trusts
+     * @throws IllegalArgumentException if the url is none
+     */
+    public ApiClient(String url, @Nullable SSLContext tls) {
         String plain = url.strip().replaceFirst("/+$", "").replaceFirst("/v1$", "");
         URI uri;
         try {
@@ -73,6 +82,11 @@ public final class ApiClient implements AutoCloseable {
                             .formatted(url));
         }
         this.url = plain;
+        HttpClient.Builder builder = HttpClient.newBuilder()
+                .version(HttpClient.Version.HTTP_1_1)
+                .connectTimeout(CONNECT_WITHIN)
+                .executor(Executors.newVirtualThreadPerTaskExecutor());
+        this.http = (tls == null ? builder : builder.sslContext(tls)).build();
     }
 
     /** Where the server is. */
@@ -213,6 +227,12 @@ public final class ApiClient implements AutoCloseable {
         }
         return switch (e) {
             case ApiException said -> said;
+            case SSLException untrusted
+            when status == 0 ->
+                ApiException.at(
+                        status,
+                        ApiException.Kind.UNTRUSTED,
+                        "no TLS connection to %s: %s".formatted(url, untrusted.getMessage()));
             case ConnectException refused -> noConnection(reason(refused));
             case HttpConnectTimeoutException late ->
                 noConnection("nothing within " + CONNECT_WITHIN.toSeconds() + " s");

@@ -22,6 +22,8 @@ public final class ApiException extends IOException {
         REFUSED,
         /** There is no server. */
         NO_CONNECTION,
+        /** One side does not trust the other, or does not speak TLS. */
+        UNTRUSTED,
         /** The connection broke before the answer was whole. */
         BROKEN,
         /** The stream ended in good order, but without its last word: nobody knows whether the text is whole. */

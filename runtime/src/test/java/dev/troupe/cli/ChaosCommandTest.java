@@ -10,6 +10,7 @@ import dev.troupe.chaos.Moment;
 import dev.troupe.client.Troupe;
 import dev.troupe.config.NodeConfig;
 import dev.troupe.node.TroupeNode;
+import dev.troupe.serving.meter.PipelineStats;
 import dev.troupe.weights.LoadProgress;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -33,7 +34,8 @@ class ChaosCommandTest {
             "exact",
             List.of("127.0.0.1:25520", "127.0.0.2:25520"),
             "e1.1",
-            Map.of("scheduler", "127.0.0.1:25520", "stage-0/rank-0", "127.0.0.2:25520"));
+            Map.of("scheduler", "127.0.0.1:25520", "stage-0/rank-0", "127.0.0.2:25520"),
+            PipelineStats.NONE);
 
     private record Outcome(int exitCode, String out, String err) {}
 

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.troupe.cluster.watch.IslandWatch;
 import dev.troupe.kernel.natives.NativeProducts;
 import dev.troupe.node.Installation;
+import dev.troupe.serving.meter.PipelineStats;
 import dev.troupe.text.TokenizerFiles;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -267,6 +268,37 @@ class CommandLineTest {
         assertThat(report.get("decode_fraction_products").asDouble()).isBetween(0.01, 1.0);
         assertThat(report.get("decode_fraction_outside_kernels").asDouble()).isBetween(0.0, 0.99);
         assertThat(report.has("int8_ceiling_ops_per_second")).isEqualTo(NativeProducts.refusal() == null);
+        assertThat(report.has("pipeline")).as("of one stage").isFalse();
+    }
+
+    @Test
+    void benchmarksHowFullTheStagesAre() throws Exception {
+        Outcome outcome = run(
+                "bench",
+                "--model",
+                "tales",
+                "--pipeline-parallel",
+                "2",
+                "--prompt",
+                "8",
+                "--generate",
+                "20",
+                "--sequences",
+                "2",
+                "--warm-up",
+                "0",
+                "--json");
+
+        assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+        JsonNode pipeline = new ObjectMapper().readTree(outcome.out()).path("pipeline");
+        assertThat(pipeline.path("stages").asInt()).isEqualTo(2);
+        assertThat(pipeline.path("steps").asInt()).as("of three runs").isBetween(3 * 20, 3 * 2 * 20);
+        assertThat(pipeline.path("bubble"))
+                .hasSize(2)
+                .allSatisfy(bubble -> assertThat(bubble.asDouble()).isBetween(0.0, 1.0));
+        double inFlight = pipeline.path("steps_in_flight_mean").asDouble();
+        assertThat(pipeline.path("ideal_bubble").asDouble()).isEqualTo(PipelineStats.idealBubble(2, inFlight));
+        assertThat(pipeline.path("step_tokens_mean").asDouble()).isBetween(1.0, 16.0);
     }
 
     @Test

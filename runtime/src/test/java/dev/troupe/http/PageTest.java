@@ -51,6 +51,7 @@ class PageTest {
             assertThat(text(browser, "kv-text")).contains("blocks of", "prompt tokens were found");
             assertThat(text(browser, "kv-legend")).contains("in use", "free");
             showsStepsUntilItIsHeld(browser);
+            drawsNoStepOverAnother(browser);
             for (String scheme : new String[] {"light", "dark"}) {
                 browser.prefer(scheme);
                 browser.screenshot(pictures.resolve(scheme + ".png"));
@@ -82,6 +83,29 @@ class PageTest {
                 .as("held, the picture stands still")
                 .isEqualTo("yes");
         browser.press("Enter", ENTER);
+    }
+
+    /** Ten steps, of which five are open on stage 0 at a time, and one on stage 1. */
+    private static void drawsNoStepOverAnother(Browser browser) {
+        String overlaps = eval(browser, """
+                (() => {
+                  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+                  document.body.appendChild(document.createElement("div")).append(svg);
+                  const steps = Array.from({ length: 10 }, (_, i) => ({ step: i + 1, sequences: 1, tokens: 1, sent: i, retired: i + 8,
+                    spans: [[i, i + 5], [i + 5, i + 6]] }));
+                  TroupeTimeline.draw(svg, steps, 2);
+                  const boxes = [...svg.querySelectorAll(".step")].map(bar => ["x", "y", "width", "height"].map(
+                    name => Number(bar.getAttribute(name))));
+                  const rows = new Set(boxes.map(box => box[1])).size;
+                  const over = boxes.flatMap((a, i) => boxes.slice(i + 1).filter(b => a[0] < b[0] + b[2] && b[0] < a[0] + a[2]
+                    && a[1] < b[1] + b[3] && b[1] < a[1] + a[3]));
+                  const last = svg.querySelectorAll(".track")[1];
+                  const fits = Number(last.getAttribute("y")) + Number(last.getAttribute("height")) <= svg.getAttribute("height");
+                  svg.parentNode.remove();
+                  return `${boxes.length} bars in ${rows} lanes, ${over.length} overlap, fits ${fits}`;
+                })()""");
+
+        assertThat(overlaps).isEqualTo("20 bars in 6 lanes, 0 overlap, fits true");
     }
 
     private static String text(Browser browser, String id) {

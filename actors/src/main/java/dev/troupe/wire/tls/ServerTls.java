@@ -3,15 +3,10 @@ package dev.troupe.wire.tls;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
-import java.security.KeyStore;
-import java.security.cert.X509Certificate;
-import java.util.List;
 import java.util.Optional;
-import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.TrustManager;
-import javax.net.ssl.TrustManagerFactory;
 
 /**
  * TLS 1.2 and 1.3 of a port that clients of any kind dial: the server shows a certificate, and where an authority of clients is named,
@@ -19,9 +14,7 @@ import javax.net.ssl.TrustManagerFactory;
  */
 public final class ServerTls {
     private static final String[] PROTOCOLS = {"TLSv1.3", "TLSv1.2"};
-    private static final String NEW_CERTIFICATE = "put a new one there and start again";
     private static final String OTHER_AUTHORITY = "name the authority that signs the certificates of clients now";
-    private static final char[] NO_PASSWORD = {};
 
     private final SSLContext context;
     private final boolean clientsShowOne;
@@ -41,39 +34,16 @@ public final class ServerTls {
      *     the message names the file and what to do
      */
     public static ServerTls load(Path certificate, Path key, Optional<Path> clientCa) throws IOException {
-        List<X509Certificate> chain = PemFiles.certificates(certificate);
-        TlsIdentity.requireValid(certificate, chain.getFirst(), NEW_CERTIFICATE);
-        TlsIdentity.requirePair(certificate, chain.getFirst(), key, PemFiles.privateKey(key));
         try {
-            KeyStore own = emptyStore();
-            own.setKeyEntry("own", PemFiles.privateKey(key), NO_PASSWORD, chain.toArray(X509Certificate[]::new));
-            KeyManagerFactory keys = KeyManagerFactory.getInstance("PKIX");
-            keys.init(own, NO_PASSWORD);
-            TrustManager[] trust = clientCa.isPresent() ? trust(clientCa.get()) : new TrustManager[0];
+            TrustManager[] trust =
+                    clientCa.isPresent() ? PemStores.trust(clientCa.get(), OTHER_AUTHORITY) : new TrustManager[0];
             SSLContext context = SSLContext.getInstance("TLS");
-            context.init(keys.getKeyManagers(), trust, null);
+            context.init(PemStores.keys(certificate, key), trust, null);
             return new ServerTls(context, clientCa.isPresent());
         } catch (GeneralSecurityException e) {
             throw new IOException(
                     "%s and %s cannot be used for TLS: %s".formatted(certificate, key, e.getMessage()), e);
         }
-    }
-
-    private static TrustManager[] trust(Path clientCa) throws GeneralSecurityException, IOException {
-        KeyStore trusted = emptyStore();
-        for (X509Certificate authority : PemFiles.certificates(clientCa)) {
-            TlsIdentity.requireValid(clientCa, authority, OTHER_AUTHORITY);
-            trusted.setCertificateEntry("ca" + trusted.size(), authority);
-        }
-        TrustManagerFactory factory = TrustManagerFactory.getInstance("PKIX");
-        factory.init(trusted);
-        return factory.getTrustManagers();
-    }
-
-    private static KeyStore emptyStore() throws GeneralSecurityException, IOException {
-        KeyStore store = KeyStore.getInstance("PKCS12");
-        store.load(null, NO_PASSWORD);
-        return store;
     }
 
     /** For a connection that somebody makes to this process. */

@@ -277,7 +277,7 @@ class FramesTest {
 
     private Candidates candidates() {
         Candidates any = (Candidates) values.of(Candidates.class);
-        return new Candidates(TARGET.epoch(), 9, 1, 0, any.answers(), any.failedTokens());
+        return new Candidates(TARGET.epoch(), 9, 1, 0, any.answers(), any.failedTokens(), any.deferred());
     }
 
     private static StepBatch batch(int promptTokens) {

@@ -2,6 +2,8 @@
 // Draws the last steps of a replica: a row for each stage, a bar for each step, and where no step is, there is a gap.
 window.TroupeTimeline = (() => {
   const ROW = 34;
+  const LANE = 7;
+  const MOST_LANES = 32;
   const BETWEEN = 8;
   const LEFT = 62;
   const RIGHT = 10;
@@ -30,15 +32,18 @@ window.TroupeTimeline = (() => {
     return newest.slice(from);
   }
 
-  /** How many bars of a stage lie above each other, at most. */
+  /** The lane of each step of a stage, by step: the first that is free again. So they are as many as steps were open at a time. */
   function lanes(steps, stage) {
-    let end = -Infinity;
-    return steps.some(step => {
+    const ends = [];
+    const of = new Map();
+    [...steps].sort((a, b) => a.spans[stage][0] - b.spans[stage][0]).forEach(step => {
       const [from, to] = step.spans[stage];
-      const overlaps = from < end - 1e-9;
-      end = Math.max(end, to);
-      return overlaps;
-    }) ? 2 : 1;
+      let lane = ends.findIndex(end => end <= from + 1e-9);
+      if (lane < 0) lane = Math.min(ends.length, MOST_LANES - 1);
+      ends[lane] = Math.max(to, ends[lane] ?? -Infinity);
+      of.set(step.step, lane);
+    });
+    return { of, count: ends.length };
   }
 
   function tick(span, most) {
@@ -65,22 +70,26 @@ window.TroupeTimeline = (() => {
   function draw(svg, steps, stages) {
     svg.replaceChildren();
     const width = Math.max(280, svg.parentNode.clientWidth);
-    const bottom = stages * (ROW + BETWEEN);
     svg.setAttribute("width", width);
-    svg.setAttribute("height", bottom + AXIS);
+    svg.setAttribute("height", stages * (ROW + BETWEEN) + AXIS);
     if (steps.length === 0) return;
     const shown = together(steps, Math.max(6, Math.floor((width - LEFT) / NARROWEST)));
     const begin = shown[0].sent;
     const end = Math.max(...shown.map(step => step.retired));
     const x = time => LEFT + ((time - begin) / (end - begin || 1)) * (width - LEFT - RIGHT);
+    const rows = Array.from({ length: stages }, (_, stage) => lanes(shown, stage));
+    const height = row => Math.max(ROW, row.count * LANE);
+    const bottom = rows.reduce((sum, row) => sum + height(row) + BETWEEN, 0);
+    svg.setAttribute("height", bottom + AXIS);
     axis(svg, x, begin, end, bottom, width);
-    for (let stage = 0; stage < stages; stage++) {
-      const top = stage * (ROW + BETWEEN) + BETWEEN / 2;
-      svg.append(make("text", { x: 0, y: top + ROW / 2 + 4, class: "row" }, "stage " + stage));
-      svg.append(make("rect", { x: LEFT, y: top, width: width - LEFT - RIGHT, height: ROW, class: "track" }));
-      const count = lanes(shown, stage);
-      shown.forEach(step => bar(svg, step, stage, x, top + (step.step % count) * (ROW / count), ROW / count));
-    }
+    let top = BETWEEN / 2;
+    rows.forEach((row, stage) => {
+      const lane = height(row) / row.count;
+      svg.append(make("text", { x: 0, y: top + height(row) / 2 + 4, class: "row" }, "stage " + stage));
+      svg.append(make("rect", { x: LEFT, y: top, width: width - LEFT - RIGHT, height: height(row), class: "track" }));
+      shown.forEach(step => bar(svg, step, stage, x, top + row.of.get(step.step) * lane, lane));
+      top += height(row) + BETWEEN;
+    });
   }
 
   function bar(svg, step, stage, x, top, height) {
