@@ -9,6 +9,7 @@ import dev.troupe.sampling.guide.automaton.GuideException;
 import dev.troupe.tensor.Ints;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
 class GuidesTest {
@@ -22,6 +23,10 @@ class GuidesTest {
         return new GuideSpec(GuideSpec.Kind.REGEX, pattern);
     }
 
+    private PendingGuide asked(GuideSpec spec) {
+        return Objects.requireNonNull(guides.of(spec), "too many are being compiled");
+    }
+
     private void compileAll() {
         tasks.forEach(Runnable::run);
         tasks.clear();
@@ -29,9 +34,8 @@ class GuidesTest {
 
     @Test
     void compilesOnlyOnTheThreadsItWasGiven() {
-        PendingGuide guide = guides.of(regex("a+"));
+        PendingGuide guide = asked(regex("a+"));
 
-        assertThat(guide).isNotNull();
         assertThat(guide.isReady()).isFalse();
         assertThatThrownBy(guide::guide).isInstanceOf(IllegalStateException.class);
         compileAll();
@@ -64,7 +68,7 @@ class GuidesTest {
 
     @Test
     void forgetsTheGuideThatWasNotUsedForLongestButNoneThatIsBeingCompiled() {
-        PendingGuide underway = guides.of(regex("underway"));
+        PendingGuide underway = asked(regex("underway"));
         Runnable slow = tasks.removeFirst();
         PendingGuide oldest = guides.of(regex("0"));
         for (int i = 1; i < Guides.MOST; i++) {
@@ -75,19 +79,16 @@ class GuidesTest {
         assertThat(guides.of(regex("underway"))).isSameAs(underway);
         assertThat(guides.of(regex("0"))).isNotSameAs(oldest);
         slow.run();
-        assertThat(underway).isNotNull();
         assertThat(underway.isReady()).isTrue();
     }
 
     @Test
     void aGuideThatCannotBeFollowedSaysWhyWhenItIsUsed() {
-        PendingGuide malformed = guides.of(regex("a("));
-        PendingGuide nowhere = Guides.none().of(regex("a"));
+        PendingGuide malformed = asked(regex("a("));
+        PendingGuide nowhere = Objects.requireNonNull(Guides.none().of(regex("a")));
         compileAll();
 
-        assertThat(malformed).isNotNull();
         assertThatThrownBy(malformed::guide).isInstanceOf(GuideException.class);
-        assertThat(nowhere).isNotNull();
         assertThatThrownBy(nowhere::guide)
                 .isInstanceOf(GuideException.class)
                 .hasMessage("this rank cannot follow a guide: its model has no tokenizer or no end of text");
@@ -95,12 +96,11 @@ class GuidesTest {
 
     @Test
     void compilesNothingForARankThatHasEnded() {
-        PendingGuide guide = guides.of(regex("a+"));
+        PendingGuide guide = asked(regex("a+"));
 
         guides.close();
         compileAll();
 
-        assertThat(guide).isNotNull();
         assertThat(guide.isReady()).isFalse();
     }
 }
