@@ -3,19 +3,24 @@ package dev.troupe.kernel.natives;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.MatrixPacker;
 import dev.troupe.kernel.PackedMatrix;
+import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kernel.quantised.PackedFormat;
+import dev.troupe.kvstore.KvStore;
+import dev.troupe.kvstore.KvType;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Small products of every block-quantised type, compared by their raw bits with those of other kernels before native ones are
- * trusted: the library was made by whatever compiler was there.
+ * Small products of every block-quantised type and a little attention, compared by their raw bits with those of other kernels
+ * before native ones are trusted: the library was made by whatever compiler was there.
  */
 public final class NativeCheck {
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
@@ -33,6 +38,19 @@ public final class NativeCheck {
     private static final int[] TOKENS = {1, 7, 35};
 
     private static final int MOST_TOKENS = 35;
+
+    /** Query heads of a KV head: together every number of heads that share a load. */
+    private static final int[] HEADS = {7, 2, 1};
+
+    /** Not a multiple of 16, and more than a tile of elements at every level. */
+    private static final int HEAD_DIM = 66;
+
+    private static final int BLOCK_SIZE = 128;
+
+    /** The token that attends, and how many it sees: a tile of 64 and one of 32 tokens, both partly. */
+    private static final int POSITION = 66;
+
+    private static final int WINDOW = 36;
 
     private NativeCheck() {}
 
@@ -59,7 +77,46 @@ public final class NativeCheck {
                 }
             }
         }
+        for (int heads : HEADS) {
+            String difference = attention(expected, candidate, heads, random);
+            if (difference != null) {
+                return difference;
+            }
+        }
         return null;
+    }
+
+    private static @Nullable String attention(Kernels expected, Kernels candidate, int heads, Random random) {
+        int[] positions = new int[WINDOW];
+        Arrays.setAll(positions, i -> POSITION + 1 - WINDOW + i);
+        TokenBatch past = new TokenBatch(new int[WINDOW], positions, new int[WINDOW], new int[][] {{0}});
+        TokenBatch last = new TokenBatch(new int[1], new int[] {POSITION}, new int[1], new int[][] {{0}});
+        try (Arena arena = Arena.ofShared();
+                KvStore store = new KvStore(KvType.F16, 1, 1, HEAD_DIM, BLOCK_SIZE, 1)) {
+            Tensor qkv = Tensor.floats(arena, WINDOW, (heads + 2) * HEAD_DIM);
+            for (int t = 0; t < WINDOW; t++) {
+                for (int i = 0; i < qkv.columns(); i++) {
+                    qkv.set(t, i, random.nextFloat() * 4 - 2);
+                }
+            }
+            expected.storeKv(store, 0, qkv, past, new BitSet());
+            Tensor wanted = Tensor.floats(arena, 1, heads * HEAD_DIM);
+            Tensor got = Tensor.floats(arena, 1, heads * HEAD_DIM);
+            expected.attention(store, 0, qkv, 0.25f, WINDOW, last, wanted);
+            candidate.attention(store, 0, qkv, 0.25f, WINDOW, last, got);
+            long at = wanted.memory().mismatch(got.memory());
+            if (at < 0) {
+                return null;
+            }
+            int column = (int) (at / 4);
+            return "attention of %d heads, head %d, element %d: %s, expected %s"
+                    .formatted(
+                            heads,
+                            column / HEAD_DIM,
+                            column % HEAD_DIM,
+                            Float.toHexString(got.get(0, column)),
+                            Float.toHexString(wanted.get(0, column)));
+        }
     }
 
     private static @Nullable String difference(
