@@ -71,8 +71,8 @@ class AttentionBitsTest {
     /** Two sequences with one token each and sometimes a third with two, at positions around ends; of a poisoned cache. */
     private void assertSingleTokens(int kvHeads, int perGroup, int headDim, int blockSize, int window) {
         int columns = (perGroup + 2) * kvHeads * headDim;
-        String what = "%d x %d heads of %d, blocks of %d, window %d"
-                .formatted(kvHeads, perGroup, headDim, blockSize, window);
+        String what =
+                "%d x %d heads of %d, blocks of %d, window %d".formatted(kvHeads, perGroup, headDim, blockSize, window);
         Tensor past = Samples.floats(arena, CONTEXT, columns, random);
         int[] ends = {0, 15, 16, 31, 32, 63, 64, 95, 126, 127, 128, 129, 160, 255, 256, 257, 288};
         try (KvStore store = store(KvType.F16, kvHeads, headDim, blockSize, 3 * (CONTEXT / blockSize + 1))) {
