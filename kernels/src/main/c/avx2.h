@@ -26,12 +26,37 @@ INLINE __m256 LEVEL(multiply)(__m256 a, __m256 b) {
     return _mm256_mul_ps(a, b);
 }
 
+INLINE __m256 LEVEL(add)(__m256 a, __m256 b) {
+    return _mm256_add_ps(a, b);
+}
+
+INLINE __m256 LEVEL(subtract)(__m256 a, __m256 b) {
+    return _mm256_sub_ps(a, b);
+}
+
+INLINE __m256 LEVEL(larger)(__m256 a, __m256 b) {
+    return _mm256_max_ps(a, b);
+}
+
 INLINE __m256 LEVEL(fma)(__m256 a, __m256 b, __m256 c) {
     return _mm256_fmadd_ps(a, b, c);
 }
 
 INLINE __m256 LEVEL(to_floats)(__m256i v) {
     return _mm256_cvtepi32_ps(v);
+}
+
+INLINE __m256 LEVEL(load_halves)(const uint16_t *from) {
+    return _mm256_cvtph_ps(_mm_loadu_si128((const void *) from));
+}
+
+INLINE __m256 LEVEL(scale_by)(__m256 p, __m256 t) {
+    __m256i n = _mm256_slli_epi32(_mm256_castps_si256(t), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), n));
+}
+
+INLINE __m256 LEVEL(from_least)(__m256 x, float least, __m256 v) {
+    return _mm256_and_ps(_mm256_cmp_ps(x, _mm256_set1_ps(least), _CMP_NLT_UQ), v);
 }
 
 INLINE __m256i LEVEL(load_ints)(const void *from) {
@@ -142,4 +167,5 @@ INLINE void LEVEL(reorder)(const int8_t *from, const uint8_t order[16], int8_t *
     _mm_storeu_si128((void *) to, _mm_shuffle_epi8(q, _mm_loadu_si128((const void *) order)));
 }
 
+#include "attention.h"
 #include "products.h"

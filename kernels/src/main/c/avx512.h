@@ -27,12 +27,40 @@ INLINE __m512 LEVEL(multiply)(__m512 a, __m512 b) {
     return _mm512_mul_ps(a, b);
 }
 
+INLINE __m512 LEVEL(add)(__m512 a, __m512 b) {
+    return _mm512_add_ps(a, b);
+}
+
+INLINE __m512 LEVEL(subtract)(__m512 a, __m512 b) {
+    return _mm512_sub_ps(a, b);
+}
+
+INLINE __m512 LEVEL(larger)(__m512 a, __m512 b) {
+    return _mm512_max_ps(a, b);
+}
+
 INLINE __m512 LEVEL(fma)(__m512 a, __m512 b, __m512 c) {
     return _mm512_fmadd_ps(a, b, c);
 }
 
 INLINE __m512 LEVEL(to_floats)(__m512i v) {
     return _mm512_cvtepi32_ps(v);
+}
+
+/* As many f16 as there are lanes. */
+INLINE __m512 LEVEL(load_halves)(const uint16_t *from) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const void *) from));
+}
+
+/* p * 2^n, where t is n + 0x1.8p23. */
+INLINE __m512 LEVEL(scale_by)(__m512 p, __m512 t) {
+    __m512i n = _mm512_slli_epi32(_mm512_castps_si512(t), 23);
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), n));
+}
+
+/* v, and 0 where x is below the least. */
+INLINE __m512 LEVEL(from_least)(__m512 x, float least, __m512 v) {
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_set1_ps(least), _CMP_NLT_UQ), v);
 }
 
 INLINE __m512i LEVEL(load_ints)(const void *from) {
@@ -136,4 +164,5 @@ INLINE void LEVEL(reorder)(const int8_t *from, const uint8_t order[16], int8_t *
     _mm_storeu_si128((void *) to, _mm_shuffle_epi8(q, _mm_loadu_si128((const void *) order)));
 }
 
+#include "attention.h"
 #include "products.h"

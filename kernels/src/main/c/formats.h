@@ -2,6 +2,8 @@
 #ifndef TROUPE_FORMATS_H
 #define TROUPE_FORMATS_H
 
+#include "spans.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -89,10 +91,9 @@ struct level {
     int32_t bits;
     dots *dots;
     activations *activations;
+    attention *attention;
     products *products[11];
 };
-
-#define ANYWHERE static inline __attribute__((always_inline))
 
 ANYWHERE int halves(const struct format f) {
     return f.scales == 2;

@@ -26,12 +26,37 @@ INLINE float32x4_t LEVEL(multiply)(float32x4_t a, float32x4_t b) {
     return vmulq_f32(a, b);
 }
 
+INLINE float32x4_t LEVEL(add)(float32x4_t a, float32x4_t b) {
+    return vaddq_f32(a, b);
+}
+
+INLINE float32x4_t LEVEL(subtract)(float32x4_t a, float32x4_t b) {
+    return vsubq_f32(a, b);
+}
+
+INLINE float32x4_t LEVEL(larger)(float32x4_t a, float32x4_t b) {
+    return vmaxq_f32(a, b);
+}
+
 INLINE float32x4_t LEVEL(fma)(float32x4_t a, float32x4_t b, float32x4_t c) {
     return vfmaq_f32(c, a, b);
 }
 
 INLINE float32x4_t LEVEL(to_floats)(uint32x4_t v) {
     return vcvtq_f32_s32(vreinterpretq_s32_u32(v));
+}
+
+INLINE float32x4_t LEVEL(load_halves)(const uint16_t *from) {
+    return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(from)));
+}
+
+INLINE float32x4_t LEVEL(scale_by)(float32x4_t p, float32x4_t t) {
+    return vreinterpretq_f32_u32(vaddq_u32(vreinterpretq_u32_f32(p), vshlq_n_u32(vreinterpretq_u32_f32(t), 23)));
+}
+
+INLINE float32x4_t LEVEL(from_least)(float32x4_t x, float least, float32x4_t v) {
+    uint32x4_t below = vcltq_f32(x, vdupq_n_f32(least));
+    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(v), below));
 }
 
 INLINE uint32x4_t LEVEL(load_ints)(const void *from) {
@@ -132,4 +157,5 @@ INLINE void LEVEL(reorder)(const int8_t *from, const uint8_t order[16], int8_t *
     vst1q_s8(to, vqtbl1q_s8(vld1q_s8(from), vld1q_u8(order)));
 }
 
+#include "attention.h"
 #include "products.h"

@@ -390,6 +390,7 @@ static const struct level LEVEL(level) = {
     32 * LANES,
     LEVEL(dots),
     LEVEL(activations),
+    LEVEL(attention),
     {LEVEL(q8_0), LEVEL(q4_0), LEVEL(q4_1), LEVEL(q5_0), LEVEL(q5_1), LEVEL(q2_k), LEVEL(q3_k), LEVEL(q4_k), LEVEL(q5_k),
      LEVEL(q6_k), LEVEL(mxfp4)}};
 

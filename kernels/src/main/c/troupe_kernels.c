@@ -121,3 +121,29 @@ EXPORT void troupe_product(
         groups, group_bytes, count, grid, pieces, x, all_pieces, first_piece, tokens, y, panel};
     chosen->products[type](&product);
 }
+
+/*
+ * Attends with some neighbouring KV heads of one token to the visible tokens of one span, NUMERICS rule 6: spans.h says what is
+ * what. Blocks of which no token is among the visible ones' neighbours, in groups of 32, are not read.
+ */
+EXPORT void troupe_attention(
+        const uint16_t *const *keys,
+        const uint16_t *const *values,
+        const uint16_t *next,
+        int64_t block_size,
+        int64_t from,
+        int64_t to,
+        int64_t kv_heads,
+        int64_t per_group,
+        int64_t head_dim,
+        const float *queries,
+        float scale,
+        float *scores,
+        float *maxima,
+        float *denominators,
+        float *outputs) {
+    const struct span span = {
+        keys, values, next, block_size, from, to, kv_heads, per_group, head_dim, queries, scale,
+        scores, maxima, denominators, outputs};
+    chosen->attention(&span);
+}

@@ -1,6 +1,6 @@
 /*
- * Digests of products of every type at one level of the native kernels: random weights as they are packed, random sizes. The
- * digests of all levels, on all processors, are equal. Argument: the level's bits.
+ * Digests of products of every type and of attention at one level of the native kernels: random weights as they are packed,
+ * random caches, random sizes. The digests of all levels, on all processors, are equal. Argument: the level's bits.
  */
 #define _POSIX_C_SOURCE 200112L
 #include "../../main/c/troupe_kernels.c"
@@ -124,6 +124,55 @@ static uint64_t product(int32_t type, uint64_t hash) {
     return hash;
 }
 
+/* Finite f16, sometimes subnormal. */
+static uint16_t *halves_of(int64_t count) {
+    uint16_t *made = memory(2 * count);
+    for (int64_t i = 0; i < count; i++) {
+        made[i] = (uint16_t) (below(2) << 15 | below(17) << 10 | below(1024));
+    }
+    return made;
+}
+
+static float *floats_of(int64_t count, float size) {
+    float *made = memory(4 * count);
+    for (int64_t i = 0; i < count; i++) {
+        made[i] = size * ((float) below(20001) - 10000) / 10000;
+    }
+    return made;
+}
+
+/* Every block is memory of its own, those without a visible neighbour are none. */
+static uint64_t attention_of(uint64_t hash) {
+    const int64_t block_size = 16 << below(4);
+    const int64_t kv_heads = 1 + below(4), per_group = 1 + below(9), head_dim = 1 + below(below(4) ? 90 : 260);
+    const int64_t width = (head_dim + 15) / 16 * 16, heads = kv_heads * per_group;
+    const int64_t from = below(3) ? 0 : below(SPAN), to = below(3) ? SPAN : from + 1 + below((uint32_t) (SPAN - from));
+    const int64_t low = from / 32 * 32 / block_size, high = ((to + 31) / 32 * 32 - 1) / block_size;
+    uint16_t *keys[SPAN / 16] = {0}, *values[SPAN / 16] = {0};
+    for (int64_t b = low; b <= high; b++) {
+        keys[b] = halves_of(kv_heads * head_dim * block_size);
+        values[b] = halves_of(kv_heads * width * block_size);
+    }
+    float *queries = floats_of(heads * head_dim, below(3) ? 1 : 30), *scores = memory(4 * heads * SPAN);
+    float *maxima = memory(4 * heads), *denominators = memory(4 * heads), *outputs = memory(4 * heads * width);
+    troupe_attention(
+            (const uint16_t *const *) keys, (const uint16_t *const *) values, keys[low], block_size, from, to, kv_heads,
+            per_group, head_dim, queries, 0.3f, scores, maxima, denominators, outputs);
+    hash = digest(hash, maxima, 4 * heads);
+    hash = digest(hash, denominators, 4 * heads);
+    hash = digest(hash, outputs, 4 * heads * width);
+    for (int64_t b = low; b <= high; b++) {
+        free(keys[b]);
+        free(values[b]);
+    }
+    free(queries);
+    free(scores);
+    free(maxima);
+    free(denominators);
+    free(outputs);
+    return hash;
+}
+
 int main(int arguments, char **argument) {
     int bits = arguments == 2 ? atoi(argument[1]) : 0;
     if (bits == 0 || troupe_choose(bits) != bits) {
@@ -138,5 +187,11 @@ int main(int arguments, char **argument) {
         }
         printf("type %d: %016llx\n", type, (unsigned long long) hash);
     }
+    uint64_t hash = 14695981039346656037u;
+    state = 88172645463325252u;
+    for (int round = 0; round < 2 * ROUNDS; round++) {
+        hash = attention_of(hash);
+    }
+    printf("attention: %016llx\n", (unsigned long long) hash);
     return 0;
 }

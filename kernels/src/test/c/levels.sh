@@ -1,6 +1,6 @@
 #!/bin/sh
-# Compares the levels of the native kernels: equal digests of products of all types, memory errors fail. Levels that do not
-# run here are left out; with gcc for aarch64 and qemu-user the one of Arm runs too.
+# Compares the levels of the native kernels: equal digests of products of all types and of attention, memory errors fail. Levels
+# that do not run here are left out; with gcc for aarch64 and qemu-user the one of Arm runs too.
 set -eu
 cd "$(dirname "$0")"
 out=$(mktemp -d)
@@ -14,7 +14,7 @@ compare() { # a level's name, its digests
     echo "FAILED: $1 has other bits" >&2
     exit 1
   fi
-  echo "$1: $(wc -l <"$2") types"
+  echo "$1: $(wc -l <"$2") digests"
 }
 
 native=$(uname -m)

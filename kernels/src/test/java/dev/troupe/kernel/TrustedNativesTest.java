@@ -43,6 +43,22 @@ class TrustedNativesTest {
         }
     }
 
+    @Test
+    void findsOneOtherBitOfAttention() {
+        Kernels right = new ReferenceKernels();
+        Kernels wrong = (Kernels) Proxy.newProxyInstance(
+                Kernels.class.getClassLoader(), new Class<?>[] {Kernels.class}, (proxy, method, arguments) -> {
+                    Object result = method.invoke(right, arguments);
+                    if (method.getName().equals("attention") && arguments[6] instanceof Tensor y && y.columns() == 66) {
+                        y.set(1, 65, Float.intBitsToFloat(Float.floatToRawIntBits(y.get(1, 65)) ^ 1));
+                    }
+                    return result;
+                });
+
+        assertThat(TrustedNatives.checked(wrong))
+                .startsWith("their check has found other bits: attention of 1 heads at position 34, column 65: ");
+    }
+
     /** Plain loops, but the last bit of the last output of one type and batch is another one. */
     private static Kernels withOtherBit(DType type, int tokens) {
         Kernels right = new ReferenceKernels();

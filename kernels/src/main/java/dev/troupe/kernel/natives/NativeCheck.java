@@ -3,7 +3,10 @@ package dev.troupe.kernel.natives;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.MatrixPacker;
 import dev.troupe.kernel.PackedMatrix;
+import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kernel.quantised.PackedFormat;
+import dev.troupe.kvstore.KvStore;
+import dev.troupe.kvstore.KvType;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -14,8 +17,8 @@ import java.util.Random;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Small products of every block-quantised type, compared by their raw bits with those of other kernels before native ones are
- * trusted: the library was made by whatever compiler was there.
+ * Small products of every block-quantised type and a little attention, compared by their raw bits with those of other kernels
+ * before native ones are trusted: the library was made by whatever compiler was there.
  */
 public final class NativeCheck {
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
@@ -33,6 +36,19 @@ public final class NativeCheck {
     private static final int[] TOKENS = {1, 7, 35};
 
     private static final int MOST_TOKENS = 35;
+
+    /** Query heads of a KV head: together every number of heads that share a load. */
+    private static final int[] HEADS = {7, 2, 1};
+
+    /** Not a multiple of 16, and more than a tile of elements at every level. */
+    private static final int HEAD_DIM = 66;
+
+    private static final int BLOCK_SIZE = 64;
+
+    /** Tokens that attend, each to the last few: one has a tile of 32 tokens, the other one of 64. */
+    private static final int[] POSITIONS = {3, 34};
+
+    private static final int WINDOW = 4;
 
     private NativeCheck() {}
 
@@ -59,7 +75,48 @@ public final class NativeCheck {
                 }
             }
         }
+        return attention(expected, candidate, random);
+    }
+
+    private static @Nullable String attention(Kernels expected, Kernels candidate, Random random) {
+        int tokens = POSITIONS.length;
+        int[][] blocks = {{0}, {1}};
+        TokenBatch batch = new TokenBatch(new int[tokens], POSITIONS, new int[] {0, 1}, blocks);
+        try (Arena arena = Arena.ofConfined();
+                KvStore store = new KvStore(KvType.F16, 1, 1, HEAD_DIM, BLOCK_SIZE, tokens)) {
+            halves(store.keys(0), random);
+            halves(store.values(0), random);
+            for (int heads : HEADS) {
+                Tensor qkv = Tensor.floats(arena, tokens, (heads + 2) * HEAD_DIM);
+                for (int i = 0; i < tokens * heads * HEAD_DIM; i++) {
+                    qkv.set(i / heads / HEAD_DIM, i % (heads * HEAD_DIM), random.nextFloat() * 2 - 1);
+                }
+                Tensor wanted = Tensor.floats(arena, tokens, heads * HEAD_DIM);
+                Tensor got = Tensor.floats(arena, tokens, heads * HEAD_DIM);
+                expected.attention(store, 0, qkv, 0.25f, WINDOW, batch, wanted);
+                candidate.attention(store, 0, qkv, 0.25f, WINDOW, batch, got);
+                long at = wanted.memory().mismatch(got.memory());
+                if (at >= 0) {
+                    int row = (int) (at / 4 / got.columns());
+                    int column = (int) (at / 4 % got.columns());
+                    return "attention of %d heads at position %d, column %d: %s, expected %s"
+                            .formatted(
+                                    heads,
+                                    POSITIONS[row],
+                                    column,
+                                    Float.toHexString(got.get(row, column)),
+                                    Float.toHexString(wanted.get(row, column)));
+                }
+            }
+        }
         return null;
+    }
+
+    /** Random finite f16 of at most two, some of them subnormal. */
+    private static void halves(MemorySegment memory, Random random) {
+        for (long at = 0; at + 2 <= memory.byteSize(); at += 2) {
+            memory.set(SHORT, at, (short) (random.nextInt() & 0xbfff));
+        }
     }
 
     private static @Nullable String difference(

@@ -28,8 +28,11 @@ record NativeLibrary(
         Optional<SymbolLookup> symbols, @Nullable String refusal) {
     private static final int WIDEST = 512;
 
+    /** The one of this build. */
+    static final NativeLibrary FOUND = open();
+
     /** Finds, loads and lets it choose what runs on this processor. */
-    static NativeLibrary open() {
+    private static NativeLibrary open() {
         String processor = switch (System.getProperty("os.arch", "")) {
             case "amd64" -> "x86_64";
             case "aarch64" -> "aarch64";
@@ -103,6 +106,13 @@ record NativeLibrary(
                         symbols.find(name)
                                 .orElseThrow(() -> new IllegalArgumentException("it has no function " + name)),
                         type);
+    }
+
+    /** What a call has thrown, to be thrown on. */
+    static RuntimeException failed(Throwable e) {
+        return e instanceof RuntimeException known
+                ? known
+                : new IllegalStateException("a native function has thrown", e);
     }
 
     private MethodHandle refusing(FunctionDescriptor type) {

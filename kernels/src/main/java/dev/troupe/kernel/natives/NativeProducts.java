@@ -25,15 +25,13 @@ public final class NativeProducts {
     /** Bytes of scratch memory that {@link #multiply} needs. */
     public static final int SCRATCH_BYTES = 32 * 1792;
 
-    private static final NativeLibrary LIBRARY = NativeLibrary.open();
-
     // Static and final, so that the JIT sees through them.
     private static final MethodHandle DOTS =
-            LIBRARY.function("troupe_dots", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
-    private static final MethodHandle ACTIVATIONS = LIBRARY.function(
+            NativeLibrary.FOUND.function("troupe_dots", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
+    private static final MethodHandle ACTIVATIONS = NativeLibrary.FOUND.function(
             "troupe_activations",
             FunctionDescriptor.ofVoid(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
-    private static final MethodHandle PRODUCT = LIBRARY.function(
+    private static final MethodHandle PRODUCT = NativeLibrary.FOUND.function(
             "troupe_product",
             FunctionDescriptor.ofVoid(
                     JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG,
@@ -43,7 +41,7 @@ public final class NativeProducts {
 
     /** Why they cannot run here, as the end of a sentence; null where they can. */
     public static @Nullable String refusal() {
-        return LIBRARY.refusal();
+        return NativeLibrary.FOUND.refusal();
     }
 
     /** Place of a type in the table of {@code troupe_kernels.c}. */
@@ -74,7 +72,7 @@ public final class NativeProducts {
         try {
             return (long) DOTS.invokeExact(rounds, left);
         } catch (Throwable e) {
-            throw failed(e);
+            throw NativeLibrary.failed(e);
         }
     }
 
@@ -90,7 +88,7 @@ public final class NativeProducts {
             ACTIVATIONS.invokeExact(
                     id(w.type()), (long) w.columns(), (long) w.pieces().gridOffset(), x, records, (long) width);
         } catch (Throwable e) {
-            throw failed(e);
+            throw NativeLibrary.failed(e);
         }
     }
 
@@ -128,13 +126,7 @@ public final class NativeProducts {
                     y,
                     scratch);
         } catch (Throwable e) {
-            throw failed(e);
+            throw NativeLibrary.failed(e);
         }
-    }
-
-    private static RuntimeException failed(Throwable e) {
-        return e instanceof RuntimeException known
-                ? known
-                : new IllegalStateException("a native function has thrown", e);
     }
 }

@@ -24,14 +24,17 @@ final class Attention implements AutoCloseable {
     private final AttentionCall call;
     private final DirectAttention direct;
 
-    Attention(WorkerPool pool) {
-        this(pool, new AttentionCall());
+    /**
+     * @param natives whether single tokens' attention is the native one, which must run here
+     */
+    Attention(WorkerPool pool, boolean natives) {
+        this(pool, new AttentionCall(), natives);
     }
 
-    Attention(WorkerPool pool, AttentionCall call) {
+    Attention(WorkerPool pool, AttentionCall call, boolean natives) {
         this.pool = pool;
         this.call = call;
-        this.direct = new DirectAttention(pool, call);
+        this.direct = new DirectAttention(pool, call, natives);
         this.own = new AttentionHeads[pool.threads()];
         for (int i = 0; i < own.length; i++) {
             own[i] = new AttentionHeads();
@@ -42,7 +45,7 @@ final class Attention implements AutoCloseable {
     void attend(KvStore store, int layer, Tensor qkv, float scale, int window, TokenBatch batch, Tensor y) {
         call.begin(store, layer, qkv, scale, window, batch, y);
         try {
-            divide(batch, DirectAttention.takes(store, call.perGroup()));
+            divide(batch, direct.takes(store, call.perGroup()));
             direct.run();
             pool.run(tiles * store.kvHeads(), item);
         } finally {

@@ -1,5 +1,8 @@
 package dev.troupe.kernel.vector;
 
+import static dev.troupe.kernel.vector.lanes.Lanes.ALL;
+import static dev.troupe.kernel.vector.lanes.Lanes.FLOAT;
+
 import dev.troupe.kernel.ExactMath;
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kvstore.KvStore;
@@ -14,7 +17,6 @@ import java.util.concurrent.atomic.AtomicIntegerArray;
  */
 final class DirectAttention implements AutoCloseable {
     private static final int SPAN = AttentionTiles.SPAN;
-    private static final int GROUP = HalfTiles.GROUP;
 
     /** At least so many items for every worker, where there are heads enough: one that is late takes fewer. */
     private static final int ITEMS = 4;
@@ -22,10 +24,9 @@ final class DirectAttention implements AutoCloseable {
     private final WorkerPool pool;
     private final AttentionCall call;
     private final WorkerPool.Work item = this::item;
-    private final Worker[] own;
-    private final Scratch outputs = new Scratch();
-    private float[] maxima = new float[0];
-    private float[] denominators = new float[0];
+    private final boolean natives;
+    private final SpanAttention[] own;
+    private final Scratch scratch = new Scratch();
     private AtomicIntegerArray unfinished = new AtomicIntegerArray(0);
     private int[] tokens = new int[16];
 
@@ -34,34 +35,32 @@ final class DirectAttention implements AutoCloseable {
 
     private int count;
     private int parts;
+    private int items;
     private int heads;
     private int width;
-    private long output;
 
-    /** What one worker needs for one span. */
-    private static final class Worker implements AutoCloseable {
-        final long[] keys = new long[SPAN / GROUP];
-        final long[] values = new long[SPAN / GROUP];
-        final Scratch scratch = new Scratch();
+    /** What every span gives: f32 {@code [spans][heads][width]}, and twice {@code [spans][heads]}. */
+    private long outputs;
 
-        @Override
-        public void close() {
-            scratch.close();
-        }
-    }
+    private long maxima;
+    private long denominators;
 
-    DirectAttention(WorkerPool pool, AttentionCall call) {
+    /**
+     * @param natives whether {@link NativeSpan}, which must run here, does the spans
+     */
+    DirectAttention(WorkerPool pool, AttentionCall call, boolean natives) {
         this.pool = pool;
         this.call = call;
-        this.own = new Worker[pool.threads()];
+        this.natives = natives;
+        this.own = new SpanAttention[pool.threads()];
         for (int i = 0; i < own.length; i++) {
-            own[i] = new Worker();
+            own[i] = natives ? new NativeSpan(call) : new VectorSpan(call);
         }
     }
 
-    /** Whether it takes tokens of this call: one of the products is shaped for several heads that share keys. */
-    static boolean takes(KvStore store, int perGroup) {
-        return store.type() == KvType.F16 && perGroup > 1;
+    /** Whether it takes tokens of this call: the products of {@link VectorSpan} are shaped for several heads that share keys. */
+    boolean takes(KvStore store, int perGroup) {
+        return store.type() == KvType.F16 && (natives || perGroup > 1);
     }
 
     void clear() {
@@ -94,11 +93,9 @@ final class DirectAttention implements AutoCloseable {
         }
         heads = store.kvHeads() * call.perGroup();
         width = store.paddedHeadDim();
-        output = outputs.atLeast(4L * spans * heads * width);
-        if (maxima.length < spans * heads) {
-            maxima = new float[spans * heads];
-            denominators = new float[spans * heads];
-        }
+        outputs = scratch.atLeast(4L * spans * heads * (width + 2));
+        maxima = outputs + 4L * spans * heads * width;
+        denominators = maxima + 4L * spans * heads;
         if (unfinished.length() < count * parts) {
             unfinished = new AtomicIntegerArray(count * parts);
         }
@@ -107,16 +104,16 @@ final class DirectAttention implements AutoCloseable {
                 unfinished.set(i * parts + part, spansBefore[i + 1] - spansBefore[i]);
             }
         }
-        pool.run(spans * parts, item);
+        items = spans * parts;
+        pool.run(items, item);
     }
 
     private void item(int item, int worker) {
+        attend(item, worker);
         int part = item % parts;
-        int span = item / parts;
-        int i = tokenOf(span);
-        int kvHeads = call.store().kvHeads() / parts;
-        attend(tokens[i], span, span - spansBefore[i], part * kvHeads, kvHeads, own[worker]);
+        int i = tokenOf(item / parts);
         if (unfinished.decrementAndGet(i * parts + part) == 0) {
+            int kvHeads = call.store().kvHeads() / parts;
             merge(i, part * kvHeads, kvHeads);
         }
     }
@@ -135,96 +132,45 @@ final class DirectAttention implements AutoCloseable {
         return low;
     }
 
-    /**
-     * One span of one token.
-     *
-     * @param span its number in the call
-     * @param ofToken its number in the token's context
-     */
-    private void attend(int token, int span, int ofToken, int firstHead, int kvHeads, Worker worker) {
+    /** One span of one token. */
+    private void attend(int item, int worker) {
+        int span = item / parts;
+        int i = tokenOf(span);
+        int token = tokens[i];
+        int start = start(span, i);
+        int from = Math.max(call.begin(token), start) - start;
+        int to = Math.min(call.batch().position(token), start + SPAN - 1) + 1 - start;
+        int kvHeads = call.store().kvHeads() / parts;
+        int firstHead = item % parts * kvHeads;
+        long state = 4L * (span * heads + firstHead * call.perGroup());
+        long next = firstKeys(Math.min(item + pool.threads(), items - 1));
+        own[worker].attend(
+                token,
+                start,
+                from,
+                to,
+                firstHead,
+                kvHeads,
+                next,
+                maxima + state,
+                denominators + state,
+                outputs + state * width);
+    }
+
+    /** The position of a span's first token. */
+    private int start(int span, int i) {
+        return (call.begin(tokens[i]) / SPAN + span - spansBefore[i]) * SPAN;
+    }
+
+    /** Where the keys start that an item reads first. */
+    private long firstKeys(int item) {
         KvStore store = call.store();
         TokenBatch batch = call.batch();
-        int begin = call.begin(token);
-        int start = (begin / SPAN + ofToken) * SPAN;
-        int from = Math.max(begin, start) - start;
-        int to = Math.min(batch.position(token), start + SPAN - 1) + 1 - start;
-        int low = from & -32;
-        int high = (to + 31) & -32;
-        int blockSize = store.blockSize();
-        for (int group = low / GROUP; group < high / GROUP; group++) {
-            // a group without a visible token may have no block; what is read in its place is not used
-            int position = start + GROUP * Math.clamp(group, from / GROUP, (to - 1) / GROUP);
-            int block = batch.block(batch.sequence(token), position, blockSize);
-            worker.keys[group] = call.keys() + store.keyOffset(block, 0, 0, position % blockSize);
-            worker.values[group] = call.values() + store.valueOffset(block, 0, position % blockSize, 0);
-        }
-        int perGroup = call.perGroup();
-        long scores = worker.scratch.atLeast(4L * SPAN * perGroup + LaneTree.BYTES);
-        long lanes = scores + 4L * SPAN * perGroup;
-        for (int kvHead = firstHead; kvHead < firstHead + kvHeads; kvHead++) {
-            score(worker.keys, kvHead, low, high, call.queries(token, kvHead), scores);
-            int state = span * heads + kvHead * perGroup;
-            for (int h = 0; h < perGroup; h++) {
-                long z = scores + 4L * SPAN * h;
-                float maximum = SpanSoftmax.maximum(z, low, from, to, high);
-                maxima[state + h] = maximum;
-                denominators[state + h] = SpanSoftmax.weights(z, low, high, maximum, lanes);
-            }
-            weigh(worker.values, kvHead, from, to, scores, output + 4L * state * width);
-        }
-    }
-
-    private void score(long[] keys, int kvHead, int low, int high, long queries, long scores) {
-        KvStore store = call.store();
-        int last = call.perGroup() - 1;
-        long q = 4L * store.headDim();
-        long z = 4L * SPAN;
-        for (int h = 0; h <= last; h += 4) {
-            int h1 = Math.min(h + 1, last);
-            int h2 = Math.min(h + 2, last);
-            int h3 = Math.min(h + 3, last);
-            HalfTiles.scores4(
-                    keys,
-                    store.keyOffset(0, kvHead, 0, 0),
-                    2L * store.blockSize(),
-                    store.headDim(),
-                    low,
-                    high,
-                    call.scale(),
-                    queries + q * h,
-                    queries + q * h1,
-                    queries + q * h2,
-                    queries + q * h3,
-                    scores + z * h,
-                    scores + z * h1,
-                    scores + z * h2,
-                    scores + z * h3);
-        }
-    }
-
-    private void weigh(long[] values, int kvHead, int from, int to, long weights, long output) {
-        int last = call.perGroup() - 1;
-        long p = 4L * SPAN;
-        long o = 4L * width;
-        for (int h = 0; h <= last; h += 4) {
-            int h1 = Math.min(h + 1, last);
-            int h2 = Math.min(h + 2, last);
-            int h3 = Math.min(h + 3, last);
-            HalfTiles.values4(
-                    values,
-                    call.store().valueOffset(0, kvHead, 0, 0),
-                    width,
-                    from,
-                    to,
-                    weights + p * h,
-                    weights + p * h1,
-                    weights + p * h2,
-                    weights + p * h3,
-                    output + o * h,
-                    output + o * h1,
-                    output + o * h2,
-                    output + o * h3);
-        }
+        int span = item / parts;
+        int i = tokenOf(span);
+        int position = Math.max(call.begin(tokens[i]), start(span, i));
+        int block = batch.block(batch.sequence(tokens[i]), position, store.blockSize());
+        return call.keys() + store.keyOffset(block, item % parts * (store.kvHeads() / parts), 0, 0);
     }
 
     /** Merges all spans of some heads of a token into the first one, and writes what comes out. */
@@ -234,18 +180,19 @@ final class DirectAttention implements AutoCloseable {
             long to = call.outputs(tokens[i], kvHead);
             for (int h = 0; h < perGroup; h++) {
                 int head = kvHead * perGroup + h;
-                int state = spansBefore[i] * heads + head;
-                float maximum = maxima[state];
-                float denominator = denominators[state];
-                long o = output + 4L * state * width;
+                long state = 4L * (spansBefore[i] * heads + head);
+                float maximum = ALL.get(FLOAT, maxima + state);
+                float denominator = ALL.get(FLOAT, denominators + state);
+                long o = outputs + state * width;
                 for (int span = spansBefore[i] + 1; span < spansBefore[i + 1]; span++) {
-                    int next = span * heads + head;
-                    float m = Math.max(maximum, maxima[next]);
+                    long next = 4L * (span * heads + head);
+                    float nextMaximum = ALL.get(FLOAT, maxima + next);
+                    float m = Math.max(maximum, nextMaximum);
                     float a = ExactMath.exp(maximum - m);
-                    float b = ExactMath.exp(maxima[next] - m);
-                    denominator = Math.fma(denominator, a, denominators[next] * b);
+                    float b = ExactMath.exp(nextMaximum - m);
+                    denominator = Math.fma(denominator, a, ALL.get(FLOAT, denominators + next) * b);
                     maximum = m;
-                    SpanSoftmax.merge(o, a, output + 4L * next * width, b, width);
+                    SpanSoftmax.merge(o, a, outputs + next * width, b, width);
                 }
                 SpanSoftmax.divide(
                         o,
@@ -258,9 +205,9 @@ final class DirectAttention implements AutoCloseable {
 
     @Override
     public void close() {
-        outputs.close();
-        for (Worker worker : own) {
-            worker.close();
+        scratch.close();
+        for (SpanAttention span : own) {
+            span.close();
         }
     }
 }

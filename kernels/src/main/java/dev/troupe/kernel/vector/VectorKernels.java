@@ -12,7 +12,7 @@ import java.util.BitSet;
 import jdk.incubator.vector.FloatVector;
 import org.jspecify.annotations.Nullable;
 
-/** The operations on CPU cores through the Vector API, perhaps with native products, with threads of their own. */
+/** The operations on CPU cores through the Vector API, perhaps with native ones among them, with threads of their own. */
 public final class VectorKernels implements Kernels {
     private final WorkerPool pool;
     private final boolean natives;
@@ -35,7 +35,8 @@ public final class VectorKernels implements Kernels {
     /**
      * Kernels on {@code pool}, which {@link #close} ends.
      *
-     * @param natives whether products of block-quantised weights are the native ones, which must run here
+     * @param natives whether products of block-quantised weights and attention of single tokens are the native ones, which must
+     *     run here
      */
     public VectorKernels(WorkerPool pool, boolean natives) {
         this.pool = pool;
@@ -45,7 +46,7 @@ public final class VectorKernels implements Kernels {
         this.norm = new RmsNorm(pool);
         this.rotation = new Rotation(pool);
         this.writer = new KvWriter(pool);
-        this.attention = new Attention(pool);
+        this.attention = new Attention(pool, natives);
         this.swiglu = new Swiglu(pool);
         this.addition = new Addition(pool);
         this.softmax = new Softmax(pool);

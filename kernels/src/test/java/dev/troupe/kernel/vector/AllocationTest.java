@@ -68,6 +68,17 @@ class AllocationTest {
 
     @Test
     void attentionAllocatesNothing() {
+        assertAttention(kernels);
+    }
+
+    @Test
+    void nativeAttentionAllocatesNothing() {
+        assumeThat(NativeProducts.refusal()).as("native kernels run here").isNull();
+
+        assertAttention(new VectorKernels(new WorkerPool(1), true));
+    }
+
+    private void assertAttention(VectorKernels kernels) {
         TokenBatch batch = new TokenBatch(
                 new int[3], new int[] {150, 151, 3}, new int[] {0, 0, 1}, new int[][] {{0, 1, 2, 3, 4}, {5}});
         BitSet overflowed = new BitSet();

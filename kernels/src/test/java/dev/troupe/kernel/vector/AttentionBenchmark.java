@@ -41,7 +41,7 @@ public class AttentionBenchmark {
     private static final int HEAD_DIM = 64;
     private static final int BLOCK = 32;
 
-    @Param({"512", "4096"})
+    @Param({"512", "1024", "4096"})
     int length;
 
     @Param({"1", "128"})
@@ -49,6 +49,9 @@ public class AttentionBenchmark {
 
     @Param({"1", "2"})
     int threads;
+
+    @Param({"false", "true"})
+    boolean natives;
 
     private final Arena arena = Arena.ofShared();
     private KvStore store = new KvStore(KvType.F16, 1, 1, HEAD_DIM, BLOCK, 1);
@@ -62,7 +65,7 @@ public class AttentionBenchmark {
         store.close();
         kernels.close();
         store = new KvStore(KvType.F16, 1, KV_HEADS, HEAD_DIM, BLOCK, length / BLOCK);
-        kernels = new VectorKernels(new WorkerPool(threads));
+        kernels = new VectorKernels(new WorkerPool(threads), natives);
         Tensor all = Samples.floats(arena, length, (HEADS + 2 * KV_HEADS) * HEAD_DIM, new Random(1));
         kernels.storeKv(store, 0, all, batch(0, length), new BitSet());
         last = batch(length - tokens, tokens);

@@ -31,7 +31,7 @@ class AttentionBitsTest {
     @Test
     void equalsTheReferenceForEveryHeadDimension() {
         for (KvType type : KvType.values()) {
-            for (int headDim : new int[] {2, 16, 24, 64, 80, 128}) {
+            for (int headDim : new int[] {2, 16, 24, 64, 80, 96, 128, 256}) {
                 assertAttention(type, 2, 2, headDim, 32, 0);
             }
         }
@@ -49,6 +49,50 @@ class AttentionBitsTest {
         for (int blockSize : KvStore.BLOCK_SIZES) {
             for (int window : new int[] {1, 2, 8, 33, 128, 150, 4096}) {
                 assertAttention(KvType.F16, 2, 2, 16, blockSize, window);
+            }
+        }
+    }
+
+    @Test
+    void equalsTheReferenceForSingleTokensAtTheEndsOfBlocksAndSpans() {
+        int[] perGroups = {1, 2, 3, 4, 5, 6, 7, 8};
+        int[] headDims = {64, 80, 96, 128, 256, 24};
+        int round = 0;
+        for (int blockSize : KvStore.BLOCK_SIZES) {
+            for (int window : new int[] {0, 1, 31, 100, 129}) {
+                for (int i = 0; i < 2; i++, round++) {
+                    int perGroup = perGroups[round % perGroups.length];
+                    assertSingleTokens(2 + round % 3, perGroup, headDims[round % headDims.length], blockSize, window);
+                }
+            }
+        }
+    }
+
+    /** Two sequences with one token each and sometimes a third with two, at positions around ends; of a poisoned cache. */
+    private void assertSingleTokens(int kvHeads, int perGroup, int headDim, int blockSize, int window) {
+        int columns = (perGroup + 2) * kvHeads * headDim;
+        String what =
+                "%d x %d heads of %d, blocks of %d, window %d".formatted(kvHeads, perGroup, headDim, blockSize, window);
+        Tensor past = Samples.floats(arena, CONTEXT, columns, random);
+        int[] ends = {0, 15, 16, 31, 32, 63, 64, 95, 126, 127, 128, 129, 160, 255, 256, 257, 288};
+        try (KvStore store = store(KvType.F16, kvHeads, headDim, blockSize, 3 * (CONTEXT / blockSize + 1))) {
+            BACKENDS.reference.storeKv(
+                    store, 1, past, batch(blockSize, new int[] {0}, new int[] {CONTEXT}), new BitSet());
+            fillAll(store, past, blockSize);
+            for (int i = 0; i < ends.length; i++) {
+                int[] starts = {ends[i], ends[(i + 5) % ends.length] % 140, 127};
+                TokenBatch step = batch(blockSize, starts, new int[] {1, 1, i % 3 == 0 ? 2 : 0});
+                Tensor qkv = Samples.floats(arena, step.tokens(), columns, random);
+                Tensor expected = Tensor.floats(arena, step.tokens(), kvHeads * perGroup * headDim);
+                BACKENDS.reference.attention(store, 1, qkv, 0.2f, window, step, expected);
+                for (VectorKernels kernels : BACKENDS.vector) {
+                    Tensor y = Backends.output(arena, step.tokens() + 1, expected.columns());
+
+                    kernels.attention(store, 1, qkv, 0.2f, window, step, y);
+
+                    Backends.assertRows(
+                            what + ", " + kernels.description() + ", position " + ends[i], expected, y, step.tokens());
+                }
             }
         }
     }

@@ -21,7 +21,7 @@ class AttentionCallTest {
         AttentionCall call = new AttentionCall();
         WorkerPool pool = new WorkerPool(1);
         try (KvStore store = new KvStore(KvType.F16, 1, 1, HEAD_DIM, 32, 1);
-                Attention attention = new Attention(pool, call)) {
+                Attention attention = new Attention(pool, call, false)) {
             pool.close();
 
             assertThatThrownBy(() -> attention.attend(store, 0, qkv, 1, 0, batch, y))
