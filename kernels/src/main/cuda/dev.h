@@ -19,6 +19,11 @@
 #define KERNEL(name, threads) extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ name##_args a)
 /* An array that the threads of a block share; it holds nothing when the block starts. */
 #define SHARED(type, name, count) __shared__ type name[count]
+/* Before a loop whose bounds the compiler knows: wholly unrolled, or by so many rounds. */
+#define UNROLL _Pragma("unroll")
+#define UNROLL_BY(rounds) _Pragma(TEXT(unroll rounds))
+#define TEXT(words) #words
+#define SHARED2(type, name, rows, columns) __shared__ type name[rows][columns]
 
 DEVICE float add_rn(float a, float b) { return __fadd_rn(a, b); }
 DEVICE float sub_rn(float a, float b) { return __fsub_rn(a, b); }
@@ -57,6 +62,14 @@ DEVICE void commit_async() { asm volatile("cp.async.commit_group;" ::: "memory")
 /* Waits for all groups but the last `pending`. */
 template <int pending> DEVICE void wait_async() { asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory"); }
 
+/* The number that the bits of a binary16 stand for. */
+DEVICE float half_to_float(unsigned short bits) {
+  float x;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));
+  return x;
+}
+/* Four of the eight bytes of a and b (which has those from 4 on), by the four lowest nibbles of the selector, each 0 to 7. */
+DEVICE int permute(int a, int b, int selector) { return __byte_perm(a, b, selector); }
 /* The sum of the products of four signed bytes, plus c. */
 DEVICE int dot4(int a, int b, int c) { return __dp4a(a, b, c); }
 

@@ -78,6 +78,12 @@ template <class T> T brought_by(const char *all, int lane) {
   static const char name##_key = 0;                                                                                             \
   type(&name)[count] = *static_cast<type(*)[count]>(emulator::shared_array(&name##_key, sizeof(type[count])))
 
+#define UNROLL
+#define UNROLL_BY(rounds)
+#define SHARED2(type, name, rows, columns)                                                                                      \
+  static const char name##_key = 0;                                                                                             \
+  type(&name)[rows][columns] = *static_cast<type(*)[rows][columns]>(emulator::shared_array(&name##_key, sizeof(type[rows][columns])))
+
 #define threadIdx emulator::thread_index
 #define blockIdx emulator::block_index
 #define gridDim emulator::grid_size
@@ -134,6 +140,24 @@ DEVICE unsigned char *dynamic_shared() { return emulator::shared_of_launch(); }
 DEVICE void copy_async16(void *shared, const void *global) { emulator::start_copy(shared, global, 16); }
 DEVICE void commit_async() { emulator::end_copy_group(); }
 template <int pending> DEVICE void wait_async() { emulator::wait_for_copies(pending); }
+
+DEVICE float half_to_float(unsigned short bits) {
+  int exponent = bits >> 10 & 31;
+  int fraction = bits & 1023;
+  float x = exponent == 31  ? (fraction == 0 ? INFINITY : NAN)
+            : exponent == 0 ? std::ldexp(static_cast<float>(fraction), -24)
+                            : std::ldexp(static_cast<float>(1024 + fraction), exponent - 25);
+  return bits >> 15 ? -x : x;
+}
+
+DEVICE int permute(int a, int b, int selector) {
+  uint64_t bytes = static_cast<uint64_t>(static_cast<uint32_t>(b)) << 32 | static_cast<uint32_t>(a);
+  uint32_t chosen = 0;
+  for (int i = 0; i < 4; i++) {
+    chosen |= static_cast<uint32_t>(bytes >> (8 * (selector >> (4 * i) & 7)) & 0xff) << (8 * i);
+  }
+  return static_cast<int>(chosen);
+}
 
 DEVICE int dot4(int a, int b, int c) {
   for (int shift = 0; shift < 32; shift += 8) {

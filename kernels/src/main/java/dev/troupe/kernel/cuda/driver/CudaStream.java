@@ -46,12 +46,17 @@ public final class CudaStream implements AutoCloseable {
      * @throws CudaException if the driver refuses
      */
     public void launch(CudaKernel kernel, int columns, int rows, int sharedBytes) {
+        launch(kernel, columns, rows, 1, sharedBytes);
+    }
+
+    /** The same with {@code parts} blocks in z, 1 to 65,535. */
+    public void launch(CudaKernel kernel, int columns, int rows, int parts, int sharedBytes) {
         device.makeCurrent();
         int result = JCudaDriver.cuLaunchKernel(
                 kernel.function(),
                 columns,
                 rows,
-                1,
+                parts,
                 kernel.threads(),
                 1,
                 1,
@@ -61,7 +66,7 @@ public final class CudaStream implements AutoCloseable {
                 arguments.complete());
         if (result != 0) {
             throw CudaException.of(
-                    result, "launch of %s with %d x %d blocks on %s".formatted(kernel.name(), columns, rows, device));
+                    result, "launch of %s with %d x %d x %d blocks on %s".formatted(kernel.name(), columns, rows, parts, device));
         }
     }
 
