@@ -16,6 +16,8 @@
 #ifdef __CUDACC__
 
 #define DEVICE __device__ __forceinline__
+/* The same inside of a struct. */
+#define METHOD __device__ __forceinline__
 #define KERNEL(name, threads) extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ name##_args a)
 /* An array that the threads of a block share; it holds nothing when the block starts. */
 #define SHARED(type, name, count) __shared__ type name[count]

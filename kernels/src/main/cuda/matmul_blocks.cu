@@ -48,17 +48,17 @@ template <int low, int high, int zero, int scales, int mins, bool offset, bool r
   static constexpr int INTEGERS = runs ? 0 : offset ? 128 : 64;
   static constexpr int LOW_PLANE = INTEGERS + 32 * (scales + mins);
   static constexpr int HIGH_PLANE = LOW_PLANE + 128 * low;
-  static DEVICE int row() { return lane(); }
-  static DEVICE float scale(unsigned short d) { return half_to_float(d); }
+  static METHOD int row() { return lane(); }
+  static METHOD float scale(unsigned short d) { return half_to_float(d); }
 };
 
 /* A plane of bytes is [32 columns][32 rows]: a lane loads 8 columns of 4 rows, and in the end has the row it gathered. */
 struct Bytes : Format<8, 0, 0, 0, 0, false, false> {
-  static DEVICE int row() { return 4 * (lane() % 8) + lane() / 8; }
+  static METHOD int row() { return 4 * (lane() % 8) + lane() / 8; }
 };
 /* Doubled values of four bits, whose scale is a bf16. */
 struct Mxfp4 : Format<4, 0, 0, 0, 0, false, false> {
-  static DEVICE float scale(unsigned short d) { return float_of(static_cast<int>(static_cast<unsigned>(d) << 16)); }
+  static METHOD float scale(unsigned short d) { return float_of(static_cast<int>(static_cast<unsigned>(d) << 16)); }
 };
 using Q4_0 = Format<4, 0, 8, 0, 0, false, false>;
 using Q4_1 = Format<4, 0, 0, 0, 0, true, false>;
@@ -87,7 +87,7 @@ template <int bits> DEVICE int nibbles(const int *plane, int octet) {
 template <class F> struct Codes {
   int q[8];
 
-  DEVICE explicit Codes(const unsigned char *piece) {
+  METHOD explicit Codes(const unsigned char *piece) {
     int low[F::LOW];
     int high[F::HIGH > 0 ? F::HIGH : 1];
 UNROLL
@@ -112,7 +112,7 @@ UNROLL
   }
 
   /* Sums of columns 0 to 15 and 16 to 31. */
-  DEVICE void dot(const int *x, int *sums) const {
+  METHOD void dot(const int *x, int *sums) const {
 UNROLL
     for (int half = 0; half < 2; half++) {
       sums[half] = 0;
@@ -127,7 +127,7 @@ UNROLL
 template <> struct Codes<Mxfp4> {
   int q[8];
 
-  DEVICE explicit Codes(const unsigned char *piece) {
+  METHOD explicit Codes(const unsigned char *piece) {
 UNROLL
     for (int octet = 0; octet < 4; octet++) {
       int codes = word(piece + Mxfp4::LOW_PLANE + 128 * octet + 4 * lane());
@@ -137,7 +137,7 @@ UNROLL
   }
 
   /* 0, 1, 2, 3, 4, 6, 8, 12 and their negatives for the codes in four bytes. */
-  static DEVICE int values(int codes) {
+  static METHOD int values(int codes) {
     int index = codes & 0x07070707;
     int selector = (index | index >> 4) & 0x00ff00ff;
     selector = (selector | selector >> 8) & 0xffff;
@@ -148,7 +148,7 @@ UNROLL
     return (value & ~negative) | (inverse & negative);
   }
 
-  DEVICE void dot(const int *x, int *sums) const {
+  METHOD void dot(const int *x, int *sums) const {
     sums[0] = 0;
     sums[1] = 0;
 UNROLL
@@ -161,7 +161,7 @@ UNROLL
 template <> struct Codes<Bytes> {
   int q[4][2]; /* eight columns of four rows */
 
-  DEVICE explicit Codes(const unsigned char *piece) {
+  METHOD explicit Codes(const unsigned char *piece) {
     const unsigned char *at = piece + Bytes::LOW_PLANE + 32 * 8 * (lane() / 8) + 4 * (lane() % 8);
 UNROLL
     for (int i = 0; i < 2; i++) {
@@ -181,7 +181,7 @@ UNROLL
   }
 
   /* Every lane has sums of eight columns for four rows, and keeps those of one row over all columns. */
-  DEVICE void dot(const int *x, int *sums) const {
+  METHOD void dot(const int *x, int *sums) const {
     int quarter = lane() / 8;
     int rows[4];
 UNROLL

@@ -31,12 +31,12 @@ constexpr int PIECE = 256;
 
 struct F32 {
   static constexpr int ROWS = 1; /* of a lane */
-  static DEVICE void row(int bits, float *w) { w[0] = float_of(bits); }
+  static METHOD void row(int bits, float *w) { w[0] = float_of(bits); }
 };
 
 struct Bf16 {
   static constexpr int ROWS = 2;
-  static DEVICE void row(int bits, float *w) {
+  static METHOD void row(int bits, float *w) {
     w[0] = float_of(bits << 16);
     w[1] = float_of(bits & static_cast<int>(0xffff0000u));
   }
@@ -44,7 +44,7 @@ struct Bf16 {
 
 struct F16 {
   static constexpr int ROWS = 2;
-  static DEVICE void row(int bits, float *w) {
+  static METHOD void row(int bits, float *w) {
     w[0] = half_to_float(static_cast<unsigned short>(bits));
     w[1] = half_to_float(static_cast<unsigned short>(static_cast<unsigned>(bits) >> 16));
   }

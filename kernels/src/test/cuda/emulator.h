@@ -68,6 +68,7 @@ template <class T> T brought_by(const char *all, int lane) {
 } // namespace emulator
 
 #define DEVICE static inline
+#define METHOD inline
 #define KERNEL(name, threads)                                                                                                    \
   static void name##_body(const name##_args &a);                                                                                \
   static const emulator::Kernel name##_kernel(#name, threads, sizeof(name##_args), [](const void *arguments) {                  \
