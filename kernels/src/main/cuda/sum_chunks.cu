@@ -6,7 +6,7 @@ struct sum_chunks_args {
   const float *products; /* [chunks][bucket][rows] */
   const int *merges;     /* additions after each chunk */
   const int *ends;       /* node that ends with each chunk, or -1 */
-  float *const *sums;    /* of each node, [tokens][rows] */
+  float *sums[12];       /* of each node, [tokens][rows] */
   const int *count;
   int chunks;
   int bucket;
