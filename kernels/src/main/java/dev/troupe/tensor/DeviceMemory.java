@@ -15,9 +15,20 @@ public interface DeviceMemory {
 
     /** What memory is for: a device that runs out of it says how much each use holds. */
     enum Use {
-        WEIGHTS,
-        KEYS_AND_VALUES,
-        WORKSPACE
+        WEIGHTS("weights"),
+        KEYS_AND_VALUES("KV"),
+        WORKSPACE("workspace");
+
+        private final String label;
+
+        Use(String label) {
+            this.label = label;
+        }
+
+        /** A word for people. */
+        public String label() {
+            return label;
+        }
     }
 
     /** Whether the host may read and write its addresses. */

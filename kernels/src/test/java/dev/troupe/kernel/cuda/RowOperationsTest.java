@@ -6,8 +6,8 @@ import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.Samples;
 import dev.troupe.kernel.cuda.driver.CudaDevice;
 import dev.troupe.kernel.cuda.driver.CudaStream;
-import dev.troupe.kernel.cuda.driver.MemoryUse;
 import dev.troupe.kernel.reference.ReferenceKernels;
+import dev.troupe.tensor.DeviceMemory.Use;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -129,7 +129,7 @@ class RowOperationsTest {
         private final StepRows rows;
 
         Work() {
-            MemorySegment count = device.memory().allocate(arena, MemoryUse.WORKSPACE, Integer.BYTES);
+            MemorySegment count = device.memory().allocate(arena, Use.WORKSPACE, Integer.BYTES);
             stream.upload(arena.allocateFrom(ValueLayout.JAVA_INT, COUNT), count);
             rows = new StepRows(count, BUCKET);
         }
@@ -140,7 +140,7 @@ class RowOperationsTest {
 
         Tensor upload(Tensor host) {
             MemorySegment memory = device.memory()
-                    .allocate(arena, MemoryUse.WORKSPACE, host.memory().byteSize());
+                    .allocate(arena, Use.WORKSPACE, host.memory().byteSize());
             MemorySegment copy = arena.allocate(host.memory().byteSize()).copyFrom(host.memory());
             stream.upload(copy, memory);
             return new Tensor(host.type(), host.rows(), host.columns(), memory);

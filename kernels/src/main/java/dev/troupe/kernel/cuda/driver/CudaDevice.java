@@ -1,5 +1,6 @@
 package dev.troupe.kernel.cuda.driver;
 
+import dev.troupe.tensor.DeviceMemory.Use;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
@@ -21,7 +22,7 @@ public final class CudaDevice implements AutoCloseable {
     private final CUdevice device = new CUdevice();
     private final CUcontext context = new CUcontext();
     private final int capability;
-    private final DeviceMemory memory = new DeviceMemory(this);
+    private final DeviceHeap memory = new DeviceHeap(this);
 
     /**
      * Starts to use a device that a detection found.
@@ -64,7 +65,7 @@ public final class CudaDevice implements AutoCloseable {
     }
 
     /** Its memory. */
-    public DeviceMemory memory() {
+    public DeviceHeap memory() {
         return memory;
     }
 
@@ -121,7 +122,7 @@ public final class CudaDevice implements AutoCloseable {
      */
     @Override
     public void close() {
-        boolean empty = Arrays.stream(MemoryUse.values()).allMatch(use -> memory.held(use) == 0);
+        boolean empty = Arrays.stream(Use.values()).allMatch(use -> memory.held(use) == 0);
         if (!empty) {
             throw new IllegalStateException("%s is closed while memory is in use: %s".formatted(this, memory.holders()));
         }

@@ -16,13 +16,13 @@ public final class KernelArguments {
     private static final long BUFFER_POINTER = 1;
     private static final long BUFFER_SIZE = 2;
 
-    private final DeviceMemory memory;
+    private final DeviceHeap memory;
     private final MemorySegment block;
     private final MemorySegment size;
     private final Pointer extra;
     private long next;
 
-    KernelArguments(DeviceMemory memory, Arena arena) {
+    KernelArguments(DeviceHeap memory, Arena arena) {
         this.memory = memory;
         this.block = arena.allocate(MOST_BYTES, Long.BYTES);
         this.size = arena.allocate(ValueLayout.JAVA_LONG);

@@ -1,9 +1,11 @@
 package dev.troupe.kernel.cuda.driver;
 
+import dev.troupe.tensor.DeviceMemory.Use;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.EnumMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import jcuda.driver.JCudaDriver;
@@ -12,14 +14,14 @@ import jcuda.driver.JCudaDriver;
  * The memory of a device and what holds how much of it. A piece of it is a segment that lives as long as an arena; only the device may
  * read and write it, and the JVM crashes if Java tries. Thread-safe.
  */
-public final class DeviceMemory {
+public final class DeviceHeap {
     private final CudaDevice device;
-    private final Map<MemoryUse, Long> held = new EnumMap<>(MemoryUse.class);
+    private final Map<Use, Long> held = new EnumMap<>(Use.class);
 
     /** Start and end of every piece, ascending; replaced as a whole. */
     private volatile long[] pieces = {};
 
-    DeviceMemory(CudaDevice device) {
+    DeviceHeap(CudaDevice device) {
         this.device = device;
     }
 
@@ -30,7 +32,7 @@ public final class DeviceMemory {
      * @throws DeviceMemoryException if so much is not free
      */
     @SuppressWarnings("restricted") // the driver has said where the memory is and how long
-    public MemorySegment allocate(Arena arena, MemoryUse use, long bytes) {
+    public MemorySegment allocate(Arena arena, Use use, long bytes) {
         if (bytes <= 0) {
             throw new IllegalArgumentException("bytes = %d, expected at least 1".formatted(bytes));
         }
@@ -38,7 +40,7 @@ public final class DeviceMemory {
         return MemorySegment.ofAddress(address).reinterpret(bytes, arena, gone -> release(use, gone));
     }
 
-    private synchronized long take(MemoryUse use, long bytes) {
+    private synchronized long take(Use use, long bytes) {
         device.makeCurrent();
         long[] free = new long[1];
         long[] total = new long[1];
@@ -49,9 +51,9 @@ public final class DeviceMemory {
             throw new DeviceMemoryException("%s has no room for %s: %s of %s are free, and this process holds %s"
                     .formatted(
                             device,
-                            use.line(bytes),
-                            MemoryUse.megabytes(free[0]),
-                            MemoryUse.megabytes(total[0]),
+                            line(use, bytes),
+                            megabytes(free[0]),
+                            megabytes(total[0]),
                             holders()));
         }
         if (result != 0) {
@@ -63,7 +65,7 @@ public final class DeviceMemory {
         return start;
     }
 
-    private synchronized void release(MemoryUse use, MemorySegment memory) {
+    private synchronized void release(Use use, MemorySegment memory) {
         device.makeCurrent();
         held.merge(use, -memory.byteSize(), Long::sum);
         remove(memory.address());
@@ -91,15 +93,27 @@ public final class DeviceMemory {
     }
 
     /** Bytes in use for a purpose. */
-    public synchronized long held(MemoryUse use) {
+    public synchronized long held(Use use) {
         return held.getOrDefault(use, 0L);
     }
 
     /** Bytes in use, by purpose, for people. */
     public synchronized String holders() {
-        return Arrays.stream(MemoryUse.values())
-                .map(use -> use.line(held(use)))
+        return Arrays.stream(Use.values())
+                .map(use -> line(use, held(use)))
                 .collect(Collectors.joining(", "));
+    }
+
+    /** For people: {@code weights 1,024 MB}. */
+    private static String line(Use use, long bytes) {
+        return "%s %s".formatted(use.label(), megabytes(bytes));
+    }
+
+    /** Bytes for people; below a megabyte in bytes, so that nothing reads as 0. */
+    private static String megabytes(long bytes) {
+        return bytes < 1_000_000
+                ? String.format(Locale.ROOT, "%,d bytes", bytes)
+                : String.format(Locale.ROOT, "%,d MB", bytes / 1_000_000);
     }
 
     /**
