@@ -9,7 +9,7 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * The memory of a GPU as models and caches use it: copies from and to the host take their turn in the kernels' stream, and have been
- * made when a call returns. For the thread that owns the stream.
+ * made when a call returns. Thread-safe, where nobody else uses the stream at the same time.
  */
 public final class CudaMemory implements DeviceMemory, AutoCloseable {
     /** Of each of two buffers: one is filled while the device copies from the other. */
@@ -35,7 +35,7 @@ public final class CudaMemory implements DeviceMemory, AutoCloseable {
     }
 
     @Override
-    public MemorySegment allocate(Arena life, long bytes, Use use) {
+    public synchronized MemorySegment allocate(Arena life, long bytes, Use use) {
         try {
             MemorySegment memory = stream.device().memory().allocate(life, use, bytes);
             stream.fill(memory, (byte) 0);
@@ -49,7 +49,7 @@ public final class CudaMemory implements DeviceMemory, AutoCloseable {
     }
 
     @Override
-    public void write(MemorySegment device, MemorySegment host) {
+    public synchronized void write(MemorySegment device, MemorySegment host) {
         int buffer = 0;
         for (long at = 0; at < host.byteSize(); at += STAGING_BYTES) {
             long bytes = Math.min(STAGING_BYTES, host.byteSize() - at);
@@ -65,7 +65,7 @@ public final class CudaMemory implements DeviceMemory, AutoCloseable {
     }
 
     @Override
-    public void read(MemorySegment device, MemorySegment host) {
+    public synchronized void read(MemorySegment device, MemorySegment host) {
         for (long at = 0; at < host.byteSize(); at += STAGING_BYTES) {
             long bytes = Math.min(STAGING_BYTES, host.byteSize() - at);
             MemorySegment piece = staging[0].asSlice(0, bytes);

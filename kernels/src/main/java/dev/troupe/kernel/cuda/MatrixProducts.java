@@ -8,7 +8,7 @@ import dev.troupe.kernel.cuda.driver.CudaKernel;
 import dev.troupe.kernel.cuda.driver.CudaModule;
 import dev.troupe.kernel.cuda.driver.CudaStream;
 import dev.troupe.kernel.cuda.driver.KernelArguments;
-import dev.troupe.kernel.cuda.driver.MemoryUse;
+import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -177,7 +177,7 @@ public final class MatrixProducts implements AutoCloseable {
             if (memory.byteSize() < bytes) {
                 close();
                 Arena next = Arena.ofShared();
-                memory = stream.device().memory().allocate(next, MemoryUse.WORKSPACE, bytes);
+                memory = stream.device().memory().allocate(next, DeviceMemory.Use.WORKSPACE, bytes);
                 arena = next;
             }
             return memory;

@@ -5,7 +5,7 @@ import dev.troupe.kernel.ColumnPieces;
 import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.cuda.driver.CudaStream;
-import dev.troupe.kernel.cuda.driver.MemoryUse;
+import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.kernel.quantised.PackedFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -155,7 +155,7 @@ final class PartTables implements AutoCloseable {
     }
 
     private MemorySegment place(MemorySegment host) {
-        MemorySegment placed = stream.device().memory().allocate(arena, MemoryUse.WEIGHTS, host.byteSize());
+        MemorySegment placed = stream.device().memory().allocate(arena, DeviceMemory.Use.WEIGHTS, host.byteSize());
         stream.upload(host, placed);
         stream.synchronize();
         return placed;

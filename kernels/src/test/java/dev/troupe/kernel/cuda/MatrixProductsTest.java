@@ -11,7 +11,7 @@ import dev.troupe.kernel.Samples;
 import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.cuda.driver.CudaDevice;
 import dev.troupe.kernel.cuda.driver.CudaStream;
-import dev.troupe.kernel.cuda.driver.MemoryUse;
+import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
@@ -136,7 +136,7 @@ class MatrixProductsTest {
         private final StepRows rows;
 
         Work(int count, int bucket) {
-            MemorySegment memory = device.memory().allocate(arena, MemoryUse.WORKSPACE, Integer.BYTES);
+            MemorySegment memory = device.memory().allocate(arena, DeviceMemory.Use.WORKSPACE, Integer.BYTES);
             stream.upload(arena.allocateFrom(ValueLayout.JAVA_INT, count), memory);
             rows = new StepRows(memory, bucket);
         }
@@ -155,7 +155,7 @@ class MatrixProductsTest {
         }
 
         private MemorySegment upload(MemorySegment host) {
-            MemorySegment memory = device.memory().allocate(arena, MemoryUse.WORKSPACE, host.byteSize());
+            MemorySegment memory = device.memory().allocate(arena, DeviceMemory.Use.WORKSPACE, host.byteSize());
             stream.upload(host, memory);
             stream.synchronize();
             return memory;
