@@ -1,5 +1,7 @@
 package dev.troupe.kernel;
 
+import dev.troupe.tensor.DeviceMemory;
+import java.lang.foreign.Arena;
 import java.util.List;
 
 /**
@@ -66,6 +68,15 @@ public final class ChunkedMatrix {
             countMerges(middle, to, base, width);
             merges[base + to * width - 1]++;
         }
+    }
+
+    /** The same in another memory, see {@link PackedMatrix#placed}. */
+    public ChunkedMatrix placed(DeviceMemory device, Arena arena) {
+        return new ChunkedMatrix(
+                groups,
+                subChunks,
+                fromGroup,
+                chunks.stream().map(chunk -> chunk.placed(device, arena)).toList());
     }
 
     /** KV groups of the whole model, G. */

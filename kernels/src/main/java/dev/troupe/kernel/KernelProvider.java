@@ -4,6 +4,7 @@ import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.kernel.vector.VectorKernels;
 import dev.troupe.kernel.vector.WorkerPool;
 import dev.troupe.kernel.vector.lanes.VectorWidth;
+import dev.troupe.tensor.DeviceMemory;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
@@ -183,6 +184,11 @@ public final class KernelProvider {
     /** Bits of a vector; 0 where plain loops run. */
     public int vectorBits() {
         return vector ? VectorKernels.vectorBits() : 0;
+    }
+
+    /** Where weights for its kernels are loaded to. */
+    public DeviceMemory memory() {
+        return DeviceMemory.host();
     }
 
     /** New kernels with threads of their own; the caller closes them. */

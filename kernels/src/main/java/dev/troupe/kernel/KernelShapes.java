@@ -3,6 +3,7 @@ package dev.troupe.kernel;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -188,6 +189,18 @@ public final class KernelShapes {
     public static void requireTopK(Tensor x, int row, int k) {
         if (row < 0 || !floats(x, row + 1) || k > x.columns()) {
             throw new IllegalArgumentException("topK: x=%s, row=%d, k=%d do not fit together".formatted(x, row, k));
+        }
+    }
+
+    /** @throws IllegalArgumentException if a shape does not fit {@link Kernels#gatherRows} or x has not all the rows */
+    public static void requireGather(Tensor x, int[] rows, Tensor y) {
+        boolean fits = floats(x, 0) && floats(y, rows.length) && x.columns() == y.columns();
+        for (int i = 0; fits && i < rows.length; i++) {
+            fits = rows[i] >= 0 && rows[i] < x.rows();
+        }
+        if (!fits) {
+            throw new IllegalArgumentException(
+                    "gatherRows: x=%s, rows=%s, y=%s do not fit together".formatted(x, Arrays.toString(rows), y));
         }
     }
 

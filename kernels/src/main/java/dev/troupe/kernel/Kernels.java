@@ -1,13 +1,15 @@
 package dev.troupe.kernel;
 
 import dev.troupe.kvstore.KvStore;
+import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.tensor.Tensor;
-import java.util.BitSet;
+import java.lang.foreign.Arena;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The operations a model is made of, on one device. Activations are f32, row-major, one row a token; only the first
- * {@code tokens} rows of a tensor take part, so buffers may be larger. Every implementation in exact mode gives the bits
+ * {@code tokens} rows of a tensor take part, so buffers may be larger. All tensors lie in {@link #memory}, unless an operation
+ * says otherwise; an operation may return before its work is done, and what reads that memory waits for it. Every implementation in exact mode gives the bits
  * of {@code dev.troupe.kernel.reference.ReferenceKernels} (docs/numerics.md has the formulas). Not thread-safe: one
  * shard owns it.
  */
@@ -15,6 +17,16 @@ public interface Kernels extends AutoCloseable {
 
     /** One sentence for people: the device, the vector width, the threads. */
     String description();
+
+    /** Where its tensors, weights and caches lie. */
+    default DeviceMemory memory() {
+        return DeviceMemory.host();
+    }
+
+    /** New marks for {@code tokens} tokens, for the operations below; they live as long as {@code arena}. */
+    default TokenFlags flags(Arena arena, int tokens) {
+        return TokenFlags.onHost();
+    }
 
     /**
      * {@code y[t, r] = chain over k of w[r, k] · x[t, k] (+ bias[r])}, NUMERICS rule 2.
@@ -44,7 +56,7 @@ public interface Kernels extends AutoCloseable {
     /**
      * Copies embedding rows: {@code y[t] = table[ids[t]]} widened to f32.
      *
-     * @param table row-major {@code [vocabulary, hidden]} of any type
+     * @param table row-major {@code [vocabulary, hidden]} of any type, in the host's memory: most of a mapped file is never read
      * @param y {@code [tokens, hidden]}
      */
     void embed(Tensor table, TokenBatch batch, Tensor y);
@@ -69,9 +81,9 @@ public interface Kernels extends AutoCloseable {
      *
      * @param layer layer of the store
      * @param qkv {@code [tokens, (heads + 2 · kvHeads) · headDim]}: queries, keys, values
-     * @param overflowed gets the index of every token with a value that is not finite in the cache's type
+     * @param overflowed marks every token with a value that is not finite in the cache's type
      */
-    void storeKv(KvStore store, int layer, Tensor qkv, TokenBatch batch, BitSet overflowed);
+    void storeKv(KvStore store, int layer, Tensor qkv, TokenBatch batch, TokenFlags overflowed);
 
     /**
      * Causal attention over the cache, NUMERICS rule 6. The batch's own keys and values were stored before.
@@ -87,6 +99,17 @@ public interface Kernels extends AutoCloseable {
 
     /** {@code a = a + b}, both {@code [tokens, n]}. */
     void add(Tensor a, Tensor b, int tokens);
+
+    /** {@code a[t] = a[t] + bias} for each row; a {@code [tokens, n]}, bias {@code [1, n]}. */
+    void addBias(Tensor a, Tensor bias, int tokens);
+
+    /**
+     * Copies rows: {@code y[i] = x[rows[i]]}.
+     *
+     * @param x {@code [tokens, n]}
+     * @param y at least {@code [rows.length, n]}
+     */
+    void gatherRows(Tensor x, int[] rows, Tensor y);
 
     /**
      * {@code y = exp(x − max) / Σ exp(x − max)} for each row, the sum by NUMERICS rule 5; x and y {@code [tokens, n]},
@@ -110,8 +133,8 @@ public interface Kernels extends AutoCloseable {
      */
     void topK(Tensor x, int row, int[] columns);
 
-    /** Sets in {@code nonFinite} the index of every one of the first {@code tokens} rows with a value that is not finite. */
-    void markNonFinite(Tensor x, int tokens, BitSet nonFinite);
+    /** Marks in {@code nonFinite} every one of the first {@code tokens} rows with a value that is not finite. */
+    void markNonFinite(Tensor x, int tokens, TokenFlags nonFinite);
 
     /** Ends its threads. */
     @Override

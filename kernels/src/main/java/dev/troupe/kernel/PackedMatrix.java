@@ -2,6 +2,8 @@ package dev.troupe.kernel;
 
 import dev.troupe.kernel.quantised.PackedFormat;
 import dev.troupe.tensor.DType;
+import dev.troupe.tensor.DeviceMemory;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -46,6 +48,11 @@ public final class PackedMatrix {
             throw new IllegalArgumentException("a packed %s matrix [%d, %d] takes %d bytes, the memory has %d"
                     .formatted(type.label(), rows, pieces.columns(), expected, memory.byteSize()));
         }
+    }
+
+    /** The same in another memory: itself where that is the host's, else a copy that lives as long as {@code arena}. */
+    public PackedMatrix placed(DeviceMemory device, Arena arena) {
+        return device.isHost() ? this : new PackedMatrix(type, rows, firstColumn, pieces, device.place(arena, memory));
     }
 
     /** Bytes of one group of 32 rows. */

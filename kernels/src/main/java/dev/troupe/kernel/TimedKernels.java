@@ -6,8 +6,9 @@ import static dev.troupe.kernel.KernelTimes.Operation.PRODUCTS;
 import static dev.troupe.kernel.KernelTimes.Operation.ROWS;
 
 import dev.troupe.kvstore.KvStore;
+import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.tensor.Tensor;
-import java.util.BitSet;
+import java.lang.foreign.Arena;
 import org.jspecify.annotations.Nullable;
 
 /** Kernels whose operations say how long they took. */
@@ -27,6 +28,16 @@ final class TimedKernels implements Kernels {
     @Override
     public String description() {
         return kernels.description();
+    }
+
+    @Override
+    public DeviceMemory memory() {
+        return kernels.memory();
+    }
+
+    @Override
+    public TokenFlags flags(Arena arena, int tokens) {
+        return kernels.flags(arena, tokens);
     }
 
     @Override
@@ -79,7 +90,7 @@ final class TimedKernels implements Kernels {
     }
 
     @Override
-    public void storeKv(KvStore store, int layer, Tensor qkv, TokenBatch batch, BitSet overflowed) {
+    public void storeKv(KvStore store, int layer, Tensor qkv, TokenBatch batch, TokenFlags overflowed) {
         long start = System.nanoTime();
         kernels.storeKv(store, layer, qkv, batch, overflowed);
         since(start, ROWS);
@@ -107,6 +118,20 @@ final class TimedKernels implements Kernels {
     }
 
     @Override
+    public void addBias(Tensor a, Tensor bias, int tokens) {
+        long start = System.nanoTime();
+        kernels.addBias(a, bias, tokens);
+        since(start, ROWS);
+    }
+
+    @Override
+    public void gatherRows(Tensor x, int[] rows, Tensor y) {
+        long start = System.nanoTime();
+        kernels.gatherRows(x, rows, y);
+        since(start, ROWS);
+    }
+
+    @Override
     public void softmax(Tensor x, int tokens, Tensor y) {
         long start = System.nanoTime();
         kernels.softmax(x, tokens, y);
@@ -128,7 +153,7 @@ final class TimedKernels implements Kernels {
     }
 
     @Override
-    public void markNonFinite(Tensor x, int tokens, BitSet nonFinite) {
+    public void markNonFinite(Tensor x, int tokens, TokenFlags nonFinite) {
         long start = System.nanoTime();
         kernels.markNonFinite(x, tokens, nonFinite);
         since(start, LOGITS);

@@ -6,7 +6,6 @@ import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.time.Duration;
-import java.util.BitSet;
 import java.util.List;
 
 /**
@@ -82,7 +81,7 @@ public final class WarmUp {
             positions[t] = t;
         }
         TokenBatch batch = new TokenBatch(new int[tokens], positions, new int[tokens], new int[][] {{0}});
-        BitSet failed = new BitSet();
+        TokenFlags failed = TokenFlags.onHost();
         kernels.embed(x, batch, x);
         kernels.rmsNorm(x, w, 1e-5f, tokens, x);
         kernels.addRmsNorm(x, x, w, 1e-5f, tokens, x);
@@ -94,6 +93,7 @@ public final class WarmUp {
         kernels.matmulChunks(chunks, x, tokens, new Tensor[] {y});
         kernels.swiglu(wide, tokens, y);
         kernels.add(x, x, tokens);
+        kernels.addBias(x, w, tokens);
         kernels.softmax(x, tokens, x);
         kernels.argmax(x, tokens, new int[tokens]);
         kernels.topK(x, 0, new int[8]);

@@ -1,6 +1,6 @@
 package dev.troupe.kvstore;
 
-import dev.troupe.tensor.LargePages;
+import dev.troupe.tensor.DeviceMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -16,8 +16,6 @@ public final class KvStore implements AutoCloseable {
     /** Block sizes that kernels accept, in tokens; they divide the span of 128 of NUMERICS rule 6. */
     public static final List<Integer> BLOCK_SIZES = List.of(16, 32, 64, 128);
 
-    private static final long ALIGNMENT = 64;
-
     private final KvType type;
     private final int layers;
     private final int kvHeads;
@@ -31,9 +29,10 @@ public final class KvStore implements AutoCloseable {
     /**
      * Allocates the store.
      *
+     * @param memory of the kernels that use it
      * @throws IllegalArgumentException for a block size that is not one of {@link #BLOCK_SIZES}
      */
-    public KvStore(KvType type, int layers, int kvHeads, int headDim, int blockSize, int blocks) {
+    public KvStore(DeviceMemory memory, KvType type, int layers, int kvHeads, int headDim, int blockSize, int blocks) {
         if (!BLOCK_SIZES.contains(blockSize)) {
             throw new IllegalArgumentException(
                     "kv block-size = %d tokens does not work; these do: %s".formatted(blockSize, BLOCK_SIZES));
@@ -48,11 +47,19 @@ public final class KvStore implements AutoCloseable {
         this.keys = new MemorySegment[layers];
         this.values = new MemorySegment[layers];
         for (int layer = 0; layer < layers; layer++) {
-            keys[layer] =
-                    LargePages.allocate(arena, Math.multiplyExact(keyBlockBytes(), (long) blocks) + 64, ALIGNMENT);
-            values[layer] =
-                    LargePages.allocate(arena, Math.multiplyExact(valueBlockBytes(), (long) blocks) + 64, ALIGNMENT);
+            keys[layer] = allocate(memory, keyBlockBytes());
+            values[layer] = allocate(memory, valueBlockBytes());
         }
+    }
+
+    /** A store of kernels that run on the host. */
+    public KvStore(KvType type, int layers, int kvHeads, int headDim, int blockSize, int blocks) {
+        this(DeviceMemory.host(), type, layers, kvHeads, headDim, blockSize, blocks);
+    }
+
+    private MemorySegment allocate(DeviceMemory memory, long blockBytes) {
+        return memory.allocate(
+                arena, Math.multiplyExact(blockBytes, (long) blocks) + 64, DeviceMemory.Use.KEYS_AND_VALUES);
     }
 
     public KvType type() {

@@ -97,6 +97,11 @@ public final class Floats {
         return new Floats(rows, columns, values);
     }
 
+    /** The values, to be read only. */
+    MemorySegment memory() {
+        return MemorySegment.ofArray(values).asReadOnly();
+    }
+
     /** All values, row after row, as a copy. */
     public float[] toArray() {
         return values.clone();

@@ -97,6 +97,13 @@ public final class Tensor {
         return (long) row * columns + column;
     }
 
+    /** @throws IllegalArgumentException unless it is f32 and has these columns and at least so many rows */
+    void requireRows(int count, int width) {
+        if (type != DType.F32 || width != columns || count > rows) {
+            throw new IllegalArgumentException("f32[%d, %d] does not fit %s".formatted(count, width, this));
+        }
+    }
+
     private void requireF32() {
         if (type != DType.F32) {
             throw new IllegalStateException("a %s tensor has no f32 elements".formatted(type.label()));

@@ -219,6 +219,7 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
                         WeightLoader.load(
                                 checkpoint,
                                 slice,
+                                kernels.memory(),
                                 loadingThreads(),
                                 identity(plan.model()).check(),
                                 progress),

@@ -9,13 +9,13 @@ import dev.troupe.kernel.RopeTable;
 import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.SumTree;
 import dev.troupe.kernel.TokenBatch;
+import dev.troupe.kernel.TokenFlags;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import java.util.BitSet;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -128,7 +128,7 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
-    public void storeKv(KvStore store, int layer, Tensor qkv, TokenBatch batch, BitSet overflowed) {
+    public void storeKv(KvStore store, int layer, Tensor qkv, TokenBatch batch, TokenFlags overflowed) {
         int perGroup = KernelShapes.requireKv("storeKv", store, layer, qkv, batch, 0);
         int keys = perGroup * store.kvHeads() * store.headDim();
         int values = keys + store.kvHeads() * store.headDim();
@@ -149,7 +149,7 @@ public final class ReferenceKernels implements Kernels {
                 }
             }
             if (!finite) {
-                overflowed.set(t);
+                overflowed.mark(t);
             }
         }
     }
@@ -211,6 +211,26 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
+    public void addBias(Tensor a, Tensor bias, int tokens) {
+        KernelShapes.requireRows("addBias", a, bias, tokens, a);
+        for (int t = 0; t < tokens; t++) {
+            for (int i = 0; i < a.columns(); i++) {
+                a.set(t, i, a.get(t, i) + bias.get(0, i));
+            }
+        }
+    }
+
+    @Override
+    public void gatherRows(Tensor x, int[] rows, Tensor y) {
+        KernelShapes.requireGather(x, rows, y);
+        for (int i = 0; i < rows.length; i++) {
+            for (int k = 0; k < x.columns(); k++) {
+                y.set(i, k, x.get(rows[i], k));
+            }
+        }
+    }
+
+    @Override
     public void softmax(Tensor x, int tokens, Tensor y) {
         KernelShapes.requireRows("softmax", x, null, tokens, y);
         for (int t = 0; t < tokens; t++) {
@@ -264,12 +284,12 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
-    public void markNonFinite(Tensor x, int tokens, BitSet nonFinite) {
+    public void markNonFinite(Tensor x, int tokens, TokenFlags nonFinite) {
         KernelShapes.requireFloats("markNonFinite", x, tokens);
         for (int t = 0; t < tokens; t++) {
             for (int i = 0; i < x.columns(); i++) {
                 if (!Float.isFinite(x.get(t, i))) {
-                    nonFinite.set(t);
+                    nonFinite.mark(t);
                 }
             }
         }

@@ -21,6 +21,9 @@ final class Addition {
     private long b;
     private int n;
 
+    /** Bytes from a row of b to the next: 0 where all rows of a get the same. */
+    private long stride;
+
     Addition(WorkerPool pool) {
         this.pool = pool;
     }
@@ -31,11 +34,22 @@ final class Addition {
         this.a = a.address();
         this.b = b.address();
         this.n = a.columns();
+        this.stride = 4L * n;
+        pool.run(tokens, row);
+    }
+
+    /** As {@code Kernels.addBias}. */
+    void bias(Tensor a, Tensor bias, int tokens) {
+        KernelShapes.requireRows("addBias", a, bias, tokens, a);
+        this.a = a.address();
+        this.b = bias.address();
+        this.n = a.columns();
+        this.stride = 0;
         pool.run(tokens, row);
     }
 
     private void row(int token, int worker) {
-        add(a + 4L * token * n, b + 4L * token * n, n);
+        add(a + 4L * token * n, b + token * stride, n);
     }
 
     /** {@code a = a + b}, n floats each. */

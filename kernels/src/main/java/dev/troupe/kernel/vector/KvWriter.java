@@ -6,10 +6,10 @@ import static dev.troupe.kernel.vector.lanes.Lanes.SHORT;
 
 import dev.troupe.kernel.KernelShapes;
 import dev.troupe.kernel.TokenBatch;
+import dev.troupe.kernel.TokenFlags;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.tensor.Tensor;
-import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,7 +33,7 @@ final class KvWriter {
     }
 
     /** As {@code Kernels.storeKv}. */
-    void write(KvStore store, int layer, Tensor qkv, TokenBatch batch, BitSet overflowed) {
+    void write(KvStore store, int layer, Tensor qkv, TokenBatch batch, TokenFlags overflowed) {
         int perGroup = KernelShapes.requireKv("storeKv", store, layer, qkv, batch, 0);
         this.store = store;
         this.batch = batch;
@@ -48,7 +48,7 @@ final class KvWriter {
         pool.run(batch.tokens(), row);
         for (int t = 0; t < batch.tokens(); t++) {
             if (failed[t]) {
-                overflowed.set(t);
+                overflowed.mark(t);
             }
         }
         this.store = null;

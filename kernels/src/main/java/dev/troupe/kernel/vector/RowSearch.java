@@ -8,9 +8,9 @@ import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.MAX;
 
 import dev.troupe.kernel.KernelShapes;
+import dev.troupe.kernel.TokenFlags;
 import dev.troupe.kernel.vector.lanes.Lanes;
 import dev.troupe.tensor.Tensor;
-import java.util.BitSet;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -106,7 +106,7 @@ final class RowSearch {
     }
 
     /** As {@code Kernels.markNonFinite}. */
-    void markNonFinite(Tensor x, int tokens, BitSet nonFinite) {
+    void markNonFinite(Tensor x, int tokens, TokenFlags nonFinite) {
         KernelShapes.requireFloats("markNonFinite", x, tokens);
         start(x);
         if (failed.length < tokens) {
@@ -115,7 +115,7 @@ final class RowSearch {
         pool.run(tokens, check);
         for (int t = 0; t < tokens; t++) {
             if (failed[t]) {
-                nonFinite.set(t);
+                nonFinite.mark(t);
             }
         }
     }

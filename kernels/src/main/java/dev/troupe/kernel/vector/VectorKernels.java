@@ -1,14 +1,16 @@
 package dev.troupe.kernel.vector;
 
 import dev.troupe.kernel.ChunkedMatrix;
+import dev.troupe.kernel.KernelShapes;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.RopeTable;
 import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.TokenBatch;
+import dev.troupe.kernel.TokenFlags;
 import dev.troupe.kernel.vector.lanes.Lanes;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.tensor.Tensor;
-import java.util.BitSet;
+import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import org.jspecify.annotations.Nullable;
 
@@ -109,7 +111,7 @@ public final class VectorKernels implements Kernels {
     }
 
     @Override
-    public void storeKv(KvStore store, int layer, Tensor qkv, TokenBatch batch, BitSet overflowed) {
+    public void storeKv(KvStore store, int layer, Tensor qkv, TokenBatch batch, TokenFlags overflowed) {
         writer.write(store, layer, qkv, batch, overflowed);
     }
 
@@ -129,6 +131,20 @@ public final class VectorKernels implements Kernels {
     }
 
     @Override
+    public void addBias(Tensor a, Tensor bias, int tokens) {
+        addition.bias(a, bias, tokens);
+    }
+
+    @Override
+    public void gatherRows(Tensor x, int[] rows, Tensor y) {
+        KernelShapes.requireGather(x, rows, y);
+        long bytes = 4L * x.columns();
+        for (int i = 0; i < rows.length; i++) {
+            MemorySegment.copy(x.memory(), rows[i] * bytes, y.memory(), i * bytes, bytes);
+        }
+    }
+
+    @Override
     public void softmax(Tensor x, int tokens, Tensor y) {
         softmax.rows(x, tokens, y);
     }
@@ -144,7 +160,7 @@ public final class VectorKernels implements Kernels {
     }
 
     @Override
-    public void markNonFinite(Tensor x, int tokens, BitSet nonFinite) {
+    public void markNonFinite(Tensor x, int tokens, TokenFlags nonFinite) {
         search.markNonFinite(x, tokens, nonFinite);
     }
 

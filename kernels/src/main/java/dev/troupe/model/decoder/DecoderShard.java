@@ -46,13 +46,19 @@ public final class DecoderShard implements ShardCompute {
         this.slice = weights.slice();
         this.weights = weights;
         this.kernels = kernels;
-        this.store =
-                new KvStore(kv.type(), slice.layers(), slice.groups(), config.headDim(), kv.blockSize(), kv.blocks());
+        this.store = new KvStore(
+                kernels.memory(),
+                kv.type(),
+                slice.layers(),
+                slice.groups(),
+                config.headDim(),
+                kv.blockSize(),
+                kv.blocks());
         this.positions = Math.min(config.maxPositions(), kv.tokens());
         this.rope = weights.rope(positions);
         this.nodes = SumTree.maximalNodes(config.kvHeads(), slice.fromGroup(), slice.toGroup());
         this.treeSum = new TreeSum(kernels, config.kvHeads(), nodes);
-        this.workspace = new Workspace(config, slice, SMALLEST_CAPACITY);
+        this.workspace = new Workspace(kernels, config, slice, SMALLEST_CAPACITY);
     }
 
     @Override
@@ -135,14 +141,14 @@ public final class DecoderShard implements ShardCompute {
         int capacity = Math.max(SMALLEST_CAPACITY, Integer.highestOneBit(Math.max(1, tokens - 1)) * 2);
         if (workspace.capacity() < tokens) {
             workspace.close();
-            workspace = new Workspace(config, slice, capacity);
+            workspace = new Workspace(kernels, config, slice, capacity);
         }
         Workspace.StepState state = idle.poll();
         if (state != null && state.capacity() < tokens) {
             state.close();
             state = null;
         }
-        return state != null ? state : new Workspace.StepState(config, slice, capacity);
+        return state != null ? state : new Workspace.StepState(kernels, config, slice, capacity);
     }
 
     /** Takes back what a closed step used. */

@@ -5,14 +5,15 @@ import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.SumTree;
 import dev.troupe.kernel.TokenBatch;
+import dev.troupe.kernel.TokenFlags;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.model.ShardStep;
 import dev.troupe.model.SubtreeSum;
 import dev.troupe.tensor.Floats;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Objects;
@@ -26,7 +27,7 @@ final class DecoderStep implements ShardStep {
     private final TokenBatch batch;
     private final int tokens;
     private final Workspace.StepState state;
-    private final BitSet failed = new BitSet();
+    private final TokenFlags failed;
     private final float attentionScale;
     private int segment;
     private boolean computed;
@@ -39,9 +40,11 @@ final class DecoderStep implements ShardStep {
         this.batch = batch;
         this.tokens = batch.tokens();
         this.state = state;
+        this.failed = state.failed();
+        failed.clear();
         this.attentionScale = (float) (1 / StrictMath.sqrt(config.headDim()));
         if (hidden != null) {
-            state.residual().setRows(0, hidden);
+            kernels.memory().write(state.residual(), hidden);
         } else {
             kernels.embed(Objects.requireNonNull(shard.weights().embedding()), batch, state.residual());
         }
@@ -106,7 +109,7 @@ final class DecoderStep implements ShardStep {
         List<SubtreeSum> messages = new ArrayList<>(nodes.size());
         for (int n = 0; n < nodes.size(); n++) {
             SumTree.Node node = nodes.get(n);
-            messages.add(new SubtreeSum(node.from(), node.to(), state.sums()[n].copyRows(0, tokens)));
+            messages.add(new SubtreeSum(node.from(), node.to(), kernels.memory().read(state.sums()[n], tokens)));
         }
         return messages;
     }
@@ -120,7 +123,7 @@ final class DecoderStep implements ShardStep {
                 .sum(state.sums(), peers, tokens, shard.workspace().scratch());
         Tensor bias = segment % 2 == 0 ? layer.attentionOutBias() : layer.downBias();
         if (bias != null) {
-            addToEachRow(sum, bias);
+            kernels.addBias(sum, bias, tokens);
         }
         kernels.add(state.residual(), sum, tokens);
         computed = false;
@@ -130,18 +133,10 @@ final class DecoderStep implements ShardStep {
         }
     }
 
-    private void addToEachRow(Tensor sum, Tensor bias) {
-        long bytes = sum.type().rowBytes(sum.columns());
-        for (int t = 0; t < tokens; t++) {
-            Tensor row = new Tensor(sum.type(), 1, sum.columns(), sum.memory().asSlice(t * bytes, bytes));
-            kernels.add(row, bias, 1);
-        }
-    }
-
     @Override
     public Floats hidden() {
         require(segment == shard.segments(), "hidden");
-        return state.residual().copyRows(0, tokens);
+        return kernels.memory().read(state.residual(), tokens);
     }
 
     @Override
@@ -154,12 +149,13 @@ final class DecoderStep implements ShardStep {
             int count = Math.min(Workspace.LOGIT_ROWS, rows.length - from);
             Tensor logits = shard.workspace().logits();
             kernels.matmul(head, null, normed(rows, from, count), count, logits);
-            MemorySegment.copy(
-                    logits.memory(), ValueLayout.JAVA_FLOAT, 0, values, from * width, Math.multiplyExact(count, width));
-            BitSet nonFinite = new BitSet();
-            kernels.markNonFinite(logits, count, nonFinite);
+            TokenFlags bad = shard.workspace().failedLogits();
+            bad.clear();
+            kernels.markNonFinite(logits, count, bad);
+            read(logits, count, values, from);
+            BitSet nonFinite = bad.marked();
             for (int i = nonFinite.nextSetBit(0); i >= 0; i = nonFinite.nextSetBit(i + 1)) {
-                failed.set(rows[from + i]);
+                failed.mark(rows[from + i]);
             }
         }
         return new Floats(rows.length, width, values);
@@ -172,21 +168,24 @@ final class DecoderStep implements ShardStep {
         float[] values = new float[Math.multiplyExact(rows.length, width)];
         for (int from = 0; from < rows.length; from += Workspace.LOGIT_ROWS) {
             int count = Math.min(Workspace.LOGIT_ROWS, rows.length - from);
-            Tensor normed = normed(rows, from, count);
-            MemorySegment.copy(normed.memory(), ValueLayout.JAVA_FLOAT, 0, values, from * width, count * width);
+            read(normed(rows, from, count), count, values, from);
         }
         return new Floats(rows.length, width, values);
+    }
+
+    /** Copies the first {@code count} rows of a tensor to rows {@code first} and on of {@code values}. */
+    private void read(Tensor tensor, int count, float[] values, int first) {
+        long bytes = 4L * tensor.columns();
+        kernels.memory().read(tensor.memory(), MemorySegment.ofArray(values).asSlice(first * bytes, count * bytes));
     }
 
     /** The final norm of the states of {@code rows[from]} and on, {@code [count, hidden]}. */
     private Tensor normed(int[] rows, int from, int count) {
         Workspace work = shard.workspace();
-        long bytes = 4L * config.hiddenSize();
-        for (int i = 0; i < count; i++) {
-            int row = Objects.checkIndex(rows[from + i], tokens);
-            MemorySegment.copy(
-                    state.residual().memory(), row * bytes, work.chosen().memory(), i * bytes, bytes);
+        for (int i = from; i < from + count; i++) {
+            Objects.checkIndex(rows[i], tokens);
         }
+        kernels.gatherRows(state.residual(), Arrays.copyOfRange(rows, from, from + count), work.chosen());
         Tensor norm = Objects.requireNonNull(shard.weights().finalNorm());
         kernels.rmsNorm(work.chosen(), norm, config.rmsNormEps(), count, work.chosen());
         return work.chosen();
@@ -194,7 +193,7 @@ final class DecoderStep implements ShardStep {
 
     @Override
     public BitSet failedTokens() {
-        return (BitSet) failed.clone();
+        return failed.marked();
     }
 
     private void require(boolean allowed, String call) {

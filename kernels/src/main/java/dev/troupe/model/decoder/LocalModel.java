@@ -56,8 +56,7 @@ public final class LocalModel implements AutoCloseable {
                 stages.add(new ArrayList<>());
                 for (int r = 0; r < partition.stages().get(s).ranks().size(); r++) {
                     ShardSlice slice = ShardSlice.of(checkpoint.config(), partition, s, r);
-                    ShardWeights weights = WeightLoader.load(checkpoint, slice, 1, RowCheck.NONE, progress);
-                    stages.getLast().add(new DecoderShard(weights, kernels.get(), kv));
+                    stages.getLast().add(shard(checkpoint, slice, kernels.get(), kv, progress));
                 }
             }
             loaded = true;
@@ -65,6 +64,22 @@ public final class LocalModel implements AutoCloseable {
         } finally {
             if (!loaded) {
                 model.close();
+            }
+        }
+    }
+
+    private static DecoderShard shard(
+            Checkpoint checkpoint, ShardSlice slice, Kernels kernels, KvSettings kv, LoadProgress progress)
+            throws WeightFormatException {
+        boolean loaded = false;
+        try {
+            ShardWeights weights = WeightLoader.load(checkpoint, slice, kernels.memory(), 1, RowCheck.NONE, progress);
+            DecoderShard shard = new DecoderShard(weights, kernels, kv);
+            loaded = true;
+            return shard;
+        } finally {
+            if (!loaded) {
+                kernels.close();
             }
         }
     }

@@ -2,6 +2,7 @@ package dev.troupe.model.decoder;
 
 import dev.troupe.kernel.RopeTable;
 import dev.troupe.model.RopeConfig;
+import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
@@ -18,8 +19,23 @@ public final class RopeTables {
      * The table of positions 0 to {@code positions} − 1.
      *
      * @param headDim elements of a head, even
+     * @param memory where it lies
      * @param arena owns the table's memory, {@code positions · headDim · 4} bytes
      */
+    static RopeTable build(RopeConfig rope, int headDim, int positions, DeviceMemory memory, Arena arena) {
+        RopeTable table;
+        if (memory.isHost()) {
+            table = build(rope, headDim, positions, arena);
+        } else {
+            try (Arena scratch = Arena.ofConfined()) {
+                RopeTable host = build(rope, headDim, positions, scratch);
+                table = new RopeTable(memory.place(arena, host.cosines()), memory.place(arena, host.sines()));
+            }
+        }
+        return table;
+    }
+
+    /** The same in the memory of the host. */
     public static RopeTable build(RopeConfig rope, int headDim, int positions, Arena arena) {
         double[] frequencies = frequencies(rope, headDim);
         double scale = magnitude(rope.scaling());

@@ -3,6 +3,7 @@ package dev.troupe.model.decoder;
 import dev.troupe.kernel.RopeTable;
 import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.model.ModelConfig;
+import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.util.List;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 public final class ShardWeights implements AutoCloseable {
     private final ModelConfig config;
     private final ShardSlice slice;
+    private final DeviceMemory memory;
     private final Arena arena;
     private final @Nullable Tensor embedding;
     private final List<LayerWeights> layers;
@@ -24,14 +26,16 @@ public final class ShardWeights implements AutoCloseable {
     private int holders = 1;
 
     /**
+     * @param memory where all lies but the embedding
      * @param arena owns the memory of all that is not mapped
-     * @param embedding {@code [vocabulary, hidden]} as it lies in the file, on the first stage
+     * @param embedding {@code [vocabulary, hidden]} as it lies in the file, on the host, on the first stage
      * @param finalNorm {@code [1, hidden]} on the last stage
      * @param head {@code [vocabularyRows, hidden]} on the last stage, or null if the rank has no rows
      */
     ShardWeights(
             ModelConfig config,
             ShardSlice slice,
+            DeviceMemory memory,
             Arena arena,
             @Nullable Tensor embedding,
             List<LayerWeights> layers,
@@ -39,6 +43,7 @@ public final class ShardWeights implements AutoCloseable {
             @Nullable StackedMatrix head) {
         this.config = config;
         this.slice = slice;
+        this.memory = memory;
         this.arena = arena;
         this.embedding = embedding;
         this.layers = List.copyOf(layers);
@@ -81,7 +86,7 @@ public final class ShardWeights implements AutoCloseable {
     synchronized RopeTable rope(int positions) {
         RopeTable known = rope;
         if (known == null || known.cosines().rows() < positions) {
-            known = RopeTables.build(config.rope(), config.headDim(), positions, arena);
+            known = RopeTables.build(config.rope(), config.headDim(), positions, memory, arena);
             rope = known;
         }
         return known;

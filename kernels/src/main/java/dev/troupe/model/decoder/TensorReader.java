@@ -5,6 +5,8 @@ import dev.troupe.kernel.MatrixPacker;
 import dev.troupe.kernel.ReductionChunks;
 import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.tensor.DType;
+import dev.troupe.tensor.DeviceMemory;
+import dev.troupe.tensor.Floats;
 import dev.troupe.tensor.Tensor;
 import dev.troupe.weights.LoadProgress;
 import dev.troupe.weights.RowCheck;
@@ -28,15 +30,26 @@ final class TensorReader {
 
     private final WeightSource source;
     private final RowCheck check;
+    private final DeviceMemory memory;
     private final Arena arena;
     private final LoadProgress progress;
     private final long bytesTotal;
     private long bytesDone;
 
-    /** @param arena owns what is made */
-    TensorReader(WeightSource source, RowCheck check, Arena arena, LoadProgress progress, long bytesTotal) {
+    /**
+     * @param memory where what is made lies
+     * @param arena owns it
+     */
+    TensorReader(
+            WeightSource source,
+            RowCheck check,
+            DeviceMemory memory,
+            Arena arena,
+            LoadProgress progress,
+            long bytesTotal) {
         this.source = source;
         this.check = check;
+        this.memory = memory;
         this.arena = arena;
         this.progress = progress;
         this.bytesTotal = bytesTotal;
@@ -58,13 +71,19 @@ final class TensorReader {
                 }
                 alike.getLast().add(MatrixPacker.Rows.of(tensor));
             }
-            StackedMatrix packed = new StackedMatrix(
-                    alike.stream().map(rows -> MatrixPacker.pack(arena, rows)).toList());
+            StackedMatrix packed = new StackedMatrix(alike.stream()
+                    .map(rows -> MatrixPacker.pack(packing(scratch), rows).placed(memory, arena))
+                    .toList());
             advance(bytes);
             return packed;
         } catch (IllegalArgumentException e) {
             throw unusable(parts.stream().map(Part::name).collect(Collectors.joining("', '")), e);
         }
+    }
+
+    /** Who owns what is packed on the host: it stays there, or goes to the device. */
+    private Arena packing(Arena scratch) {
+        return memory.isHost() ? arena : scratch;
     }
 
     /** The columns of groups {@code [fromGroup, toGroup)} of a row-parallel matrix, packed in its chunks. */
@@ -73,7 +92,8 @@ final class TensorReader {
         try (Arena scratch = Arena.ofConfined()) {
             Tensor matrix =
                     read(new Part(name, 0, Math.toIntExact(source.require(name).rows())), scratch);
-            ChunkedMatrix packed = MatrixPacker.packChunks(arena, matrix, chunks, fromGroup, toGroup);
+            ChunkedMatrix packed = MatrixPacker.packChunks(packing(scratch), matrix, chunks, fromGroup, toGroup)
+                    .placed(memory, arena);
             long columns = chunks.columns(fromGroup, toGroup);
             advance(matrix.memory().byteSize() * columns / Math.max(1, matrix.columns()));
             return packed;
@@ -85,7 +105,7 @@ final class TensorReader {
     /** Elements of vectors, one behind the other, widened to f32: {@code [1, n]}. */
     Tensor vector(List<Part> parts) throws WeightFormatException {
         int size = parts.stream().mapToInt(part -> part.to() - part.from()).sum();
-        Tensor vector = Tensor.floats(arena, 1, size);
+        float[] values = new float[size];
         int at = 0;
         for (Part part : parts) {
             WeightTensor tensor = source.require(part.name());
@@ -94,14 +114,16 @@ final class TensorReader {
                 MemorySegment bytes = source.rows(tensor, 0, 1, scratch);
                 DType type = requireType(tensor);
                 for (int i = part.from(); i < part.to(); i++) {
-                    vector.set(0, at++, element(tensor, type, bytes, i));
+                    values[at++] = element(tensor, type, bytes, i);
                 }
             }
         }
+        Tensor vector = memory.floats(arena, 1, size);
+        memory.write(vector, new Floats(1, size, values));
         return vector;
     }
 
-    /** A whole matrix as it lies in the source: mapped from a file, not copied. */
+    /** A whole matrix as it lies in the source: mapped from a file, not copied, on the host. */
     Tensor whole(String name) throws WeightFormatException {
         WeightTensor tensor = source.require(name);
         check.check(tensor, 0, tensor.rows());

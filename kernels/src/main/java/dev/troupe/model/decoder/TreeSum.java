@@ -87,7 +87,7 @@ final class TreeSum {
         }
         SubtreeSum peer = find(peers, i, j);
         if (peer != null) {
-            scratch[used].setRows(0, peer.values());
+            kernels.memory().write(scratch[used], peer.values());
             return scratch[used];
         }
         int m = SumTree.split(i, j);

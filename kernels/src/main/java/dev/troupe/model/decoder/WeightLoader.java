@@ -9,6 +9,7 @@ import dev.troupe.model.DecoderTensors;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.model.checkpoint.Checkpoint;
 import dev.troupe.model.decoder.TensorReader.Part;
+import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.tensor.Tensor;
 import dev.troupe.weights.LoadProgress;
 import dev.troupe.weights.RowCheck;
@@ -45,6 +46,7 @@ public final class WeightLoader {
     /**
      * Loads the slice.
      *
+     * @param memory of the kernels that will compute with it
      * @param threads that read and pack; each needs memory for one more matrix as it lies in the file
      * @param check looks at every piece before it is packed, from all threads
      * @param progress told after every matrix
@@ -52,14 +54,19 @@ public final class WeightLoader {
      *     pass the check
      */
     public static ShardWeights load(
-            Checkpoint checkpoint, ShardSlice slice, int threads, RowCheck check, LoadProgress progress)
+            Checkpoint checkpoint,
+            ShardSlice slice,
+            DeviceMemory memory,
+            int threads,
+            RowCheck check,
+            LoadProgress progress)
             throws WeightFormatException {
         Arena arena = Arena.ofShared();
         boolean loaded = false;
         try {
             TensorReader reader =
-                    new TensorReader(checkpoint.weights(), check, arena, progress, bytes(checkpoint, slice));
-            ShardWeights weights = new WeightLoader(checkpoint.config(), slice, reader).load(arena, threads);
+                    new TensorReader(checkpoint.weights(), check, memory, arena, progress, bytes(checkpoint, slice));
+            ShardWeights weights = new WeightLoader(checkpoint.config(), slice, reader).load(memory, arena, threads);
             loaded = true;
             return weights;
         } finally {
@@ -67,6 +74,13 @@ public final class WeightLoader {
                 arena.close();
             }
         }
+    }
+
+    /** The same for kernels that run on the host. */
+    public static ShardWeights load(
+            Checkpoint checkpoint, ShardSlice slice, int threads, RowCheck check, LoadProgress progress)
+            throws WeightFormatException {
+        return load(checkpoint, slice, DeviceMemory.host(), threads, check, progress);
     }
 
     /**
@@ -101,7 +115,7 @@ public final class WeightLoader {
         return config.tiedEmbeddings() ? DecoderTensors.EMBEDDING : DecoderTensors.HEAD;
     }
 
-    private ShardWeights load(Arena arena, int threads) throws WeightFormatException {
+    private ShardWeights load(DeviceMemory memory, Arena arena, int threads) throws WeightFormatException {
         Tensor embedding = slice.first() ? reader.whole(DecoderTensors.EMBEDDING) : null;
         Tensor finalNorm = slice.last() ? norm(DecoderTensors.FINAL_NORM, config.hiddenSize()) : null;
         ThreadFactory factory =
@@ -119,7 +133,7 @@ public final class WeightLoader {
                 for (Future<LayerWeights> layer : layers) {
                     loaded.add(layer.get());
                 }
-                return new ShardWeights(config, slice, arena, embedding, loaded, finalNorm, head.get());
+                return new ShardWeights(config, slice, memory, arena, embedding, loaded, finalNorm, head.get());
             } catch (ExecutionException e) {
                 readers.shutdownNow();
                 throw failure(e);

@@ -1,8 +1,11 @@
 package dev.troupe.model.decoder;
 
+import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.ReductionChunks;
 import dev.troupe.kernel.SumTree;
+import dev.troupe.kernel.TokenFlags;
 import dev.troupe.model.ModelConfig;
+import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 
@@ -24,23 +27,26 @@ final class Workspace implements AutoCloseable {
     private final Tensor[] scratch;
     private final Tensor chosen;
     private final Tensor logits;
+    private final TokenFlags failedLogits;
 
-    Workspace(ModelConfig config, ShardSlice slice, int capacity) {
+    Workspace(Kernels kernels, ModelConfig config, ShardSlice slice, int capacity) {
         int heads = slice.groups() * config.headsPerGroup();
         int inner = ReductionChunks.feedForward(config.heads(), config.kvHeads(), config.intermediateSize())
                 .columns(slice.fromGroup(), slice.toGroup());
+        DeviceMemory memory = kernels.memory();
         this.capacity = capacity;
-        this.normed = Tensor.floats(arena, capacity, config.hiddenSize());
-        this.qkv = Tensor.floats(arena, capacity, (heads + 2 * slice.groups()) * config.headDim());
-        this.attended = Tensor.floats(arena, capacity, heads * config.headDim());
-        this.gateUp = Tensor.floats(arena, capacity, 2 * inner);
-        this.activated = Tensor.floats(arena, capacity, inner);
+        this.normed = memory.floats(arena, capacity, config.hiddenSize());
+        this.qkv = memory.floats(arena, capacity, (heads + 2 * slice.groups()) * config.headDim());
+        this.attended = memory.floats(arena, capacity, heads * config.headDim());
+        this.gateUp = memory.floats(arena, capacity, 2 * inner);
+        this.activated = memory.floats(arena, capacity, inner);
         this.scratch = new Tensor[slice.groups() == config.kvHeads() ? 0 : TreeSum.scratchTensors(config.kvHeads())];
         for (int i = 0; i < scratch.length; i++) {
-            scratch[i] = Tensor.floats(arena, capacity, config.hiddenSize());
+            scratch[i] = memory.floats(arena, capacity, config.hiddenSize());
         }
-        this.chosen = Tensor.floats(arena, slice.last() ? LOGIT_ROWS : 0, config.hiddenSize());
-        this.logits = Tensor.floats(arena, slice.last() ? LOGIT_ROWS : 0, slice.vocabularyRows());
+        this.chosen = memory.floats(arena, slice.last() ? LOGIT_ROWS : 0, config.hiddenSize());
+        this.logits = memory.floats(arena, slice.last() ? LOGIT_ROWS : 0, slice.vocabularyRows());
+        this.failedLogits = kernels.flags(arena, LOGIT_ROWS);
     }
 
     int capacity() {
@@ -82,6 +88,11 @@ final class Workspace implements AutoCloseable {
         return chosen;
     }
 
+    /** Rows of {@link #logits} that are not finite. */
+    TokenFlags failedLogits() {
+        return failedLogits;
+    }
+
     /** {@code [LOGIT_ROWS, vocabularyRows]}; no rows outside the last stage. */
     Tensor logits() {
         return logits;
@@ -98,15 +109,17 @@ final class Workspace implements AutoCloseable {
         private final int capacity;
         private final Tensor residual;
         private final Tensor[] sums;
+        private final TokenFlags failed;
 
-        StepState(ModelConfig config, ShardSlice slice, int capacity) {
+        StepState(Kernels kernels, ModelConfig config, ShardSlice slice, int capacity) {
             this.capacity = capacity;
-            this.residual = Tensor.floats(arena, capacity, config.hiddenSize());
+            this.failed = kernels.flags(arena, capacity);
+            this.residual = kernels.memory().floats(arena, capacity, config.hiddenSize());
             this.sums = new Tensor
                     [SumTree.maximalNodes(config.kvHeads(), slice.fromGroup(), slice.toGroup())
                             .size()];
             for (int i = 0; i < sums.length; i++) {
-                sums[i] = Tensor.floats(arena, capacity, config.hiddenSize());
+                sums[i] = kernels.memory().floats(arena, capacity, config.hiddenSize());
             }
         }
 
@@ -117,6 +130,11 @@ final class Workspace implements AutoCloseable {
         /** {@code [capacity, hidden]}. */
         Tensor residual() {
             return residual;
+        }
+
+        /** Tokens of the step that met a value that is not finite. */
+        TokenFlags failed() {
+            return failed;
         }
 
         /** One {@code [capacity, hidden]} for each of the rank's tree nodes. */

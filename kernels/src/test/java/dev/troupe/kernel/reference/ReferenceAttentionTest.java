@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.troupe.kernel.Samples;
 import dev.troupe.kernel.TokenBatch;
+import dev.troupe.kernel.TokenFlags;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
-import java.util.BitSet;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -57,12 +57,12 @@ class ReferenceAttentionTest {
                     try (KvStore store = poisonedStore(type, blockSize)) {
                         Tensor y = Tensor.floats(arena, tokens, HEADS * HEAD_DIM);
                         TokenBatch batch = batch(new int[tokens], 0);
-                        BitSet overflowed = new BitSet();
+                        TokenFlags overflowed = TokenFlags.onHost();
 
                         kernels.storeKv(store, 1, qkv, batch, overflowed);
                         kernels.attention(store, 1, qkv, SCALE, window, batch, y);
 
-                        assertThat(overflowed.isEmpty()).isTrue();
+                        assertThat(overflowed.marked().isEmpty()).isTrue();
                         for (int t : new int[] {0, 1, 7, 127, 128, 255, 299}) {
                             for (int h = 0; h < HEADS; h++) {
                                 assertAttention(type, qkv, t, h, window, y);
@@ -112,7 +112,7 @@ class ReferenceAttentionTest {
             Tensor y = Tensor.floats(arena, 1, HEADS * HEAD_DIM);
             TokenBatch batch = batch(new int[1], 0);
 
-            kernels.storeKv(store, 0, qkv, batch, new BitSet());
+            kernels.storeKv(store, 0, qkv, batch, TokenFlags.onHost());
             kernels.attention(store, 0, qkv, SCALE, 0, batch, y);
 
             // one visible position has the weight 1 exactly
@@ -130,7 +130,7 @@ class ReferenceAttentionTest {
         try (KvStore whole = poisonedStore(KvType.F16, 16);
                 KvStore single = poisonedStore(KvType.F16, 64)) {
             Tensor expected = Tensor.floats(arena, tokens, HEADS * HEAD_DIM);
-            kernels.storeKv(whole, 0, qkv, batch(new int[tokens], 0), new BitSet());
+            kernels.storeKv(whole, 0, qkv, batch(new int[tokens], 0), TokenFlags.onHost());
             kernels.attention(whole, 0, qkv, SCALE, 0, batch(new int[tokens], 0), expected);
 
             Tensor actual = Tensor.floats(arena, tokens, HEADS * HEAD_DIM);
@@ -138,7 +138,7 @@ class ReferenceAttentionTest {
                 Tensor row = Tensor.floats(arena, 1, WIDTH);
                 row.setRows(0, qkv.copyRows(t, t + 1));
                 Tensor y = Tensor.floats(arena, 1, HEADS * HEAD_DIM);
-                kernels.storeKv(single, 0, row, batch(new int[1], t), new BitSet());
+                kernels.storeKv(single, 0, row, batch(new int[1], t), TokenFlags.onHost());
                 kernels.attention(single, 0, row, SCALE, 0, batch(new int[1], t), y);
                 actual.setRows(t, y.copyRows(0, 1));
             }
@@ -155,14 +155,14 @@ class ReferenceAttentionTest {
         qkv.set(3, 0, 1e30f); // a query is not cached
         try (KvStore halves = poisonedStore(KvType.F16, 16);
                 KvStore floats = poisonedStore(KvType.F32, 16)) {
-            BitSet overflowedHalves = new BitSet();
-            BitSet overflowedFloats = new BitSet();
+            TokenFlags overflowedHalves = TokenFlags.onHost();
+            TokenFlags overflowedFloats = TokenFlags.onHost();
 
             kernels.storeKv(halves, 0, qkv, batch(new int[4], 14), overflowedHalves);
             kernels.storeKv(floats, 0, qkv, batch(new int[4], 14), overflowedFloats);
 
-            assertThat(overflowedHalves.stream()).containsExactly(1, 2);
-            assertThat(overflowedFloats.stream()).containsExactly(2);
+            assertThat(overflowedHalves.marked().stream()).containsExactly(1, 2);
+            assertThat(overflowedFloats.marked().stream()).containsExactly(2);
         }
     }
 
@@ -173,11 +173,11 @@ class ReferenceAttentionTest {
             TokenBatch beyond = new TokenBatch(new int[1], new int[] {16}, new int[1], new int[][] {{0}});
             TokenBatch wrong = new TokenBatch(new int[1], new int[] {16}, new int[1], new int[][] {{-1, 41}});
 
-            assertThatThrownBy(() -> kernels.storeKv(store, 0, qkv, beyond, new BitSet()))
+            assertThatThrownBy(() -> kernels.storeKv(store, 0, qkv, beyond, TokenFlags.onHost()))
                     .hasMessage("storeKv: sequence 0 has a token at position 16, but only 1 blocks of 16 tokens");
-            assertThatThrownBy(() -> kernels.storeKv(store, 0, qkv, wrong, new BitSet()))
+            assertThatThrownBy(() -> kernels.storeKv(store, 0, qkv, wrong, TokenFlags.onHost()))
                     .hasMessage("storeKv: position 16 of sequence 0 lies in block 41, the store has 41");
-            assertThatThrownBy(() -> kernels.storeKv(store, 2, qkv, beyond, new BitSet()))
+            assertThatThrownBy(() -> kernels.storeKv(store, 2, qkv, beyond, TokenFlags.onHost()))
                     .hasMessageContaining("layer=2 of 2");
         }
     }

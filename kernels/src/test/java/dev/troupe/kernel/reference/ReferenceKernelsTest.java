@@ -6,9 +6,10 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.troupe.kernel.RopeTable;
 import dev.troupe.kernel.Samples;
+import dev.troupe.kernel.TokenFlags;
+import dev.troupe.tensor.Floats;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
-import java.util.BitSet;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -209,14 +210,14 @@ class ReferenceKernelsTest {
         Tensor x = Samples.floats(arena, 4, 9, random);
         x.set(1, 8, Float.NEGATIVE_INFINITY);
         x.set(3, 0, Float.NaN);
-        BitSet all = new BitSet();
-        BitSet three = new BitSet();
+        TokenFlags all = TokenFlags.onHost();
+        TokenFlags three = TokenFlags.onHost();
 
         kernels.markNonFinite(x, 4, all);
         kernels.markNonFinite(x, 3, three);
 
-        assertThat(all.stream()).containsExactly(1, 3);
-        assertThat(three.stream()).containsExactly(1);
+        assertThat(all.marked().stream()).containsExactly(1, 3);
+        assertThat(three.marked().stream()).containsExactly(1);
     }
 
     @Test
@@ -227,6 +228,36 @@ class ReferenceKernelsTest {
         kernels.add(a, a, 2);
 
         assertThat(a.get(2, 4)).isEqualTo(untouched);
+    }
+
+    @Test
+    void addsABiasToEveryRow() {
+        Tensor a = Samples.floats(arena, 3, 5, random);
+        Tensor bias = Samples.floats(arena, 1, 5, random);
+        Floats before = a.copyRows(0, 3);
+
+        kernels.addBias(a, bias, 2);
+
+        for (int i = 0; i < 5; i++) {
+            assertThat(a.get(0, i)).isEqualTo(before.get(0, i) + bias.get(0, i));
+            assertThat(a.get(1, i)).isEqualTo(before.get(1, i) + bias.get(0, i));
+            assertThat(a.get(2, i)).isEqualTo(before.get(2, i));
+        }
+    }
+
+    @Test
+    void gathersRowsInTheOrderAskedFor() {
+        Tensor x = Samples.floats(arena, 4, 5, random);
+        Tensor y = Tensor.floats(arena, 3, 5);
+
+        kernels.gatherRows(x, new int[] {3, 0, 3}, y);
+
+        assertThat(y.copyRows(0, 1)).isEqualTo(x.copyRows(3, 4));
+        assertThat(y.copyRows(1, 2)).isEqualTo(x.copyRows(0, 1));
+        assertThat(y.copyRows(2, 3)).isEqualTo(x.copyRows(3, 4));
+        assertThatThrownBy(() -> kernels.gatherRows(x, new int[] {4}, y))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("gatherRows: x=f32[4, 5], rows=[4], y=f32[3, 5] do not fit together");
     }
 
     private Tensor ones(int columns) {

@@ -11,6 +11,7 @@ import dev.troupe.kernel.RopeTable;
 import dev.troupe.kernel.Samples;
 import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.TokenBatch;
+import dev.troupe.kernel.TokenFlags;
 import dev.troupe.kernel.natives.NativeProducts;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.kvstore.KvType;
@@ -19,7 +20,6 @@ import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
-import java.util.BitSet;
 import java.util.Random;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -81,7 +81,7 @@ class AllocationTest {
     private void assertAttention(VectorKernels kernels) {
         TokenBatch batch = new TokenBatch(
                 new int[3], new int[] {150, 151, 3}, new int[] {0, 0, 1}, new int[][] {{0, 1, 2, 3, 4}, {5}});
-        BitSet overflowed = new BitSet();
+        TokenFlags overflowed = TokenFlags.onHost();
         for (KvType type : KvType.values()) {
             for (int perGroup : new int[] {1, 2}) {
                 Tensor qkv = Samples.floats(arena, 3, (perGroup + 2) * 2 * 64, random);
@@ -102,7 +102,7 @@ class AllocationTest {
         Tensor y = Tensor.floats(arena, 2, 256);
         Tensor half = Tensor.floats(arena, 2, 128);
         RopeTable table = new RopeTable(Samples.floats(arena, 2, 32, random), Samples.floats(arena, 2, 32, random));
-        BitSet nonFinite = new BitSet();
+        TokenFlags nonFinite = TokenFlags.onHost();
         int[] columns = new int[8];
         assertSettles("rmsNorm", () -> kernels.rmsNorm(x, w, 1e-5f, 2, y));
         assertSettles("addRmsNorm", () -> kernels.addRmsNorm(y, x, w, 1e-5f, 2, x));

@@ -2,12 +2,12 @@ package dev.troupe.kernel.vector;
 
 import dev.troupe.kernel.Samples;
 import dev.troupe.kernel.TokenBatch;
+import dev.troupe.kernel.TokenFlags;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
-import java.util.BitSet;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
@@ -67,7 +67,7 @@ public class AttentionBenchmark {
         store = new KvStore(KvType.F16, 1, KV_HEADS, HEAD_DIM, BLOCK, length / BLOCK);
         kernels = new VectorKernels(new WorkerPool(threads), natives);
         Tensor all = Samples.floats(arena, length, (HEADS + 2 * KV_HEADS) * HEAD_DIM, new Random(1));
-        kernels.storeKv(store, 0, all, batch(0, length), new BitSet());
+        kernels.storeKv(store, 0, all, batch(0, length), TokenFlags.onHost());
         last = batch(length - tokens, tokens);
         qkv = all;
         y = Tensor.floats(arena, tokens, HEADS * HEAD_DIM);

@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.troupe.kernel.RopeTable;
 import dev.troupe.kernel.Samples;
 import dev.troupe.kernel.TokenBatch;
+import dev.troupe.kernel.TokenFlags;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
-import java.util.BitSet;
 import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Tag;
@@ -63,6 +63,13 @@ class RowBitsTest {
                 Tensor added = Backends.copy(arena, expectedSum);
                 BACKENDS.reference.add(added, x, TOKENS - 1);
                 Backends.assertRows("add of " + n, added, sum, TOKENS);
+                kernels.addBias(sum, w, TOKENS - 1);
+                BACKENDS.reference.addBias(added, w, TOKENS - 1);
+                Backends.assertRows("bias of " + n, added, sum, TOKENS);
+                int[] rows = {TOKENS - 1, 0, 2};
+                kernels.gatherRows(x, rows, sum);
+                BACKENDS.reference.gatherRows(x, rows, added);
+                Backends.assertRows("gathered " + n, added, sum, TOKENS);
             }
         }
     }
@@ -185,10 +192,10 @@ class RowBitsTest {
             x.set(3, n / 2, Float.MAX_VALUE);
             x.set(5, n / 3, Float.POSITIVE_INFINITY);
             for (VectorKernels kernels : BACKENDS.vector) {
-                BitSet actual = new BitSet();
+                TokenFlags actual = TokenFlags.onHost();
                 kernels.markNonFinite(x, TOKENS, actual);
                 kernels.markNonFinite(x, 1, actual);
-                assertThat(actual.stream()).containsExactly(0, 2, 5);
+                assertThat(actual.marked().stream()).containsExactly(0, 2, 5);
             }
         }
     }

@@ -1,0 +1,197 @@
+package dev.troupe.kernel.cuda;
+
+import dev.troupe.kernel.ChunkedMatrix;
+import dev.troupe.kernel.KernelShapes;
+import dev.troupe.kernel.StackedMatrix;
+import dev.troupe.kernel.SumTree;
+import dev.troupe.kernel.cuda.driver.CudaKernel;
+import dev.troupe.kernel.cuda.driver.CudaModule;
+import dev.troupe.kernel.cuda.driver.CudaStream;
+import dev.troupe.kernel.cuda.driver.KernelArguments;
+import dev.troupe.tensor.DeviceMemory;
+import dev.troupe.tensor.DType;
+import dev.troupe.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** The products of {@link dev.troupe.kernel.Kernels} on a stream, with matrices and tensors in the memory of its device. */
+public final class MatrixProducts implements AutoCloseable {
+    /** Rows that a block takes: groups of 32 a warp, warps a block. */
+    private static final int GROUPS = 4;
+
+    /** Tokens that a block takes together. */
+    private static final int TOKENS = 4;
+
+    /** Bytes of a piece of rounded activations. */
+    private static final long ROUNDED = 48;
+
+    /** Warps of a block that rounds activations. */
+    private static final int PIECES = 4;
+
+    private static final int MOST_NODES = 12;
+
+    private final CudaStream stream;
+    private final List<CudaModule> modules;
+    private final Map<DType, CudaKernel> products = new EnumMap<>(DType.class);
+    private final CudaKernel rounding;
+    private final CudaKernel sum;
+    private final PartTables tables;
+    private final Growing rounded;
+    private final Growing chunkProducts;
+
+    /** Loads the kernels of all types. */
+    public MatrixProducts(CudaStream stream) {
+        this.stream = stream;
+        CudaModule floats = KernelImages.load(stream.device(), "matmul_float");
+        CudaModule blocks = KernelImages.load(stream.device(), "matmul_blocks");
+        CudaModule round = KernelImages.load(stream.device(), "round_activations");
+        CudaModule chunks = KernelImages.load(stream.device(), "sum_chunks");
+        this.modules = List.of(floats, blocks, round, chunks);
+        for (DType type : DType.values()) {
+            // iq4_nl is packed as q8_0 is
+            String name = type == DType.IQ4_NL ? DType.Q8_0.label() : type.label();
+            products.put(type, (type.quantised() ? blocks : floats).kernel("matmul_" + name));
+        }
+        this.rounding = round.kernel("round_activations");
+        this.sum = chunks.kernel("sum_chunks");
+        this.tables = new PartTables(stream);
+        this.rounded = new Growing(stream);
+        this.chunkProducts = new Growing(stream);
+    }
+
+    /** As {@link dev.troupe.kernel.Kernels#matmul(StackedMatrix, Tensor, Tensor, int, Tensor)}. */
+    public void multiply(StackedMatrix w, @Nullable Tensor bias, Tensor x, Tensor y, StepRows rows) {
+        KernelShapes.requireMatmul(w, bias, x, rows.bucket(), y);
+        for (PartTables.Table table : tables.stacked(w)) {
+            MemorySegment activations = activations(table, x, rows);
+            product(table, activations, x, bias, y.memory(), y.columns(), 0, rows);
+        }
+    }
+
+    /** As {@link dev.troupe.kernel.Kernels#matmulChunks}. */
+    public void multiplyChunks(ChunkedMatrix w, Tensor x, Tensor[] sums, StepRows rows) {
+        List<SumTree.Node> nodes = w.nodes();
+        KernelShapes.requireMatmulChunks(w, nodes, x, rows.bucket(), sums);
+        if (nodes.size() > MOST_NODES) {
+            throw new IllegalArgumentException(
+                    "the rank sums %d nodes, expected at most %d".formatted(nodes.size(), MOST_NODES));
+        }
+        PartTables.Table table = tables.chunks(w);
+        int chunks = w.chunks().size();
+        MemorySegment activations = activations(table, x, rows);
+        MemorySegment products = chunkProducts.atLeast(4L * chunks * rows.bucket() * w.rows());
+        product(table, activations, x, null, products, w.rows(), rows.bucket(), rows);
+        PartTables.Merges merges = tables.merges(w);
+        KernelArguments arguments =
+                stream.arguments().pointer(products).pointer(merges.merges()).pointer(merges.ends());
+        for (int n = 0; n < MOST_NODES; n++) {
+            if (n < sums.length) {
+                arguments.pointer(sums[n].memory());
+            } else {
+                arguments.nothing();
+            }
+        }
+        arguments.pointer(rows.count()).number(chunks).number(rows.bucket()).number(w.rows());
+        stream.launch(sum, Math.ceilDiv(w.rows(), sum.threads()), rows.bucket(), 0);
+    }
+
+    /** Rounds x for weights in blocks, into memory that the next product uses anew; x itself for others. */
+    private MemorySegment activations(PartTables.Table table, Tensor x, StepRows rows) {
+        DType type = table.matrices().getFirst().type();
+        if (!type.quantised() || table.pieces() == 0) {
+            return x.memory();
+        }
+        MemorySegment to = rounded.atLeast(ROUNDED * table.pieces() * rows.bucket());
+        boolean bytes = type == DType.Q8_0 || type == DType.IQ4_NL;
+        stream.arguments()
+                .pointer(table.chunks())
+                .pointer(x.memory())
+                .pointer(to)
+                .pointer(rows.count())
+                .number(x.columns())
+                .number(table.pieces())
+                .number(bytes ? 0 : 1);
+        stream.launch(
+                rounding,
+                Math.ceilDiv(table.mostPieces(), PIECES),
+                rows.bucket(),
+                table.matrices().size(),
+                0);
+        return to;
+    }
+
+    private void product(
+            PartTables.Table table,
+            MemorySegment activations,
+            Tensor x,
+            @Nullable Tensor bias,
+            MemorySegment y,
+            int yStride,
+            int partStride,
+            StepRows rows) {
+        DType type = table.matrices().getFirst().type();
+        int together = type == DType.BF16 || type == DType.F16 ? 2 * GROUPS : GROUPS;
+        KernelArguments arguments = stream.arguments().pointer(table.parts()).pointer(activations);
+        if (bias == null) {
+            arguments.nothing();
+        } else {
+            arguments.pointer(bias.memory());
+        }
+        arguments
+                .pointer(y)
+                .pointer(rows.count())
+                .number(type.quantised() ? table.pieces() : x.columns())
+                .number(yStride)
+                .number(partStride);
+        stream.launch(
+                products.get(type),
+                Math.ceilDiv(table.groups(), together),
+                Math.ceilDiv(rows.bucket(), TOKENS),
+                table.matrices().size(),
+                0);
+    }
+
+    @Override
+    public void close() {
+        modules.forEach(CudaModule::close);
+        tables.close();
+        rounded.close();
+        chunkProducts.close();
+    }
+
+    /** Memory that is replaced by more when it is too small; what was added to the stream before may still use the old. */
+    private static final class Growing implements AutoCloseable {
+        private final CudaStream stream;
+        private @Nullable Arena arena;
+        private MemorySegment memory = MemorySegment.NULL;
+
+        Growing(CudaStream stream) {
+            this.stream = stream;
+        }
+
+        MemorySegment atLeast(long bytes) {
+            if (memory.byteSize() < bytes) {
+                close();
+                Arena next = Arena.ofShared();
+                memory = stream.device().memory().allocate(next, DeviceMemory.Use.WORKSPACE, bytes);
+                arena = next;
+            }
+            return memory;
+        }
+
+        @Override
+        public void close() {
+            Arena old = arena;
+            if (old != null) {
+                stream.synchronize();
+                old.close();
+                arena = null;
+                memory = MemorySegment.NULL;
+            }
+        }
+    }
+}

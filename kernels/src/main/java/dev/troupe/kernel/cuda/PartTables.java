@@ -1,0 +1,168 @@
+package dev.troupe.kernel.cuda;
+
+import dev.troupe.kernel.ChunkedMatrix;
+import dev.troupe.kernel.ColumnPieces;
+import dev.troupe.kernel.PackedMatrix;
+import dev.troupe.kernel.StackedMatrix;
+import dev.troupe.kernel.cuda.driver.CudaStream;
+import dev.troupe.tensor.DeviceMemory;
+import dev.troupe.kernel.quantised.PackedFormat;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What product kernels read about matrices, in the memory of the device: the structs {@code matmul_part}, {@code blocks_part},
+ * {@code round_chunk} and {@code rounded_piece} of the kernels' sources. Made when a matrix is first multiplied, kept until the end.
+ */
+final class PartTables implements AutoCloseable {
+    private static final int FLOAT_PART = 24;
+    private static final int BLOCK_PART = 40;
+    private static final int CHUNK = 24;
+    private static final int PIECE = 24;
+
+    private final CudaStream stream;
+    private final Arena arena = Arena.ofShared();
+    private final Map<Object, List<Table>> known = new IdentityHashMap<>();
+    private final Map<ChunkedMatrix, Merges> merges = new IdentityHashMap<>();
+
+    PartTables(CudaStream stream) {
+        this.stream = stream;
+    }
+
+    /**
+     * One part, or the chunks of a row-parallel matrix.
+     *
+     * @param parts {@code matmul_part} or {@code blocks_part}
+     * @param chunks {@code round_chunk}s; empty for float types
+     * @param matrices the parts
+     * @param pieces of all chunks of a token together
+     * @param firstRow row of the stack where they begin
+     */
+    record Table(MemorySegment parts, MemorySegment chunks, List<PackedMatrix> matrices, int pieces, int firstRow) {
+        /** Most groups of 32 rows of a part. */
+        int groups() {
+            return matrices.stream().mapToInt(PackedMatrix::groups).max().orElse(0);
+        }
+
+        /** Most pieces of a chunk. */
+        int mostPieces() {
+            return matrices.stream()
+                    .mapToInt(part -> part.pieces().count())
+                    .max()
+                    .orElse(0);
+        }
+    }
+
+    /**
+     * How the sums of chunks are added, an {@code int} for each chunk.
+     *
+     * @param merges additions after it
+     * @param ends node that ends with it, or −1
+     */
+    record Merges(MemorySegment merges, MemorySegment ends) {}
+
+    /** The tables of parts below each other, one for each. */
+    List<Table> stacked(StackedMatrix matrix) {
+        return known.computeIfAbsent(matrix, any -> {
+            List<Table> tables = new ArrayList<>();
+            int row = 0;
+            for (PackedMatrix part : matrix.parts()) {
+                tables.add(table(List.of(part), row));
+                row += part.rows();
+            }
+            return List.copyOf(tables);
+        });
+    }
+
+    /** The table of the chunks of a matrix. */
+    Table chunks(ChunkedMatrix matrix) {
+        return known.computeIfAbsent(matrix, any -> List.of(table(matrix.chunks(), 0)))
+                .getFirst();
+    }
+
+    /** The tree of a matrix. */
+    Merges merges(ChunkedMatrix matrix) {
+        return merges.computeIfAbsent(matrix, any -> {
+            int chunks = matrix.chunks().size();
+            try (Arena scratch = Arena.ofConfined()) {
+                MemorySegment after = scratch.allocate(4L * chunks, 8);
+                MemorySegment ends = scratch.allocate(4L * chunks, 8);
+                for (int c = 0; c < chunks; c++) {
+                    ints(after, 4L * c, matrix.mergesAfter(c));
+                    ints(ends, 4L * c, matrix.nodeEndingAt(c));
+                }
+                return new Merges(place(after), place(ends));
+            }
+        });
+    }
+
+    private Table table(List<PackedMatrix> matrices, int firstRow) {
+        boolean blocks = matrices.getFirst().type().quantised();
+        try (Arena scratch = Arena.ofConfined()) {
+            int bytes = blocks ? BLOCK_PART : FLOAT_PART;
+            MemorySegment parts = scratch.allocate((long) bytes * matrices.size(), 8);
+            MemorySegment chunks = scratch.allocate((long) CHUNK * matrices.size(), 8);
+            int first = 0;
+            for (int i = 0; i < matrices.size(); i++) {
+                PackedMatrix matrix = matrices.get(i);
+                MemorySegment part = parts.asSlice((long) bytes * i, bytes);
+                part.set(ValueLayout.JAVA_LONG, 0, matrix.address());
+                if (blocks) {
+                    MemorySegment pieces = place(pieces(matrix, scratch));
+                    part.set(ValueLayout.JAVA_LONG, 8, pieces.address());
+                    part.set(ValueLayout.JAVA_LONG, 16, matrix.groupBytes());
+                    ints(part, 24, matrix.rows(), matrix.pieces().count(), first, firstRow);
+                    MemorySegment chunk = chunks.asSlice((long) CHUNK * i, CHUNK);
+                    chunk.set(ValueLayout.JAVA_LONG, 0, pieces.address());
+                    ints(chunk, 8, matrix.pieces().count(), matrix.columns(), matrix.firstColumn(), first);
+                    first += matrix.pieces().count();
+                } else {
+                    ints(part, 8, matrix.rows(), matrix.columns(), matrix.firstColumn(), firstRow);
+                }
+            }
+            return new Table(place(parts), blocks ? place(chunks) : MemorySegment.NULL, matrices, first, firstRow);
+        }
+    }
+
+    private static MemorySegment pieces(PackedMatrix matrix, Arena scratch) {
+        ColumnPieces pieces = matrix.pieces();
+        PackedFormat format = PackedFormat.of(matrix.type());
+        MemorySegment table = scratch.allocate(Math.max(1, (long) PIECE * pieces.count()), 8);
+        for (int p = 0; p < pieces.count(); p++) {
+            int run = pieces.run(p);
+            ints(
+                    table,
+                    (long) PIECE * p,
+                    pieces.start(p),
+                    pieces.length(p),
+                    pieces.position(p),
+                    32 * pieces.activationBlock(p),
+                    Math.toIntExact(format.scaleOffset(p, run, pieces.runStart(run))),
+                    Math.toIntExact(format.pieceOffset(p, run)));
+        }
+        return table;
+    }
+
+    private static void ints(MemorySegment to, long at, int... values) {
+        for (int i = 0; i < values.length; i++) {
+            to.set(ValueLayout.JAVA_INT, at + 4L * i, values[i]);
+        }
+    }
+
+    private MemorySegment place(MemorySegment host) {
+        MemorySegment placed = stream.device().memory().allocate(arena, DeviceMemory.Use.WEIGHTS, host.byteSize());
+        stream.upload(host, placed);
+        stream.synchronize();
+        return placed;
+    }
+
+    @Override
+    public void close() {
+        arena.close();
+    }
+}

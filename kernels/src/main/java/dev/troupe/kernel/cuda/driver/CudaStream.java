@@ -1,0 +1,193 @@
+package dev.troupe.kernel.cuda.driver;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import jcuda.driver.CUgraph;
+import jcuda.driver.CUstream;
+import jcuda.driver.CUstreamCaptureMode;
+import jcuda.driver.CUstream_flags;
+import jcuda.driver.JCudaDriver;
+
+/**
+ * Work that a device does in order, while the host goes on. Memory that the work uses must live until it is done, and what it reads
+ * on the host must not change. One thread at a time.
+ */
+public final class CudaStream implements AutoCloseable {
+    private final CudaDevice device;
+    private final CUstream stream = new CUstream();
+    private final Arena arena = Arena.ofShared();
+    private final KernelArguments arguments;
+
+    CudaStream(CudaDevice device) {
+        this.device = device;
+        device.makeCurrent();
+        CudaException.check(
+                JCudaDriver.cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING),
+                "cuStreamCreate on " + device);
+        this.arguments = new KernelArguments(device.memory(), arena);
+    }
+
+    /** The device that does the work. */
+    public CudaDevice device() {
+        return device;
+    }
+
+    /** Begins the arguments of the next {@link #launch}. */
+    public KernelArguments arguments() {
+        return arguments.begin();
+    }
+
+    /**
+     * Adds a kernel, with the arguments that were begun last.
+     *
+     * @param columns blocks in x, at least 1
+     * @param rows blocks in y, 1 to 65,535
+     * @param sharedBytes of dynamic shared memory for a block
+     * @throws CudaException if the driver refuses
+     */
+    public void launch(CudaKernel kernel, int columns, int rows, int sharedBytes) {
+        launch(kernel, columns, rows, 1, sharedBytes);
+    }
+
+    /** The same with {@code parts} blocks in z, 1 to 65,535. */
+    public void launch(CudaKernel kernel, int columns, int rows, int parts, int sharedBytes) {
+        device.makeCurrent();
+        int result = JCudaDriver.cuLaunchKernel(
+                kernel.function(),
+                columns,
+                rows,
+                parts,
+                kernel.threads(),
+                1,
+                1,
+                sharedBytes,
+                stream,
+                null,
+                arguments.complete());
+        if (result != 0) {
+            throw CudaException.of(
+                    result, "launch of %s with %d x %d x %d blocks on %s".formatted(kernel.name(), columns, rows, parts, device));
+        }
+    }
+
+    /**
+     * Copies from the host.
+     *
+     * @param from native memory, pinned if the host shall go on meanwhile
+     * @param to memory of the device, as long
+     */
+    public void upload(MemorySegment from, MemorySegment to) {
+        requireSame(from, to);
+        device.makeCurrent();
+        DeviceAddress target = new DeviceAddress(device.memory().requireAddress(to));
+        CudaException.check(
+                JCudaDriver.cuMemcpyHtoDAsync(target, new HostAddress(from), to.byteSize(), stream),
+                "cuMemcpyHtoDAsync");
+    }
+
+    /**
+     * Copies to the host, which may read it after {@link #synchronize}.
+     *
+     * @param from memory of the device
+     * @param to native memory, as long
+     */
+    public void download(MemorySegment from, MemorySegment to) {
+        requireSame(from, to);
+        device.makeCurrent();
+        DeviceAddress source = new DeviceAddress(device.memory().requireAddress(from));
+        CudaException.check(
+                JCudaDriver.cuMemcpyDtoHAsync(new HostAddress(to), source, to.byteSize(), stream), "cuMemcpyDtoHAsync");
+    }
+
+    /** Copies inside the device. */
+    public void copy(MemorySegment from, MemorySegment to) {
+        requireSame(from, to);
+        device.makeCurrent();
+        DeviceAddress source = new DeviceAddress(device.memory().requireAddress(from));
+        DeviceAddress target = new DeviceAddress(device.memory().requireAddress(to));
+        CudaException.check(
+                JCudaDriver.cuMemcpyDtoDAsync(target, source, to.byteSize(), stream), "cuMemcpyDtoDAsync");
+    }
+
+    /** Sets all bytes of memory of the device. */
+    public void fill(MemorySegment memory, byte value) {
+        device.makeCurrent();
+        DeviceAddress target = new DeviceAddress(device.memory().requireAddress(memory));
+        CudaException.check(
+                JCudaDriver.cuMemsetD8Async(target, value, memory.byteSize(), stream), "cuMemsetD8Async");
+    }
+
+    private static void requireSame(MemorySegment from, MemorySegment to) {
+        if (from.byteSize() != to.byteSize()) {
+            throw new IllegalArgumentException(
+                    "%d bytes cannot be copied to %d bytes".formatted(from.byteSize(), to.byteSize()));
+        }
+    }
+
+    /**
+     * Waits until all work is done.
+     *
+     * @throws CudaException if some of it has failed; the device is then of no use to this process any more
+     */
+    public void synchronize() {
+        device.makeCurrent();
+        CudaException.check(JCudaDriver.cuStreamSynchronize(stream), "work on " + device);
+    }
+
+    /** Marks what was added so far. */
+    public void record(CudaEvent event) {
+        device.makeCurrent();
+        CudaException.check(JCudaDriver.cuEventRecord(event.event(), stream), "cuEventRecord");
+    }
+
+    /** Does what is added from now on after what the event marks, of whatever stream of this process. */
+    public void await(CudaEvent event) {
+        device.makeCurrent();
+        CudaException.check(JCudaDriver.cuStreamWaitEvent(stream, event.event(), 0), "cuStreamWaitEvent");
+    }
+
+    /**
+     * Notes work instead of doing it.
+     *
+     * @param work adds to this stream, and waits for nothing
+     * @return what was noted, with the arguments it had; the caller closes it
+     * @throws CudaException if something in it cannot be noted
+     */
+    public CudaGraph capture(Runnable work) {
+        device.makeCurrent();
+        CudaException.check(
+                JCudaDriver.cuStreamBeginCapture(stream, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
+                "cuStreamBeginCapture");
+        CUgraph graph = new CUgraph();
+        try {
+            work.run();
+        } catch (RuntimeException | Error e) {
+            if (JCudaDriver.cuStreamEndCapture(stream, graph) == 0) {
+                JCudaDriver.cuGraphDestroy(graph);
+            }
+            throw e;
+        }
+        CudaException.check(JCudaDriver.cuStreamEndCapture(stream, graph), "cuStreamEndCapture");
+        try {
+            return new CudaGraph(device, graph);
+        } finally {
+            JCudaDriver.cuGraphDestroy(graph);
+        }
+    }
+
+    /** Adds what was noted. */
+    public void launch(CudaGraph graph) {
+        device.makeCurrent();
+        int result = JCudaDriver.cuGraphLaunch(graph.executable(), stream);
+        if (result != 0) {
+            throw CudaException.of(result, "cuGraphLaunch on " + device);
+        }
+    }
+
+    @Override
+    public void close() {
+        device.makeCurrent();
+        CudaException.check(JCudaDriver.cuStreamDestroy(stream), "cuStreamDestroy");
+        arena.close();
+    }
+}

@@ -1,0 +1,142 @@
+package dev.troupe.kernel.cuda.driver;
+
+import dev.troupe.tensor.DeviceMemory.Use;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+import jcuda.driver.JCudaDriver;
+
+/**
+ * The memory of a device and what holds how much of it. A piece of it is a segment that lives as long as an arena; only the device may
+ * read and write it, and the JVM crashes if Java tries. Thread-safe.
+ */
+public final class DeviceHeap {
+    private final CudaDevice device;
+    private final Map<Use, Long> held = new EnumMap<>(Use.class);
+
+    /** Start and end of every piece, ascending; replaced as a whole. */
+    private volatile long[] pieces = {};
+
+    DeviceHeap(CudaDevice device) {
+        this.device = device;
+    }
+
+    /**
+     * Takes memory, with what was in it before.
+     *
+     * @param arena ends its life, from any thread that may close it
+     * @throws DeviceMemoryException if so much is not free
+     */
+    @SuppressWarnings("restricted") // the driver has said where the memory is and how long
+    public MemorySegment allocate(Arena arena, Use use, long bytes) {
+        if (bytes <= 0) {
+            throw new IllegalArgumentException("bytes = %d, expected at least 1".formatted(bytes));
+        }
+        long address = take(use, bytes);
+        return MemorySegment.ofAddress(address).reinterpret(bytes, arena, gone -> release(use, gone));
+    }
+
+    private synchronized long take(Use use, long bytes) {
+        device.makeCurrent();
+        long[] free = new long[1];
+        long[] total = new long[1];
+        CudaException.check(JCudaDriver.cuMemGetInfo(free, total), "cuMemGetInfo");
+        DeviceAddress address = new DeviceAddress();
+        int result = bytes > free[0] ? CudaException.OUT_OF_MEMORY : JCudaDriver.cuMemAlloc(address, bytes);
+        if (result == CudaException.OUT_OF_MEMORY) {
+            throw new DeviceMemoryException("%s has no room for %s: %s of %s are free, and this process holds %s"
+                    .formatted(
+                            device,
+                            line(use, bytes),
+                            megabytes(free[0]),
+                            megabytes(total[0]),
+                            holders()));
+        }
+        if (result != 0) {
+            throw CudaException.of(result, "cuMemAlloc of %d bytes".formatted(bytes));
+        }
+        long start = address.allocated();
+        held.merge(use, bytes, Long::sum);
+        add(start, start + bytes);
+        return start;
+    }
+
+    private synchronized void release(Use use, MemorySegment memory) {
+        device.makeCurrent();
+        held.merge(use, -memory.byteSize(), Long::sum);
+        remove(memory.address());
+        CudaException.check(JCudaDriver.cuMemFree(new DeviceAddress(memory.address())), "cuMemFree");
+    }
+
+    private void add(long start, long end) {
+        long[] before = pieces;
+        int at = -Arrays.binarySearch(before, start) - 1;
+        long[] after = new long[before.length + 2];
+        System.arraycopy(before, 0, after, 0, at);
+        after[at] = start;
+        after[at + 1] = end;
+        System.arraycopy(before, at, after, at + 2, before.length - at);
+        pieces = after;
+    }
+
+    private void remove(long start) {
+        long[] before = pieces;
+        int at = Arrays.binarySearch(before, start);
+        long[] after = new long[before.length - 2];
+        System.arraycopy(before, 0, after, 0, at);
+        System.arraycopy(before, at + 2, after, at, after.length - at);
+        pieces = after;
+    }
+
+    /** Bytes in use for a purpose. */
+    public synchronized long held(Use use) {
+        return held.getOrDefault(use, 0L);
+    }
+
+    /** Bytes in use, by purpose, for people. */
+    public synchronized String holders() {
+        return Arrays.stream(Use.values())
+                .map(use -> line(use, held(use)))
+                .collect(Collectors.joining(", "));
+    }
+
+    /** For people: {@code weights 1,024 MB}. */
+    private static String line(Use use, long bytes) {
+        return "%s %s".formatted(use.label(), megabytes(bytes));
+    }
+
+    /** Bytes for people; below a megabyte in bytes, so that nothing reads as 0. */
+    private static String megabytes(long bytes) {
+        return bytes < 1_000_000
+                ? String.format(Locale.ROOT, "%,d bytes", bytes)
+                : String.format(Locale.ROOT, "%,d MB", bytes / 1_000_000);
+    }
+
+    /**
+     * The address of memory that a kernel may use.
+     *
+     * @throws IllegalArgumentException if it is not of this device
+     */
+    long requireAddress(MemorySegment memory) {
+        long address = memory.address();
+        long[] sorted = pieces;
+        int low = 0;
+        int high = sorted.length / 2;
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            if (sorted[2 * middle] <= address) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        if (low == 0 || memory.byteSize() > sorted[2 * low - 1] - address) {
+            throw new IllegalArgumentException("%s does not lie in the memory of %s".formatted(memory, device));
+        }
+        return address;
+    }
+}

@@ -1,0 +1,84 @@
+package dev.troupe.tensor;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The memory that the kernels of one device compute in. What it allocates has an address, a size and a life like any memory,
+ * but only {@link #host} may be looked into: everywhere else the host reads and writes through this interface alone.
+ */
+public interface DeviceMemory {
+    /** Memory of the host, where the CPU's kernels run. */
+    static DeviceMemory host() {
+        return HostMemory.INSTANCE;
+    }
+
+    /** What memory is for: a device that runs out of it says how much each use holds. */
+    enum Use {
+        WEIGHTS("weights"),
+        KEYS_AND_VALUES("KV"),
+        WORKSPACE("workspace");
+
+        private final String label;
+
+        Use(String label) {
+            this.label = label;
+        }
+
+        /** A word for people. */
+        public String label() {
+            return label;
+        }
+    }
+
+    /** Whether the host may read and write its addresses. */
+    boolean isHost();
+
+    /**
+     * Memory of {@code bytes} zeros, aligned to 64 bytes, that lives as long as {@code arena}.
+     *
+     * @throws OutOfMemoryError if the device has no room, with what its memory holds
+     */
+    MemorySegment allocate(Arena arena, long bytes, Use use);
+
+    /** Copies all of {@code host} to the beginning of {@code device}; the host memory may be changed as soon as it returns. */
+    void write(MemorySegment device, MemorySegment host);
+
+    /** Fills {@code host} from the beginning of {@code device}, after everything that was asked of its kernels before. */
+    void read(MemorySegment device, MemorySegment host);
+
+    /** A new zeroed f32 tensor {@code [rows, columns]} for a workspace. */
+    default Tensor floats(Arena arena, int rows, int columns) {
+        return new Tensor(
+                DType.F32, rows, columns, allocate(arena, Math.multiplyExact(4L * columns, rows), Use.WORKSPACE));
+    }
+
+    /** Overwrites the first rows of an f32 tensor. */
+    default void write(Tensor tensor, Floats source) {
+        tensor.requireRows(source.rows(), source.columns());
+        write(tensor.memory(), source.memory());
+    }
+
+    /** Copies the first {@code rows} rows of an f32 tensor to the heap. */
+    default Floats read(Tensor tensor, int rows) {
+        tensor.requireRows(rows, tensor.columns());
+        float[] values = new float[Math.multiplyExact(rows, tensor.columns())];
+        read(tensor.memory(), MemorySegment.ofArray(values));
+        return new Floats(rows, tensor.columns(), values);
+    }
+
+    /** A host tensor in this memory: itself where that is the host's, else a copy that lives as long as {@code arena}. */
+    default Tensor place(Arena arena, Tensor host) {
+        return isHost() ? host : new Tensor(host.type(), host.rows(), host.columns(), place(arena, host.memory()));
+    }
+
+    /** Weights of the host in this memory: themselves where that is the host's, else a copy that lives as long as {@code arena}. */
+    default MemorySegment place(Arena arena, MemorySegment host) {
+        if (isHost()) {
+            return host;
+        }
+        MemorySegment placed = allocate(arena, host.byteSize(), Use.WEIGHTS);
+        write(placed, host);
+        return placed;
+    }
+}

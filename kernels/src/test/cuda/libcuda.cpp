@@ -1,0 +1,562 @@
+// A libcuda.so.1 without a GPU: the functions of NVIDIA's driver that Troupe calls, over the memory of the host, with kernels run by the
+// emulator. It is stricter than a driver where it can be: work is put off until somebody waits for it, memory crashes whoever reads it
+// from outside of a call, a launch must have the kernel's own block size and size of arguments.
+#include "standin.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+
+using namespace standin;
+
+namespace {
+
+constexpr size_t SHARED_BY_DEFAULT = 48 << 10;
+constexpr int SHARED_AT_MOST = 227 << 10;
+constexpr int FUNCTION_MAX_THREADS = 0;
+constexpr int FUNCTION_MAX_DYNAMIC_SHARED = 8;
+
+struct Module {
+  Device *device;
+  std::string image;
+};
+
+struct Function {
+  const emulator::Kernel *kernel;
+  Module *module;
+  size_t dynamic_shared;
+};
+
+std::vector<std::unique_ptr<Function>> functions;
+
+using Guard = std::lock_guard<std::recursive_mutex>;
+
+/* What every call that needs a context checks. */
+Result ready() {
+  if (current == nullptr || current->retained == 0) {
+    return refuse(INVALID_CONTEXT, "this thread has no current context");
+  }
+  return current->fault.empty() ? SUCCESS : refuse(LAUNCH_FAILED, current->fault);
+}
+
+Result ready(const Stream *stream) {
+  Result result = ready();
+  if (result != SUCCESS) {
+    return result;
+  }
+  if (std::find(streams().begin(), streams().end(), stream) == streams().end()) {
+    return refuse(INVALID_HANDLE, "there is no such stream");
+  }
+  return stream->device == current ? SUCCESS : refuse(INVALID_HANDLE, "the stream belongs to another device");
+}
+
+Result on_device(const Device &device, uintptr_t address, size_t bytes) {
+  return holds(device, address, bytes) ? SUCCESS
+                                       : refuse(INVALID_VALUE, "the bytes do not lie in one allocation of this device");
+}
+
+Result launch(Device &device, const emulator::Kernel &kernel, emulator::Index grid, size_t shared_bytes,
+              const std::vector<char> &arguments) {
+  counter("launches")++;
+  try {
+    auto schedule = static_cast<emulator::Schedule>(setting("schedule") % emulator::SCHEDULES);
+    emulator::run(kernel, grid, shared_bytes, arguments.data(), schedule);
+    std::string text = overrun(device);
+    if (!text.empty()) {
+      throw emulator::Fault(std::string("kernel ") + kernel.name + ": " + text);
+    }
+  } catch (const emulator::Fault &e) {
+    device.fault = e.what();
+  }
+  return SUCCESS;
+}
+
+/* The arguments of a launch as one block of bytes, from either way to give them. */
+Result arguments_of(const emulator::Kernel &kernel, void **parameters, void **extra, std::vector<char> &arguments) {
+  const void *from = parameters == nullptr ? nullptr : parameters[0];
+  size_t bytes = kernel.argument_bytes;
+  for (void **entry = extra; parameters == nullptr && entry != nullptr && entry[0] != nullptr; entry += 2) {
+    if (reinterpret_cast<uintptr_t>(entry[0]) == 1) {
+      from = entry[1];
+    } else if (reinterpret_cast<uintptr_t>(entry[0]) == 2) {
+      bytes = *static_cast<size_t *>(entry[1]);
+    }
+  }
+  if (from == nullptr || bytes != kernel.argument_bytes) {
+    return refuse(INVALID_VALUE, std::string(kernel.name) + " takes " + std::to_string(kernel.argument_bytes) +
+                                     " bytes of arguments, not " + std::to_string(from == nullptr ? 0 : bytes));
+  }
+  arguments.assign(static_cast<const char *>(from), static_cast<const char *>(from) + bytes);
+  return SUCCESS;
+}
+
+} // namespace
+
+extern "C" {
+
+Result cuInit(unsigned) {
+  Guard guard(lock);
+  if (setting("init") != 0) {
+    return refuse(static_cast<Result>(setting("init")), "the stand-in is told to fail");
+  }
+  return setting("devices") == 0 ? refuse(NO_DEVICE, "the stand-in has none") : SUCCESS;
+}
+
+Result cuDriverGetVersion(int *version) {
+  *version = static_cast<int>(setting("version"));
+  return SUCCESS;
+}
+
+Result cuGetErrorName(Result result, const char **name) {
+  static const std::map<Result, const char *> names = {{SUCCESS, "CUDA_SUCCESS"},
+                                                       {INVALID_VALUE, "CUDA_ERROR_INVALID_VALUE"},
+                                                       {OUT_OF_MEMORY, "CUDA_ERROR_OUT_OF_MEMORY"},
+                                                       {NOT_INITIALIZED, "CUDA_ERROR_NOT_INITIALIZED"},
+                                                       {NO_DEVICE, "CUDA_ERROR_NO_DEVICE"},
+                                                       {INVALID_DEVICE, "CUDA_ERROR_INVALID_DEVICE"},
+                                                       {INVALID_IMAGE, "CUDA_ERROR_INVALID_IMAGE"},
+                                                       {INVALID_CONTEXT, "CUDA_ERROR_INVALID_CONTEXT"},
+                                                       {INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE"},
+                                                       {NOT_FOUND, "CUDA_ERROR_NOT_FOUND"},
+                                                       {NOT_READY, "CUDA_ERROR_NOT_READY"},
+                                                       {LAUNCH_FAILED, "CUDA_ERROR_LAUNCH_FAILED"},
+                                                       {NOT_SUPPORTED, "CUDA_ERROR_NOT_SUPPORTED"},
+                                                       {CAPTURE_UNSUPPORTED, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"},
+                                                       {CAPTURE_INVALIDATED, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"}};
+  auto found = names.find(result);
+  *name = found == names.end() ? nullptr : found->second;
+  return found == names.end() ? INVALID_VALUE : SUCCESS;
+}
+
+Result cuGetErrorString(Result result, const char **text) {
+  *text = reason_of(result);
+  return SUCCESS;
+}
+
+Result cuDeviceGetCount(int *count) {
+  *count = static_cast<int>(setting("devices"));
+  return SUCCESS;
+}
+
+Result cuDeviceGet(int *number, int ordinal) {
+  *number = ordinal;
+  return device(ordinal) == nullptr ? refuse(INVALID_DEVICE, "there is no such device") : SUCCESS;
+}
+
+Result cuDeviceGetName(char *name, int length, int number) {
+  std::snprintf(name, static_cast<size_t>(length), "Stand-in %d", number);
+  return SUCCESS;
+}
+
+Result cuDeviceGetAttribute(int *value, int attribute, int number) {
+  if (device(number) == nullptr) {
+    return refuse(INVALID_DEVICE, "there is no such device");
+  }
+  int capability = static_cast<int>(setting("capability"));
+  static const std::map<int, int> values = {{1, 1024}, {10, 32}, {16, 4}, {97, SHARED_AT_MOST}};
+  auto found = values.find(attribute);
+  *value = attribute == 75 ? capability / 10 : attribute == 76 ? capability % 10 : found == values.end() ? 0 : found->second;
+  return SUCCESS;
+}
+
+Result cuDeviceTotalMem_v2(size_t *bytes, int) {
+  *bytes = static_cast<size_t>(setting("memory"));
+  return SUCCESS;
+}
+
+Result cuDevicePrimaryCtxRetain(Device **context, int number) {
+  Guard guard(lock);
+  *context = device(number);
+  if (*context == nullptr) {
+    return refuse(INVALID_DEVICE, "there is no such device");
+  }
+  (*context)->retained++;
+  counter("contexts")++;
+  return SUCCESS;
+}
+
+Result cuDevicePrimaryCtxRelease_v2(int number) {
+  Guard guard(lock);
+  Device *of = device(number);
+  if (of == nullptr || of->retained == 0) {
+    return refuse(INVALID_CONTEXT, "it was not retained");
+  }
+  of->retained--;
+  counter("contexts")--;
+  return SUCCESS;
+}
+
+Result cuCtxSetCurrent(Device *context) {
+  current = context;
+  return SUCCESS;
+}
+
+Result cuCtxGetCurrent(Device **context) {
+  *context = current;
+  return SUCCESS;
+}
+
+Result cuCtxSynchronize(void) {
+  Guard guard(lock);
+  Result result = ready();
+  return result == SUCCESS ? run_all(*current) : result;
+}
+
+Result cuMemGetInfo_v2(size_t *available, size_t *total) {
+  Guard guard(lock);
+  Result result = ready();
+  if (result == SUCCESS) {
+    *total = static_cast<size_t>(setting("memory"));
+    *available = *total - std::min(*total, current->used);
+  }
+  return result;
+}
+
+Result cuMemAlloc_v2(uintptr_t *address, size_t bytes) {
+  Guard guard(lock);
+  Result result = ready();
+  return result == SUCCESS ? allocate(*current, bytes, address) : result;
+}
+
+/* Waits for the device, as a driver does; memory outlives a failed kernel. */
+Result cuMemFree_v2(uintptr_t address) {
+  Guard guard(lock);
+  if (current == nullptr || current->retained == 0) {
+    return refuse(INVALID_CONTEXT, "this thread has no current context");
+  }
+  run_all(*current);
+  return release(*current, address);
+}
+
+Result cuMemHostRegister_v2(void *, size_t, unsigned) {
+  Guard guard(lock);
+  Result result = ready();
+  counter("pinned") += result == SUCCESS;
+  return result;
+}
+
+Result cuMemHostUnregister(void *) {
+  Guard guard(lock);
+  counter("pinned")--;
+  return SUCCESS;
+}
+
+Result cuMemcpyHtoD_v2(uintptr_t to, const void *from, size_t bytes) {
+  Guard guard(lock);
+  Result result = ready();
+  if (result == SUCCESS && (result = on_device(*current, to, bytes)) == SUCCESS) {
+    Access access(*current);
+    std::memcpy(reinterpret_cast<void *>(to), from, bytes);
+  }
+  return result;
+}
+
+Result cuMemcpyDtoH_v2(void *to, uintptr_t from, size_t bytes) {
+  Guard guard(lock);
+  Result result = ready();
+  if (result == SUCCESS && (result = on_device(*current, from, bytes)) == SUCCESS) {
+    Access access(*current);
+    std::memcpy(to, reinterpret_cast<void *>(from), bytes);
+  }
+  return result;
+}
+
+/* Not on the device, but on its memory, at its turn. */
+static Result copy_later(Stream *stream, void *to, const void *from, size_t bytes) {
+  return add(*stream, [=] {
+    std::memcpy(to, from, bytes);
+    return SUCCESS;
+  });
+}
+
+Result cuMemcpyHtoDAsync_v2(uintptr_t to, const void *from, size_t bytes, Stream *stream) {
+  Guard guard(lock);
+  Result result = ready(stream);
+  if (result == SUCCESS && (result = on_device(*current, to, bytes)) == SUCCESS) {
+    result = copy_later(stream, reinterpret_cast<void *>(to), from, bytes);
+  }
+  return result;
+}
+
+Result cuMemcpyDtoHAsync_v2(void *to, uintptr_t from, size_t bytes, Stream *stream) {
+  Guard guard(lock);
+  Result result = ready(stream);
+  if (result == SUCCESS && (result = on_device(*current, from, bytes)) == SUCCESS) {
+    result = copy_later(stream, to, reinterpret_cast<void *>(from), bytes);
+  }
+  return result;
+}
+
+Result cuMemcpyDtoDAsync_v2(uintptr_t to, uintptr_t from, size_t bytes, Stream *stream) {
+  Guard guard(lock);
+  Result result = ready(stream);
+  if (result == SUCCESS && (result = on_device(*current, from, bytes)) == SUCCESS &&
+      (result = on_device(*current, to, bytes)) == SUCCESS) {
+    result = copy_later(stream, reinterpret_cast<void *>(to), reinterpret_cast<void *>(from), bytes);
+  }
+  return result;
+}
+
+Result cuMemsetD8Async(uintptr_t to, unsigned char value, size_t bytes, Stream *stream) {
+  Guard guard(lock);
+  Result result = ready(stream);
+  if (result == SUCCESS && (result = on_device(*current, to, bytes)) == SUCCESS) {
+    result = add(*stream, [=] {
+      std::memset(reinterpret_cast<void *>(to), value, bytes);
+      return SUCCESS;
+    });
+  }
+  return result;
+}
+
+Result cuStreamCreate(Stream **stream, unsigned) {
+  Guard guard(lock);
+  Result result = ready();
+  if (result == SUCCESS) {
+    *stream = new Stream{};
+    (*stream)->device = current;
+    streams().push_back(*stream);
+    counter("streams")++;
+  }
+  return result;
+}
+
+Result cuStreamDestroy_v2(Stream *stream) {
+  Guard guard(lock);
+  auto found = std::find(streams().begin(), streams().end(), stream);
+  if (found == streams().end()) {
+    return refuse(INVALID_HANDLE, "there is no such stream");
+  }
+  run_until(*stream, stream->added);
+  streams().erase(found);
+  counter("streams")--;
+  delete stream->capture;
+  delete stream;
+  return SUCCESS;
+}
+
+Result cuStreamSynchronize(Stream *stream) {
+  Guard guard(lock);
+  Result result = ready(stream);
+  if (result == SUCCESS && (result = waits(*stream)) == SUCCESS) {
+    result = run_until(*stream, stream->added);
+  }
+  return result;
+}
+
+Result cuStreamBeginCapture_v2(Stream *stream, int) {
+  Guard guard(lock);
+  Result result = ready(stream);
+  if (result == SUCCESS) {
+    stream->capture = new Graph{current, {}};
+    stream->capture_broken = false;
+  }
+  return result;
+}
+
+Result cuStreamEndCapture(Stream *stream, Graph **graph) {
+  Guard guard(lock);
+  Result result = ready(stream);
+  if (result != SUCCESS || stream->capture == nullptr) {
+    return result != SUCCESS ? result : refuse(INVALID_VALUE, "the stream does not capture");
+  }
+  *graph = stream->capture;
+  stream->capture = nullptr;
+  if (stream->capture_broken) {
+    delete *graph;
+    *graph = nullptr;
+    return refuse(CAPTURE_INVALIDATED, "something in the capture cannot be captured");
+  }
+  counter("graphs")++;
+  return SUCCESS;
+}
+
+Result cuGraphInstantiateWithFlags(Graph **executable, const Graph *graph, unsigned long long) {
+  Guard guard(lock);
+  *executable = new Graph(*graph);
+  counter("graphs")++;
+  return SUCCESS;
+}
+
+Result cuGraphDestroy(Graph *graph) {
+  Guard guard(lock);
+  delete graph;
+  counter("graphs")--;
+  return SUCCESS;
+}
+
+Result cuGraphExecDestroy(Graph *graph) { return cuGraphDestroy(graph); }
+
+Result cuGraphLaunch(Graph *graph, Stream *stream) {
+  Guard guard(lock);
+  Result result = ready(stream);
+  if (result == SUCCESS && graph->device != current) {
+    result = refuse(INVALID_VALUE, "the graph belongs to another device");
+  }
+  if (result == SUCCESS) {
+    counter("replays")++;
+    for (const Work &work : graph->work) {
+      add(*stream, work);
+    }
+  }
+  return result;
+}
+
+Result cuEventCreate(Event **event, unsigned) {
+  Guard guard(lock);
+  Result result = ready();
+  if (result == SUCCESS) {
+    *event = new Event{current};
+    counter("events")++;
+  }
+  return result;
+}
+
+Result cuEventDestroy_v2(Event *event) {
+  Guard guard(lock);
+  delete event;
+  counter("events")--;
+  return SUCCESS;
+}
+
+Result cuEventRecord(Event *event, Stream *stream) {
+  Guard guard(lock);
+  Result result = ready(stream);
+  if (result == SUCCESS && stream->capture != nullptr) {
+    return refuse(NOT_SUPPORTED, "the stand-in captures no events");
+  }
+  if (result == SUCCESS) {
+    event->stream = stream;
+    event->after = stream->added;
+  }
+  return result;
+}
+
+static bool alive(const Stream *stream) { return std::find(streams().begin(), streams().end(), stream) != streams().end(); }
+
+Result cuStreamWaitEvent(Stream *stream, Event *event, unsigned) {
+  Guard guard(lock);
+  Result result = ready(stream);
+  if (result == SUCCESS && stream->capture != nullptr) {
+    return refuse(NOT_SUPPORTED, "the stand-in captures no events");
+  }
+  if (result == SUCCESS && event->stream != nullptr) {
+    Stream *before = event->stream;
+    uint64_t after = event->after;
+    result = add(*stream, [=] { return alive(before) ? run_until(*before, after) : SUCCESS; });
+  }
+  return result;
+}
+
+Result cuEventSynchronize(Event *event) {
+  Guard guard(lock);
+  Result result = ready();
+  return result == SUCCESS && event->stream != nullptr && alive(event->stream) ? run_until(*event->stream, event->after) : result;
+}
+
+Result cuEventQuery(Event *event) {
+  Guard guard(lock);
+  bool done = event->stream == nullptr || !alive(event->stream) || event->stream->done >= event->after;
+  return done ? SUCCESS : NOT_READY;
+}
+
+/* Any PTX text or cubin: which kernels it has is looked up in it, what they do is the emulator's. */
+Result cuModuleLoadData(Module **module, const void *image) {
+  Guard guard(lock);
+  Result result = ready();
+  if (result != SUCCESS) {
+    return result;
+  }
+  const char *bytes = static_cast<const char *>(image);
+  bool binary = std::memcmp(bytes, "\x7f" "ELF", 4) == 0;
+  std::string text;
+  if (binary && setting("cubins") == 0) {
+    return refuse(INVALID_IMAGE, "the stand-in is told to take no cubins");
+  }
+  if (binary) {
+    uint64_t sections;
+    uint16_t size, count;
+    std::memcpy(&sections, bytes + 40, sizeof sections);
+    std::memcpy(&size, bytes + 58, sizeof size);
+    std::memcpy(&count, bytes + 60, sizeof count);
+    text.assign(bytes, sections + static_cast<uint64_t>(size) * count);
+  } else {
+    text = bytes;
+  }
+  if (!binary && text.find(".version") == std::string::npos) {
+    return refuse(INVALID_IMAGE, "it is neither PTX nor a cubin");
+  }
+  *module = new Module{current, text};
+  counter("modules")++;
+  return SUCCESS;
+}
+
+Result cuModuleUnload(Module *module) {
+  Guard guard(lock);
+  functions.erase(std::remove_if(functions.begin(), functions.end(), [=](auto &f) { return f->module == module; }),
+                  functions.end());
+  delete module;
+  counter("modules")--;
+  return SUCCESS;
+}
+
+Result cuModuleGetFunction(Function **function, Module *module, const char *name) {
+  Guard guard(lock);
+  const emulator::Kernel *kernel = emulator::find(name);
+  std::string in_ptx = std::string(".entry ") + name + "(";
+  std::string in_cubin = std::string(".text.") + name + '\0';
+  bool in_image = module->image.find(in_ptx) != std::string::npos || module->image.find(in_cubin) != std::string::npos;
+  if (kernel == nullptr || !in_image) {
+    return refuse(NOT_FOUND, std::string("there is no kernel ") + name + (in_image ? " in the stand-in" : " in the image"));
+  }
+  functions.push_back(std::make_unique<Function>(Function{kernel, module, SHARED_BY_DEFAULT}));
+  *function = functions.back().get();
+  return SUCCESS;
+}
+
+Result cuFuncGetAttribute(int *value, int attribute, Function *function) {
+  if (attribute != FUNCTION_MAX_THREADS) {
+    return refuse(INVALID_VALUE, "the stand-in does not know this attribute");
+  }
+  *value = static_cast<int>(function->kernel->threads);
+  return SUCCESS;
+}
+
+Result cuFuncSetAttribute(Function *function, int attribute, int value) {
+  if (attribute != FUNCTION_MAX_DYNAMIC_SHARED || value < 0 || value > SHARED_AT_MOST) {
+    return refuse(INVALID_VALUE, "this attribute cannot have this value");
+  }
+  function->dynamic_shared = static_cast<size_t>(value);
+  return SUCCESS;
+}
+
+Result cuLaunchKernel(Function *function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,
+                      unsigned block_z, unsigned shared_bytes, Stream *stream, void **parameters, void **extra) {
+  Guard guard(lock);
+  Result result = ready(stream);
+  if (result != SUCCESS) {
+    return result;
+  }
+  const emulator::Kernel &kernel = *function->kernel;
+  if (function->module->device != current) {
+    return refuse(INVALID_HANDLE, std::string(kernel.name) + " was loaded on another device");
+  }
+  if (block_x != kernel.threads || block_y != 1 || block_z != 1) {
+    return refuse(INVALID_VALUE, std::string(kernel.name) + " has blocks of " + std::to_string(kernel.threads) +
+                                     " threads, not of " + std::to_string(block_x));
+  }
+  if (grid_x == 0 || grid_x > 0x7fffffff || grid_y == 0 || grid_y > 65535 || grid_z == 0 || grid_z > 65535) {
+    return refuse(INVALID_VALUE, std::string(kernel.name) + " is launched with a grid that is empty or too large");
+  }
+  if (shared_bytes > function->dynamic_shared) {
+    return refuse(INVALID_VALUE, std::string(kernel.name) + " asks for more shared memory than it was allowed");
+  }
+  std::vector<char> arguments;
+  result = arguments_of(kernel, parameters, extra, arguments);
+  if (result == SUCCESS) {
+    Device *device = current;
+    result = add(*stream, [=, &kernel] { return launch(*device, kernel, {grid_x, grid_y, grid_z}, shared_bytes, arguments); });
+  }
+  return result;
+}
+}

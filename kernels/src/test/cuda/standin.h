@@ -1,0 +1,124 @@
+// What the parts of the stand-in driver share: its devices and what lives on them.
+#pragma once
+
+#include "emulator.h"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace standin {
+
+/* Results as cuda.h numbers them. */
+enum Result {
+  SUCCESS = 0,
+  INVALID_VALUE = 1,
+  OUT_OF_MEMORY = 2,
+  NOT_INITIALIZED = 3,
+  NO_DEVICE = 100,
+  INVALID_DEVICE = 101,
+  INVALID_IMAGE = 200,
+  INVALID_CONTEXT = 201,
+  INVALID_HANDLE = 400,
+  NOT_FOUND = 500,
+  NOT_READY = 600,
+  LAUNCH_FAILED = 719,
+  NOT_SUPPORTED = 801,
+  CAPTURE_UNSUPPORTED = 900,
+  CAPTURE_INVALIDATED = 901,
+};
+
+/* One call at a time; kernels run inside of one. */
+extern std::recursive_mutex lock;
+
+/* A setting by its name: devices, memory (bytes of each), schedule, init (what cuInit answers), version (of the driver), capability
+   (major * 10 + minor), cubins (whether it takes any). The variable TROUPE_STANDIN_NAME sets it too. */
+long &setting(const std::string &name);
+
+/* How many of a thing live, or have been since the start. */
+long &counter(const std::string &name);
+
+/* Keeps an error and a sentence about it for cuGetErrorString. */
+Result refuse(Result result, const std::string &why);
+const char *reason_of(Result result);
+
+/* A piece of device memory: pages of its own, whose last bytes it takes, so that what reads beyond them meets an unmapped page. */
+struct Allocation {
+  char *pages;
+  size_t page_bytes;
+  char *start;
+  size_t bytes;
+};
+
+struct Device {
+  int number;
+  int retained = 0;
+  size_t used = 0;
+  int opened = 0;
+  std::map<uintptr_t, Allocation> memory;
+  std::string fault; /* once a kernel has failed, everything fails */
+};
+
+/* Null where there is no such device. */
+Device *device(int number);
+
+/* The current context of this thread, which is its device; null if there is none. */
+extern thread_local Device *current;
+
+/* While one lives, the memory of a device can be read and written; a host that reads at another time crashes. */
+class Access {
+public:
+  explicit Access(Device &device);
+  ~Access();
+  Access(const Access &) = delete;
+
+private:
+  Device &device;
+};
+
+Result allocate(Device &device, size_t bytes, uintptr_t *address);
+Result release(Device &device, uintptr_t address);
+/* Whether these bytes lie in one allocation. */
+bool holds(const Device &device, uintptr_t address, size_t bytes);
+/* A sentence about an allocation that something wrote behind, or nothing. */
+std::string overrun(const Device &device);
+
+using Work = std::function<Result()>;
+
+struct Graph {
+  Device *device;
+  std::vector<Work> work;
+};
+
+/* Work waits until somebody waits for it: what a real device may not have done yet, this one has not done. */
+struct Stream {
+  Device *device;
+  std::deque<Work> waiting;
+  uint64_t added = 0;
+  uint64_t done = 0;
+  Graph *capture = nullptr;
+  bool capture_broken = false;
+};
+
+struct Event {
+  Device *device;
+  Stream *stream = nullptr; /* where it was recorded last, and after how much work */
+  uint64_t after = 0;
+};
+
+/* Adds work to a stream, or to the graph that it captures. */
+Result add(Stream &stream, Work work);
+/* Does the work of a stream until so much is done. */
+Result run_until(Stream &stream, uint64_t done);
+/* Does all work of a device. */
+Result run_all(Device &device);
+/* An error if the stream captures, which it then does no more. */
+Result waits(Stream &stream);
+
+std::vector<Stream *> &streams();
+
+} // namespace standin
