@@ -1,5 +1,6 @@
 package dev.troupe.kernel.cuda;
 
+import dev.troupe.kernel.NumericsId;
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kernel.cuda.driver.CudaStream;
 import java.lang.foreign.MemorySegment;
@@ -16,6 +17,8 @@ public final class DeviceBatch implements AutoCloseable {
     private static final int HEADER = 16;
 
     private static final int LEAST_TOKENS = 64;
+
+    private static final int SPAN = NumericsId.SPAN;
 
     private final UploadBuffer buffer;
     private int capacity;
@@ -80,6 +83,22 @@ public final class DeviceBatch implements AutoCloseable {
     /** How many there are, for operations on rows. */
     public StepRows rows() {
         return new StepRows(ints(0, 1), bucket);
+    }
+
+    /**
+     * Spans of 128 positions that attention is launched for: enough for every token, and a power of two, so that noted work serves
+     * longer sequences for a while.
+     */
+    public int spans() {
+        int last = 0;
+        for (int t = 0; t < batch.tokens(); t++) {
+            last = Math.max(last, batch.position(t));
+        }
+        int spans = 1;
+        while (spans <= last / SPAN) {
+            spans *= 2;
+        }
+        return spans;
     }
 
     /** The position of each token. */

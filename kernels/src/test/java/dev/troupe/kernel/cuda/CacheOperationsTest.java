@@ -11,14 +11,17 @@ import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.tensor.Tensor;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.BitSet;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The cache's writer and attention have the bits of the plain loops on the stand-in driver. */
 @Tag("cuda")
@@ -78,6 +81,84 @@ class CacheOperationsTest {
         0x1.002p0f, 0x1.006p0f, -0x1.0021p0f, 0x1p-24f, 0x1.8p-24f, 0x1p-25f, 0x1.8p-25f, -0x1p-26f, 0x1.ffcp-15f, 0x1.ffep-15f,
         65504f, 65519.996f, -65520f, 1e9f, Float.NaN, Float.POSITIVE_INFINITY, -0f, Float.MIN_VALUE
     };
+
+    @ParameterizedTest
+    @EnumSource(KvType.class)
+    void attendsWithEveryHeadDimension(KvType type) throws Exception {
+        for (int headDim : new int[] {2, 16, 24, 64, 80, 96, 128, 256}) {
+            requireAttention(type, 2, 2, headDim, 32, 0, STEP, STEP_COUNTS);
+        }
+    }
+
+    @Test
+    void attendsWithEverySizeOfAGroup() throws Exception {
+        for (int perGroup = 1; perGroup <= 9; perGroup++) {
+            requireAttention(KvType.F16, 2, perGroup, 24, 16, 0, STEP, STEP_COUNTS);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 33, 128, 129, 150, 4096})
+    void attendsWithEveryWindowAndBlockSize(int window) throws Exception {
+        for (int blockSize : KvStore.BLOCK_SIZES) {
+            requireAttention(KvType.F16, 1, 2, 16, blockSize, window, STEP, STEP_COUNTS);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 127, 128, 255, 256, 288})
+    void attendsForSingleTokens(int position) throws Exception {
+        requireAttention(KvType.F16, 2, 4, 64, 16, 0, new int[] {position, 0, 200}, new int[] {1, 0, 1});
+    }
+
+    /** Several sequences, past the ends of spans and blocks. */
+    private static final int[] STEP = {250, 0, 125};
+
+    private static final int[] STEP_COUNTS = {9, 3, 5};
+
+    /** Poisoned caches of which every sequence has a past, then a step, stored and attended to on both sides. */
+    private void requireAttention(
+            KvType type, int kvHeads, int perGroup, int headDim, int blockSize, int window, int[] starts, int[] counts)
+            throws Exception {
+        String what = "%s, %d x %d heads of %d, blocks of %d, window %d"
+                .formatted(type.label(), kvHeads, perGroup, headDim, blockSize, window);
+        TokenBatch step = batch(blockSize, starts, counts);
+        int columns = (perGroup + 2) * kvHeads * headDim;
+        try (Arena host = Arena.ofConfined();
+                KvStore onHost = new KvStore(type, 2, kvHeads, headDim, blockSize, blocks(blockSize))) {
+            onHost.keys(1).fill((byte) 0x7b);
+            onHost.values(1).fill((byte) 0x7b);
+            TokenBatch past = batch(blockSize, new int[3], starts);
+            expected.storeKv(onHost, 1, Samples.floats(host, past.tokens(), columns, random), past, TokenFlags.onHost());
+            Tensor qkv = Samples.floats(host, step.tokens(), columns, random);
+            Tensor y = Samples.floats(host, step.tokens() + 1, kvHeads * perGroup * headDim, random);
+            Tensor before = Tensor.floats(host, y.rows(), y.columns());
+            before.memory().copyFrom(y.memory());
+            MemorySegment keys = host.allocate(onHost.keys(1).byteSize()).copyFrom(onHost.keys(1));
+            MemorySegment values = host.allocate(onHost.values(1).byteSize()).copyFrom(onHost.values(1));
+            expected.storeKv(onHost, 1, qkv, step, TokenFlags.onHost());
+            expected.attention(onHost, 1, qkv, 0.3f, window, step, y);
+
+            everySchedule(work -> {
+                CacheOperations operations = work.closing(new CacheOperations(work.stream));
+                DeviceBatch batch = work.closing(new DeviceBatch(work.stream));
+                batch.load(step, step.tokens() + 1);
+                try (CudaMemory memory = new CudaMemory(work.stream);
+                        KvStore store = new KvStore(memory, type, 2, kvHeads, headDim, blockSize, blocks(blockSize))) {
+                    memory.write(store.keys(1), keys);
+                    memory.write(store.values(1), values);
+                    Tensor qkvOnDevice = work.upload(qkv);
+                    Tensor onDevice = work.upload(before);
+                    MemorySegment failed = work.upload(MemorySegment.ofArray(new int[step.tokens()]));
+
+                    operations.storeKv(store, 1, qkvOnDevice, batch, failed);
+                    operations.attention(store, 1, qkvOnDevice, 0.3f, window, batch, onDevice);
+
+                    work.requireEqual(what, onDevice, y);
+                }
+            });
+        }
+    }
 
     private static BitSet marked(int[] flags) {
         BitSet marks = new BitSet();
