@@ -30,8 +30,7 @@ public final class CudaKernels implements Kernels {
     private final RowOperations rows;
     private final TokenOperations tokens;
     private final CacheOperations cache;
-    private final Attention attention;
-    private final LogitOperations logits;
+    private final RowSelection selection;
     private final MatrixProducts products;
     private final DeviceBatch batch;
     private final Arena arena = Arena.ofShared();
@@ -47,8 +46,7 @@ public final class CudaKernels implements Kernels {
         this.rows = new RowOperations(device);
         this.tokens = new TokenOperations(stream);
         this.cache = new CacheOperations(stream);
-        this.attention = new Attention(stream);
-        this.logits = new LogitOperations(stream);
+        this.selection = new RowSelection(stream);
         this.products = new MatrixProducts(stream);
         this.batch = new DeviceBatch(stream);
         this.numbers = memory.allocate(arena, 4L * (MOST_ROWS + 1), DeviceMemory.Use.WORKSPACE);
@@ -134,7 +132,7 @@ public final class CudaKernels implements Kernels {
 
     @Override
     public void attention(KvStore store, int layer, Tensor qkv, float scale, int window, TokenBatch of, Tensor y) {
-        attention.attend(store, layer, qkv, scale, window, onDevice(of), y);
+        cache.attention(store, layer, qkv, scale, window, onDevice(of), y);
     }
 
     @Override
@@ -159,17 +157,17 @@ public final class CudaKernels implements Kernels {
 
     @Override
     public void softmax(Tensor x, int count, Tensor y) {
-        logits.softmax(x, y, rows(count));
+        selection.softmax(x, y, rows(count));
     }
 
     @Override
     public void argmax(Tensor x, int count, int[] columns) {
-        logits.argmax(x, columns, rows(count));
+        selection.argmax(x, count, columns);
     }
 
     @Override
     public void topK(Tensor x, int row, int[] columns) {
-        logits.topK(x, row, columns);
+        selection.topK(x, row, columns);
     }
 
     @Override
@@ -184,8 +182,7 @@ public final class CudaKernels implements Kernels {
         rows.close();
         tokens.close();
         cache.close();
-        attention.close();
-        logits.close();
+        selection.close();
         products.close();
         batch.close();
         arena.close();
