@@ -36,6 +36,9 @@ public final class CudaMemory implements DeviceMemory, AutoCloseable {
 
     @Override
     public synchronized MemorySegment allocate(Arena life, long bytes, Use use) {
+        if (bytes == 0) {
+            return MemorySegment.NULL; // of a tensor without rows
+        }
         try {
             MemorySegment memory = stream.device().memory().allocate(life, use, bytes);
             stream.fill(memory, (byte) 0);

@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Whole models through the Vector API give the bits of the plain loops, split or not. */
 @Tag("vector-width")
 class VectorModelTest {
-    private static final int LENGTH = 36;
+    static final int LENGTH = 36;
 
     @ParameterizedTest
     @ValueSource(
@@ -61,7 +61,7 @@ class VectorModelTest {
         return new VectorKernels(new WorkerPool(threads), true);
     }
 
-    private static Floats logits(Checkpoint checkpoint, int stages, int ranks, Supplier<Kernels> kernels, int chunk)
+    static Floats logits(Checkpoint checkpoint, int stages, int ranks, Supplier<Kernels> kernels, int chunk)
             throws IOException {
         Partition partition = Partition.even(checkpoint.config(), stages, ranks);
         int[] ids = new Random(1)

@@ -1,0 +1,186 @@
+package dev.troupe.kernel.cuda;
+
+import dev.troupe.kernel.KernelShapes;
+import dev.troupe.kernel.NumericsId;
+import dev.troupe.kernel.cuda.driver.CudaKernel;
+import dev.troupe.kernel.cuda.driver.CudaModule;
+import dev.troupe.kernel.cuda.driver.CudaStream;
+import dev.troupe.kvstore.KvStore;
+import dev.troupe.kvstore.KvType;
+import dev.troupe.tensor.DeviceMemory.Use;
+import dev.troupe.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.Map;
+
+/**
+ * The cache's writer and attention over it. Stores, tensors and flags lie in the memory of the device. For the thread that owns the
+ * stream.
+ */
+public final class CacheOperations implements AutoCloseable {
+    /** Bytes of spans' results that wait to be merged, unless one token alone needs more. */
+    private static final long MOST_RESULTS = 64 << 20;
+
+    /** Elements of a head that attention's shared memory is for. */
+    private static final int MOST_HEAD_DIM = 256;
+
+    private static final int[] HEADS_OF_A_BLOCK = {1, 4, 8};
+
+    private static final int SPAN = NumericsId.SPAN;
+
+    private final CudaStream stream;
+    private final CudaModule storeModule;
+    private final CudaModule attentionModule;
+    private final Map<KvType, CudaKernel> store = new EnumMap<>(KvType.class);
+    private final Map<KvType, CudaKernel[]> attendSpans = new EnumMap<>(KvType.class);
+    private final CudaKernel mergeSpans;
+    private Arena arena = Arena.ofShared();
+    private MemorySegment results = MemorySegment.NULL;
+
+    /** Loads the kernels for the device of a stream, which does all their work. */
+    public CacheOperations(CudaStream stream) {
+        this.stream = stream;
+        storeModule = KernelImages.load(stream.device(), "store_kv");
+        attentionModule = KernelImages.load(stream.device(), "attention");
+        for (KvType type : KvType.values()) {
+            store.put(type, storeModule.kernel("store_kv_" + type.label()));
+            attendSpans.put(
+                    type,
+                    Arrays.stream(HEADS_OF_A_BLOCK)
+                            .mapToObj(n -> attentionModule.kernel("attend_spans_%s_%d".formatted(type.label(), n)))
+                            .toArray(CudaKernel[]::new));
+        }
+        mergeSpans = attentionModule.kernel("merge_spans");
+    }
+
+    /**
+     * Writes the keys and values of the batch to their cache blocks, rounded to the cache's type.
+     *
+     * @param layer layer of the store
+     * @param qkv {@code [tokens, (heads + 2 · kvHeads) · headDim]}: queries, keys, values
+     * @param failed an int for every token, set to 1 where a value is not finite in the cache's type
+     */
+    public void storeKv(KvStore cache, int layer, Tensor qkv, DeviceBatch batch, MemorySegment failed) {
+        int perGroup = KernelShapes.requireKv("storeKv", cache, layer, qkv, batch.host(), 0);
+        TokenOperations.requireFlags("storeKv", failed, batch.host().tokens());
+        CudaKernel kernel = store.get(cache.type());
+        StepRows rows = batch.rows();
+        stream.arguments()
+                .pointer(cache.keys(layer))
+                .pointer(cache.values(layer))
+                .pointer(qkv.memory())
+                .pointer(batch.positions())
+                .pointer(batch.firstBlocks())
+                .pointer(batch.blockTables())
+                .pointer(failed)
+                .pointer(rows.count())
+                .number(qkv.columns())
+                .number(perGroup * cache.kvHeads())
+                .number(cache.kvHeads())
+                .number(cache.headDim())
+                .number(cache.paddedHeadDim())
+                .number(cache.blockSize());
+        int elements = Math.multiplyExact(cache.kvHeads(), cache.headDim());
+        stream.launch(kernel, (elements + kernel.threads() - 1) / kernel.threads(), rows.bucket(), 0);
+    }
+
+    /**
+     * Causal attention over the cache, NUMERICS rule 6. The batch's own keys and values were stored before. Work that is noted serves
+     * every batch of the same bucket with as many {@link DeviceBatch#spans}; the same must have run once before, which takes memory.
+     *
+     * @param qkv as for {@link #storeKv}
+     * @param window visible tokens, itself included; 0 for all
+     * @param y {@code [tokens, heads · headDim]}
+     */
+    public void attention(
+            KvStore cache, int layer, Tensor qkv, float scale, int window, DeviceBatch batch, Tensor y) {
+        int lookback = window == 0 ? Integer.MAX_VALUE : window - 1;
+        int perGroup = KernelShapes.requireKv("attention", cache, layer, qkv, batch.host(), lookback);
+        int heads = perGroup * cache.kvHeads();
+        KernelShapes.requireHeads("attention", y, 0, heads, cache.headDim(), batch.host().tokens());
+        if (cache.headDim() > MOST_HEAD_DIM) {
+            throw new IllegalArgumentException(
+                    "attention: headDim = %d, expected at most %d on a GPU".formatted(cache.headDim(), MOST_HEAD_DIM));
+        }
+        int spans = window == 0 ? batch.spans() : Math.min(batch.spans(), (lookback + SPAN - 1) / SPAN + 1);
+        int bucket = batch.rows().bucket();
+        long tokenBytes = 4L * heads * spans * (cache.headDim() + 2);
+        int tokens = (int) Math.clamp(MOST_RESULTS / tokenBytes, 1, bucket);
+        require(tokens * tokenBytes);
+        for (int first = 0; first < bucket; first += tokens) {
+            int count = Math.min(tokens, bucket - first);
+            attendSpans(cache, layer, qkv, scale, lookback, batch, perGroup, first, count, spans);
+            stream.arguments()
+                    .pointer(results)
+                    .pointer(y.memory())
+                    .pointer(batch.positions())
+                    .pointer(batch.rows().count())
+                    .number(y.columns())
+                    .number(heads)
+                    .number(cache.headDim())
+                    .number(lookback)
+                    .number(first)
+                    .number(spans);
+            stream.launch(mergeSpans, heads, count, 0);
+        }
+    }
+
+    private void attendSpans(
+            KvStore cache,
+            int layer,
+            Tensor qkv,
+            float scale,
+            int lookback,
+            DeviceBatch batch,
+            int perGroup,
+            int first,
+            int count,
+            int spans) {
+        int choice = 0;
+        while (choice + 1 < HEADS_OF_A_BLOCK.length && HEADS_OF_A_BLOCK[choice] < perGroup) {
+            choice++;
+        }
+        int tiles = (perGroup + HEADS_OF_A_BLOCK[choice] - 1) / HEADS_OF_A_BLOCK[choice];
+        stream.arguments()
+                .pointer(cache.keys(layer))
+                .pointer(cache.values(layer))
+                .pointer(qkv.memory())
+                .pointer(batch.positions())
+                .pointer(batch.firstBlocks())
+                .pointer(batch.blockTables())
+                .pointer(batch.rows().count())
+                .pointer(results)
+                .number(qkv.columns())
+                .number(cache.kvHeads())
+                .number(perGroup)
+                .number(cache.headDim())
+                .number(cache.paddedHeadDim())
+                .number(cache.blockSize())
+                .number(lookback)
+                .number(first)
+                .number(spans)
+                .number(scale);
+        CudaKernel kernel = attendSpans.get(cache.type())[choice];
+        stream.launch(kernel, spans, cache.kvHeads() * tiles, count, 0);
+    }
+
+    private void require(long bytes) {
+        if (bytes > results.byteSize()) {
+            stream.synchronize();
+            arena.close();
+            arena = Arena.ofShared();
+            results = stream.device().memory().allocate(arena, Use.WORKSPACE, bytes);
+        }
+    }
+
+    /** Waits for the stream and gives everything back. */
+    @Override
+    public void close() {
+        stream.synchronize();
+        arena.close();
+        attentionModule.close();
+        storeModule.close();
+    }
+}
