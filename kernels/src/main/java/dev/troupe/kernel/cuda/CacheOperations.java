@@ -23,6 +23,12 @@ public final class CacheOperations implements AutoCloseable {
     /** Bytes of spans' results that wait to be merged, unless one token alone needs more. */
     private static final long MOST_RESULTS = 64 << 20;
 
+    /** Rows up to which a device is filled only if every span has a block of its own; more share loads of keys and values. */
+    private static final int MOST_ROWS_BY_SPANS = 64;
+
+    /** Query heads times tokens that a block of the tiled kernel takes. */
+    private static final int TILE_ROWS = 16;
+
     /** Elements of a head that attention's shared memory is for. */
     private static final int MOST_HEAD_DIM = 256;
 
@@ -31,17 +37,28 @@ public final class CacheOperations implements AutoCloseable {
     private static final int SPAN = NumericsId.SPAN;
 
     private final CudaStream stream;
+    private final long mostResults;
+    private final int mostRowsBySpans;
     private final CudaModule storeModule;
     private final CudaModule attentionModule;
     private final Map<KvType, CudaKernel> store = new EnumMap<>(KvType.class);
     private final Map<KvType, CudaKernel[]> attendSpans = new EnumMap<>(KvType.class);
     private final CudaKernel mergeSpans;
+    private final CudaModule tilesModule;
+    private final Map<KvType, CudaKernel> attendTiles = new EnumMap<>(KvType.class);
     private Arena arena = Arena.ofShared();
     private MemorySegment results = MemorySegment.NULL;
 
     /** Loads the kernels for the device of a stream, which does all their work. */
     public CacheOperations(CudaStream stream) {
+        this(stream, MOST_RESULTS, MOST_ROWS_BY_SPANS);
+    }
+
+    /** With other limits. */
+    CacheOperations(CudaStream stream, long mostResults, int mostRowsBySpans) {
         this.stream = stream;
+        this.mostResults = mostResults;
+        this.mostRowsBySpans = mostRowsBySpans;
         storeModule = KernelImages.load(stream.device(), "store_kv");
         attentionModule = KernelImages.load(stream.device(), "attention");
         for (KvType type : KvType.values()) {
@@ -53,6 +70,10 @@ public final class CacheOperations implements AutoCloseable {
                             .toArray(CudaKernel[]::new));
         }
         mergeSpans = attentionModule.kernel("merge_spans");
+        tilesModule = KernelImages.load(stream.device(), "attention_tiles");
+        for (KvType type : KvType.values()) {
+            attendTiles.put(type, tilesModule.kernel("attend_tiles_" + type.label()));
+        }
     }
 
     /**
@@ -104,10 +125,27 @@ public final class CacheOperations implements AutoCloseable {
             throw new IllegalArgumentException(
                     "attention: headDim = %d, expected at most %d on a GPU".formatted(cache.headDim(), MOST_HEAD_DIM));
         }
-        int spans = window == 0 ? batch.spans() : Math.min(batch.spans(), (lookback + SPAN - 1) / SPAN + 1);
+        if (batch.rows().bucket() > mostRowsBySpans) {
+            attendTiles(cache, layer, qkv, scale, lookback, batch, perGroup, y);
+        } else {
+            attendAndMerge(cache, layer, qkv, scale, lookback, batch, perGroup, y);
+        }
+    }
+
+    private void attendAndMerge(
+            KvStore cache,
+            int layer,
+            Tensor qkv,
+            float scale,
+            int lookback,
+            DeviceBatch batch,
+            int perGroup,
+            Tensor y) {
+        int heads = perGroup * cache.kvHeads();
+        int spans = lookback == Integer.MAX_VALUE ? batch.spans() : Math.min(batch.spans(), (int) ((lookback + SPAN - 1L) / SPAN + 1));
         int bucket = batch.rows().bucket();
         long tokenBytes = 4L * heads * spans * (cache.headDim() + 2);
-        int tokens = (int) Math.clamp(MOST_RESULTS / tokenBytes, 1, bucket);
+        int tokens = (int) Math.clamp(mostResults / tokenBytes, 1, bucket);
         require(tokens * tokenBytes);
         for (int first = 0; first < bucket; first += tokens) {
             int count = Math.min(tokens, bucket - first);
@@ -166,6 +204,40 @@ public final class CacheOperations implements AutoCloseable {
         stream.launch(kernel, spans, cache.kvHeads() * tiles, count, 0);
     }
 
+    private void attendTiles(
+            KvStore cache,
+            int layer,
+            Tensor qkv,
+            float scale,
+            int lookback,
+            DeviceBatch batch,
+            int perGroup,
+            Tensor y) {
+        stream.arguments()
+                .pointer(cache.keys(layer))
+                .pointer(cache.values(layer))
+                .pointer(qkv.memory())
+                .pointer(batch.positions())
+                .pointer(batch.firstBlocks())
+                .pointer(batch.blockTables())
+                .pointer(batch.rows().count())
+                .pointer(y.memory())
+                .number(qkv.columns())
+                .number(cache.kvHeads())
+                .number(perGroup)
+                .number(cache.headDim())
+                .number(cache.paddedHeadDim())
+                .number(cache.blockSize())
+                .number(lookback)
+                .number(y.columns())
+                .number(scale);
+        int heads = Math.min(perGroup, TILE_ROWS);
+        int tokens = TILE_ROWS / heads;
+        int tiles = (batch.rows().bucket() + tokens - 1) / tokens;
+        int parts = (perGroup + heads - 1) / heads;
+        stream.launch(attendTiles.get(cache.type()), tiles, cache.kvHeads() * parts, 0);
+    }
+
     private void require(long bytes) {
         if (bytes > results.byteSize()) {
             stream.synchronize();
@@ -181,6 +253,7 @@ public final class CacheOperations implements AutoCloseable {
         stream.synchronize();
         arena.close();
         attentionModule.close();
+        tilesModule.close();
         storeModule.close();
     }
 }

@@ -14,6 +14,7 @@ import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.BitSet;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -92,7 +93,7 @@ class CacheOperationsTest {
 
     @Test
     void attendsWithEverySizeOfAGroup() throws Exception {
-        for (int perGroup = 1; perGroup <= 9; perGroup++) {
+        for (int perGroup = 1; perGroup <= 18; perGroup += perGroup < 9 ? 1 : 4) {
             requireAttention(KvType.F16, 2, perGroup, 24, 16, 0, STEP, STEP_COUNTS);
         }
     }
@@ -140,7 +141,9 @@ class CacheOperationsTest {
             expected.attention(onHost, 1, qkv, 0.3f, window, step, y);
 
             everySchedule(work -> {
-                CacheOperations operations = work.closing(new CacheOperations(work.stream));
+                CacheOperations bySpans = work.closing(new CacheOperations(work.stream));
+                CacheOperations inSlices = work.closing(new CacheOperations(work.stream, 100_000, 64));
+                CacheOperations inTiles = work.closing(new CacheOperations(work.stream, 0, 0));
                 DeviceBatch batch = work.closing(new DeviceBatch(work.stream));
                 batch.load(step, step.tokens() + 1);
                 try (CudaMemory memory = new CudaMemory(work.stream);
@@ -148,13 +151,17 @@ class CacheOperationsTest {
                     memory.write(store.keys(1), keys);
                     memory.write(store.values(1), values);
                     Tensor qkvOnDevice = work.upload(qkv);
-                    Tensor onDevice = work.upload(before);
                     MemorySegment failed = work.upload(MemorySegment.ofArray(new int[step.tokens()]));
 
-                    operations.storeKv(store, 1, qkvOnDevice, batch, failed);
-                    operations.attention(store, 1, qkvOnDevice, 0.3f, window, batch, onDevice);
+                    bySpans.storeKv(store, 1, qkvOnDevice, batch, failed);
+                    for (CacheOperations operations : List.of(bySpans, inSlices, inTiles)) {
+                        Tensor onDevice = work.upload(before);
 
-                    work.requireEqual(what, onDevice, y);
+                        operations.attention(store, 1, qkvOnDevice, 0.3f, window, batch, onDevice);
+
+                        String way = operations == inTiles ? "tiles" : operations == bySpans ? "spans" : "slices";
+                        work.requireEqual(what + ", in " + way, onDevice, y);
+                    }
                 }
             });
         }
