@@ -97,9 +97,7 @@ public final class DeviceMemory {
 
     /** Bytes in use, by purpose, for people. */
     public synchronized String holders() {
-        return Arrays.stream(MemoryUse.values())
-                .map(use -> use.line(held(use)))
-                .collect(Collectors.joining(", "));
+        return Arrays.stream(MemoryUse.values()).map(use -> use.line(held(use))).collect(Collectors.joining(", "));
     }
 
     /**
