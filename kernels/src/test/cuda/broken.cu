@@ -115,10 +115,6 @@ KERNEL(deadlock, 32) {
   a.y[lane()] = a.x[lane()];
 }
 
-/* One value too many. */
-SAME_ARGUMENTS(overrun);
-KERNEL(overrun, 128) { a.y[threadIdx.x + 1] = a.x[threadIdx.x]; }
-
 /* Reads what nobody has written. */
 SAME_ARGUMENTS(unwritten);
 KERNEL(unwritten, 32) {

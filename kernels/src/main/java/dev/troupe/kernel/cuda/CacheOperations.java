@@ -14,6 +14,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * The cache's writer and attention over it. Stores, tensors and flags lie in the memory of the device. For the thread that owns the
@@ -86,7 +87,7 @@ public final class CacheOperations implements AutoCloseable {
     public void storeKv(KvStore cache, int layer, Tensor qkv, DeviceBatch batch, MemorySegment failed) {
         int perGroup = KernelShapes.requireKv("storeKv", cache, layer, qkv, batch.host(), 0);
         TokenOperations.requireFlags("storeKv", failed, batch.host().tokens());
-        CudaKernel kernel = store.get(cache.type());
+        CudaKernel kernel = Objects.requireNonNull(store.get(cache.type()));
         StepRows rows = batch.rows();
         stream.arguments()
                 .pointer(cache.keys(layer))
@@ -145,7 +146,7 @@ public final class CacheOperations implements AutoCloseable {
         int spans = lookback == Integer.MAX_VALUE ? batch.spans() : Math.min(batch.spans(), (int) ((lookback + SPAN - 1L) / SPAN + 1));
         int bucket = batch.rows().bucket();
         long tokenBytes = 4L * heads * spans * (cache.headDim() + 2);
-        int tokens = (int) Math.clamp(mostResults / tokenBytes, 1, bucket);
+        int tokens = Math.clamp(mostResults / tokenBytes, 1, bucket);
         require(tokens * tokenBytes);
         for (int first = 0; first < bucket; first += tokens) {
             int count = Math.min(tokens, bucket - first);
@@ -200,7 +201,7 @@ public final class CacheOperations implements AutoCloseable {
                 .number(first)
                 .number(spans)
                 .number(scale);
-        CudaKernel kernel = attendSpans.get(cache.type())[choice];
+        CudaKernel kernel = Objects.requireNonNull(attendSpans.get(cache.type()))[choice];
         stream.launch(kernel, spans, cache.kvHeads() * tiles, count, 0);
     }
 
@@ -235,7 +236,7 @@ public final class CacheOperations implements AutoCloseable {
         int tokens = TILE_ROWS / heads;
         int tiles = (batch.rows().bucket() + tokens - 1) / tokens;
         int parts = (perGroup + heads - 1) / heads;
-        stream.launch(attendTiles.get(cache.type()), tiles, cache.kvHeads() * parts, 0);
+        stream.launch(Objects.requireNonNull(attendTiles.get(cache.type())), tiles, cache.kvHeads() * parts, 0);
     }
 
     private void require(long bytes) {

@@ -59,10 +59,16 @@ public sealed interface CudaDetection {
     /** Asks the driver in this library. */
     @SuppressWarnings("restricted") // the driver's library; java.options permits native access
     static CudaDetection detect(String library) {
+        SymbolLookup symbols;
         try {
-            return new Driver(SymbolLookup.libraryLookup(library, Arena.global())).detect();
+            symbols = SymbolLookup.libraryLookup(library, Arena.global());
         } catch (IllegalArgumentException e) {
             return new No("there is no NVIDIA driver (%s cannot be loaded)".formatted(library));
+        }
+        try {
+            return new Driver(symbols).detect();
+        } catch (RefusedException e) {
+            return new No(e.getMessage());
         }
     }
 
@@ -101,8 +107,6 @@ public sealed interface CudaDetection {
                 }
                 require("cuDeviceGetCount", call("cuDeviceGetCount", number));
                 return choose(devices(number.get(ValueLayout.JAVA_INT, 0)));
-            } catch (RefusedException e) {
-                return new No(e.getMessage());
             }
         }
 
@@ -160,8 +164,8 @@ public sealed interface CudaDetection {
             for (int i = 0; i < types.length; i++) {
                 types[i] = arguments[i] instanceof Integer ? ValueLayout.JAVA_INT : ValueLayout.ADDRESS;
             }
-            MethodHandle handle = Linker.nativeLinker()
-                    .downcallHandle(symbol, FunctionDescriptor.of(ValueLayout.JAVA_INT, types));
+            MethodHandle handle =
+                    Linker.nativeLinker().downcallHandle(symbol, FunctionDescriptor.of(ValueLayout.JAVA_INT, types));
             try {
                 return (int) handle.invokeWithArguments(arguments);
             } catch (Throwable e) {

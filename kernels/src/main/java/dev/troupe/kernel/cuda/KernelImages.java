@@ -30,7 +30,8 @@ final class KernelImages {
         }
         byte[] ptx = read(name + ".ptx");
         if (ptx == null) {
-            throw new IllegalStateException("this build has no /cuda/%s.ptx; src/main/cuda/build.sh makes it".formatted(name));
+            throw new IllegalStateException(
+                    "this build has no /cuda/%s.ptx; src/main/cuda/build.sh makes it".formatted(name));
         }
         return device.load(ptx);
     }

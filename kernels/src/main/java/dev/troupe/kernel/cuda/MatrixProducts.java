@@ -16,6 +16,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** The products of {@link dev.troupe.kernel.Kernels} on a stream, with matrices and tensors in the memory of its device. */
@@ -148,7 +149,7 @@ public final class MatrixProducts implements AutoCloseable {
                 .number(yStride)
                 .number(partStride);
         stream.launch(
-                products.get(type),
+                Objects.requireNonNull(products.get(type)),
                 Math.ceilDiv(table.groups(), together),
                 Math.ceilDiv(rows.bucket(), TOKENS),
                 table.matrices().size(),

@@ -13,7 +13,6 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 
 /**
  * What product kernels read about matrices, in the memory of the device: the structs {@code matmul_part}, {@code blocks_part},
@@ -27,8 +26,8 @@ final class PartTables implements AutoCloseable {
 
     private final CudaStream stream;
     private final Arena arena = Arena.ofShared();
-    private final Map<Object, List<Table>> known = new IdentityHashMap<>();
-    private final Map<ChunkedMatrix, Merges> merges = new IdentityHashMap<>();
+    private final IdentityHashMap<Object, List<Table>> known = new IdentityHashMap<>();
+    private final IdentityHashMap<ChunkedMatrix, Merges> merges = new IdentityHashMap<>();
 
     PartTables(CudaStream stream) {
         this.stream = stream;

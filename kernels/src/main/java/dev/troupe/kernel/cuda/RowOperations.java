@@ -57,14 +57,7 @@ public final class RowOperations implements AutoCloseable {
     }
 
     private void norm(
-            CudaStream stream,
-            Tensor x,
-            int firstColumn,
-            int heads,
-            Tensor w,
-            float epsilon,
-            Tensor y,
-            StepRows rows) {
+            CudaStream stream, Tensor x, int firstColumn, int heads, Tensor w, float epsilon, Tensor y, StepRows rows) {
         stream.arguments()
                 .pointer(x.memory())
                 .pointer(w.memory())

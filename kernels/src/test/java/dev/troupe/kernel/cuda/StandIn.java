@@ -64,9 +64,9 @@ public final class StandIn {
     /** Fails if a test has left something on a device. */
     public static void requireNothingLeft() {
         if (SYMBOLS.isPresent()) {
-            for (String thing : new String[] {
-                "allocations", "bytes", "streams", "graphs", "events", "modules", "pinned", "contexts"
-            }) {
+            for (String thing :
+                    new String[] {"allocations", "bytes", "streams", "graphs", "events", "modules", "pinned", "contexts"
+                    }) {
                 assertThat(count(thing)).as(thing).isZero();
             }
         }

@@ -105,16 +105,14 @@ public final class CudaStream implements AutoCloseable {
         device.makeCurrent();
         DeviceAddress source = new DeviceAddress(device.memory().requireAddress(from));
         DeviceAddress target = new DeviceAddress(device.memory().requireAddress(to));
-        CudaException.check(
-                JCudaDriver.cuMemcpyDtoDAsync(target, source, to.byteSize(), stream), "cuMemcpyDtoDAsync");
+        CudaException.check(JCudaDriver.cuMemcpyDtoDAsync(target, source, to.byteSize(), stream), "cuMemcpyDtoDAsync");
     }
 
     /** Sets all bytes of memory of the device. */
     public void fill(MemorySegment memory, byte value) {
         device.makeCurrent();
         DeviceAddress target = new DeviceAddress(device.memory().requireAddress(memory));
-        CudaException.check(
-                JCudaDriver.cuMemsetD8Async(target, value, memory.byteSize(), stream), "cuMemsetD8Async");
+        CudaException.check(JCudaDriver.cuMemsetD8Async(target, value, memory.byteSize(), stream), "cuMemsetD8Async");
     }
 
     private static void requireSame(MemorySegment from, MemorySegment to) {

@@ -1,0 +1,72 @@
+package dev.troupe.kernel.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+@Tag("cuda")
+class CudaDetectionTest {
+    @BeforeEach
+    void needsTheStandIn() {
+        StandIn.require();
+    }
+
+    @Test
+    void findsEveryDevice() {
+        StandIn.set("devices", 2);
+
+        assertThat(CudaDetection.detect())
+                .isInstanceOfSatisfying(
+                        CudaDetection.Ok.class,
+                        ok -> assertThat(ok.devices())
+                                .containsExactly(
+                                        new CudaDetection.Found(0, "Stand-in 0", 9, 0, 1 << 30),
+                                        new CudaDetection.Found(1, "Stand-in 1", 9, 0, 1 << 30)));
+    }
+
+    @Test
+    void saysThatThereIsNoDriver() {
+        assertThat(CudaDetection.detect("libcuda-of-nobody.so.1"))
+                .isEqualTo(new CudaDetection.No("there is no NVIDIA driver (libcuda-of-nobody.so.1 cannot be loaded)"));
+    }
+
+    @Test
+    void saysThatALibraryIsNoDriver() {
+        assertThat(CudaDetection.detect("libm.so.6"))
+                .isEqualTo(new CudaDetection.No("the NVIDIA driver has no function cuInit"));
+    }
+
+    @Test
+    void saysThatThereIsNoDevice() {
+        StandIn.set("devices", 0);
+
+        assertThat(CudaDetection.detect()).isEqualTo(new CudaDetection.No("the NVIDIA driver finds no device"));
+    }
+
+    @Test
+    void saysThatTheDriverDoesNotStart() {
+        StandIn.set("init", 803);
+
+        assertThat(CudaDetection.detect())
+                .isEqualTo(new CudaDetection.No("the NVIDIA driver does not start: cuInit gives error 803"));
+    }
+
+    @Test
+    void saysThatTheDriverIsTooOld() {
+        StandIn.set("version", 11080);
+
+        assertThat(CudaDetection.detect())
+                .isEqualTo(new CudaDetection.No(
+                        "the NVIDIA driver is for CUDA 11.8, and CUDA 12.0 is needed (driver 525 or newer)"));
+    }
+
+    @Test
+    void saysThatTheDeviceIsTooOld() {
+        StandIn.set("capability", 75);
+
+        assertThat(CudaDetection.detect())
+                .isEqualTo(new CudaDetection.No("Stand-in 0 has compute capability 7.5, and 8.0 is needed"));
+    }
+}

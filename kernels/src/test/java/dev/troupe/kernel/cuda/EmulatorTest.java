@@ -1,0 +1,150 @@
+package dev.troupe.kernel.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.troupe.kernel.cuda.driver.CudaDevice;
+import dev.troupe.kernel.cuda.driver.CudaException;
+import dev.troupe.kernel.cuda.driver.CudaModule;
+import dev.troupe.kernel.cuda.driver.CudaStream;
+import dev.troupe.tensor.DeviceMemory.Use;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.function.IntPredicate;
+import java.util.function.IntUnaryOperator;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The emulator of the tests sees what is wrong with the kernels of {@code src/test/cuda/broken.cu}, and nothing with sound ones. */
+@Tag("cuda")
+class EmulatorTest {
+    private static final int THREADS = 128;
+
+    @BeforeEach
+    void needsTheStandIn() {
+        StandIn.require();
+    }
+
+    @AfterEach
+    void nothingIsLeft() {
+        StandIn.heal();
+        StandIn.requireNothingLeft();
+    }
+
+    @Test
+    void barriersMakeEveryScheduleRight() {
+        assertThat(schedulesThatDiffer("sound_reverse", i -> THREADS - 1 - i, THREADS))
+                .isEmpty();
+        assertThat(schedulesThatDiffer("sound_exchange", i -> i ^ 5, 32)).isEmpty();
+        assertThat(schedulesThatDiffer("sound_copy", i -> (i + 4) % THREADS, THREADS))
+                .isEmpty();
+    }
+
+    @Test
+    void aMissingBarrierOfTheBlockIsSeen() {
+        assertThat(schedulesThatDiffer("no_block_barrier", i -> THREADS - 1 - i, THREADS))
+                .isNotEmpty();
+    }
+
+    @Test
+    void aMissingBarrierOfTheWarpIsSeen() {
+        assertThat(schedulesThatDiffer("no_warp_barrier", i -> i ^ 5, 32)).isNotEmpty();
+    }
+
+    @Test
+    void aMissingWaitForACopyIsSeen() {
+        assertThat(schedulesThatDiffer("copy_without_wait", i -> (i + 4) % THREADS, THREADS))
+                .isNotEmpty();
+    }
+
+    /** Only where a warp runs as far as it can. */
+    @Test
+    void anOverwriteThatComesTooEarlyIsSeen() {
+        assertThat(schedules(schedule -> {
+                    float[] y = run("early_overwrite", THREADS, schedule);
+                    return !IntStream.range(0, THREADS).allMatch(i -> y[i] == 2f * (THREADS - i) + 1f);
+                }))
+                .contains(3, 4);
+    }
+
+    @Test
+    void unwrittenSharedMemoryIsNotANumber() {
+        assertThat(run("unwritten", 32, 0)).containsOnly(Float.NaN);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+                    lanes_apart | waits at shuffle_xor in line
+                    lane_gone   | thread 7 of block 0, 0 has ended
+                    warp_gone   | thread 31 of block 0, 0 has ended
+                    deadlock    | none can go on: thread 3 of block 0, 0 waits at sync_block in line
+                    """)
+    void whatAKernelMayNotDoFailsWithASentence(String kernel, String sentence) {
+        for (int s = 0; s < StandIn.SCHEDULES; s++) {
+            int schedule = s;
+            assertThatThrownBy(() -> run(kernel, THREADS, schedule))
+                    .isInstanceOfSatisfying(
+                            CudaException.class, e -> assertThat(e.code()).isEqualTo(719))
+                    .hasMessageStartingWith(
+                            "work on device 0 (Stand-in 0): CUDA_ERROR_LAUNCH_FAILED (719), kernel " + kernel)
+                    .hasMessageContaining(sentence);
+            StandIn.heal();
+        }
+    }
+
+    /** By less than 16 bytes; beyond them is a page that nobody may touch. */
+    @Test
+    void aWriteBehindAnAllocationIsSeen() {
+        assertThatThrownBy(() -> run("sound_reverse", THREADS, 0, 4L * THREADS - 1))
+                .isInstanceOf(CudaException.class)
+                .hasMessageContaining("sound_reverse: it has written behind the 511 bytes of an allocation");
+    }
+
+    /** Schedules under which y[i] is not x[source(i)] for one of the first values. */
+    private static int[] schedulesThatDiffer(String kernel, IntUnaryOperator source, int values) {
+        return schedules(schedule -> {
+            float[] y = run(kernel, values, schedule);
+            return !IntStream.range(0, values).allMatch(i -> y[i] == source.applyAsInt(i) + 1f);
+        });
+    }
+
+    private static int[] schedules(IntPredicate chosen) {
+        return IntStream.range(0, StandIn.SCHEDULES).filter(chosen).toArray();
+    }
+
+    /** The first values of y, where x counts from 1. */
+    private static float[] run(String kernel, int values, int schedule) {
+        return run(kernel, values, schedule, 4L * THREADS);
+    }
+
+    private static float[] run(String kernel, int values, int schedule, long bytes) {
+        StandIn.set("schedule", schedule);
+        byte[] image = ".version 8.0 .entry %s(".formatted(kernel).getBytes(StandardCharsets.UTF_8);
+        float[] ascending = new float[THREADS];
+        for (int i = 0; i < THREADS; i++) {
+            ascending[i] = i + 1f;
+        }
+        try (CudaDevice device = new CudaDevice(0);
+                Arena arena = Arena.ofShared();
+                CudaModule module = device.load(image);
+                CudaStream stream = device.stream()) {
+            MemorySegment x = device.memory().allocate(arena, Use.WORKSPACE, 4L * THREADS);
+            MemorySegment y = device.memory().allocate(arena, Use.WORKSPACE, bytes);
+            stream.upload(arena.allocateFrom(ValueLayout.JAVA_FLOAT, ascending), x);
+            stream.arguments().pointer(x).pointer(y);
+            stream.launch(module.kernel(kernel), 1, 1, 0);
+            MemorySegment got = arena.allocate(bytes);
+            stream.download(y, got);
+            stream.synchronize();
+            return Arrays.copyOf(got.toArray(ValueLayout.JAVA_FLOAT), values);
+        }
+    }
+}
