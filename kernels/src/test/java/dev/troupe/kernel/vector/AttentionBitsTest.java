@@ -77,7 +77,7 @@ class AttentionBitsTest {
         int[] ends = {0, 15, 16, 31, 32, 63, 64, 95, 126, 127, 128, 129, 160, 255, 256, 257, 288};
         try (KvStore store = store(KvType.F16, kvHeads, headDim, blockSize, 3 * (CONTEXT / blockSize + 1))) {
             BACKENDS.reference.storeKv(
-                    store, 1, past, batch(blockSize, new int[] {0}, new int[] {CONTEXT}), new BitSet());
+                    store, 1, past, batch(blockSize, new int[] {0}, new int[] {CONTEXT}), TokenFlags.onHost());
             fillAll(store, past, blockSize);
             for (int i = 0; i < ends.length; i++) {
                 int[] starts = {ends[i], ends[(i + 5) % ends.length] % 140, 127};
