@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace standin {
@@ -193,6 +194,24 @@ Result waits(Stream &stream) {
   return refuse(CAPTURE_UNSUPPORTED, "a stream that captures cannot be waited for");
 }
 
+Result ready() {
+  if (current == nullptr || current->retained == 0) {
+    return refuse(INVALID_CONTEXT, "this thread has no current context");
+  }
+  return current->fault.empty() ? SUCCESS : refuse(LAUNCH_FAILED, current->fault);
+}
+
+Result ready(const Stream *stream) {
+  Result result = ready();
+  if (result != SUCCESS) {
+    return result;
+  }
+  if (std::find(streams().begin(), streams().end(), stream) == streams().end()) {
+    return refuse(INVALID_HANDLE, "there is no such stream");
+  }
+  return stream->device == current ? SUCCESS : refuse(INVALID_HANDLE, "the stream belongs to another device");
+}
+
 } // namespace standin
 
 using namespace standin;
@@ -201,18 +220,18 @@ using namespace standin;
 extern "C" {
 
 long standin_count(const char *name) {
-  std::lock_guard<std::recursive_mutex> guard(lock);
+  Guard guard(lock);
   return counter(name);
 }
 
 void standin_set(const char *name, long value) {
-  std::lock_guard<std::recursive_mutex> guard(lock);
+  Guard guard(lock);
   setting(name) = value;
 }
 
 /* Heals devices on which a kernel has failed. */
 void standin_heal(void) {
-  std::lock_guard<std::recursive_mutex> guard(lock);
+  Guard guard(lock);
   for (int i = 0; device(i) != nullptr; i++) {
     device(i)->fault.clear();
   }

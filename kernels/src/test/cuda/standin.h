@@ -121,4 +121,10 @@ Result waits(Stream &stream);
 
 std::vector<Stream *> &streams();
 
+using Guard = std::lock_guard<std::recursive_mutex>;
+
+/* What every call that needs a context checks, and one that needs a stream. */
+Result ready();
+Result ready(const Stream *stream);
+
 } // namespace standin

@@ -35,7 +35,6 @@ class EmulatorTest {
 
     @AfterEach
     void nothingIsLeft() {
-        StandIn.heal();
         StandIn.requireNothingLeft();
     }
 

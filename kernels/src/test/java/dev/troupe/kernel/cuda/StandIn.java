@@ -61,9 +61,10 @@ public final class StandIn {
         call("standin_heal", FunctionDescriptor.ofVoid());
     }
 
-    /** Fails if a test has left something on a device. */
+    /** Fails if a test has left something on a device; heals it first, if a kernel was to fail. */
     public static void requireNothingLeft() {
         if (SYMBOLS.isPresent()) {
+            heal();
             for (String thing :
                     new String[] {"allocations", "bytes", "streams", "graphs", "events", "modules", "pinned", "contexts"
                     }) {
