@@ -13,6 +13,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * The operations of {@link dev.troupe.kernel.Kernels} that need to know more of a token than its row: its position, its id, its place
@@ -137,7 +138,7 @@ public final class TokenOperations implements AutoCloseable {
             MemorySegment.copy(table.memory(), rowBytes * tokens.id(t), host, rowBytes * t, rowBytes);
         }
         stored.upload(bytes);
-        CudaKernel kernel = embed.get(table.type());
+        CudaKernel kernel = Objects.requireNonNull(embed.get(table.type()));
         stream.arguments()
                 .pointer(stored.device())
                 .pointer(y.memory())
@@ -150,14 +151,15 @@ public final class TokenOperations implements AutoCloseable {
     /** @throws IllegalArgumentException if there is not an int for every token */
     static void requireFlags(String operation, MemorySegment failed, int tokens) {
         if (failed.byteSize() < 4L * tokens) {
-            throw new IllegalArgumentException(
-                    "%s: %d bytes of flags are not enough for %d tokens".formatted(operation, failed.byteSize(), tokens));
+            throw new IllegalArgumentException("%s: %d bytes of flags are not enough for %d tokens"
+                    .formatted(operation, failed.byteSize(), tokens));
         }
     }
 
     private static void requireRows(String operation, int rows) {
         if (rows > MOST_ROWS) {
-            throw new IllegalArgumentException("%s: %d rows, expected at most %d".formatted(operation, rows, MOST_ROWS));
+            throw new IllegalArgumentException(
+                    "%s: %d rows, expected at most %d".formatted(operation, rows, MOST_ROWS));
         }
     }
 

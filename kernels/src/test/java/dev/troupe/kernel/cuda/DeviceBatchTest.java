@@ -32,8 +32,9 @@ class DeviceBatchTest {
             DeviceBatch batch = work.closing(new DeviceBatch(work.stream));
 
             batch.load(
-                    new TokenBatch(
-                            new int[4], new int[] {7, 8, 0, 40}, new int[] {0, 0, 2, 1}, new int[][] {{5}, {9, 3, 8}, {2, 4}}),
+                    new TokenBatch(new int[4], new int[] {7, 8, 0, 40}, new int[] {0, 0, 2, 1}, new int[][] {
+                        {5}, {9, 3, 8}, {2, 4}
+                    }),
                     8);
 
             assertThat(work.ints(batch.rows().count())).containsExactly(4);

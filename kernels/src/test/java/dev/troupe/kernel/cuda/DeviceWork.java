@@ -81,9 +81,13 @@ final class DeviceWork implements AutoCloseable {
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() {
         for (AutoCloseable thing : closed) {
-            thing.close();
+            try {
+                thing.close();
+            } catch (Exception e) {
+                throw new AssertionError("%s cannot be closed".formatted(thing), e);
+            }
         }
         stream.close();
         arena.close();

@@ -124,7 +124,8 @@ public final class CudaDevice implements AutoCloseable {
     public void close() {
         boolean empty = Arrays.stream(Use.values()).allMatch(use -> memory.held(use) == 0);
         if (!empty) {
-            throw new IllegalStateException("%s is closed while memory is in use: %s".formatted(this, memory.holders()));
+            throw new IllegalStateException(
+                    "%s is closed while memory is in use: %s".formatted(this, memory.holders()));
         }
         CudaException.check(JCudaDriver.cuDevicePrimaryCtxRelease(device), "cuDevicePrimaryCtxRelease");
     }
