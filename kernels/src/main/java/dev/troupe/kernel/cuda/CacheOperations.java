@@ -13,6 +13,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
@@ -42,11 +43,15 @@ public final class CacheOperations implements AutoCloseable {
     private final int mostRowsBySpans;
     private final CudaModule storeModule;
     private final CudaModule attentionModule;
-    private final Map<KvType, CudaKernel> store = new EnumMap<>(KvType.class);
-    private final Map<KvType, CudaKernel[]> attendSpans = new EnumMap<>(KvType.class);
-    private final CudaKernel mergeSpans;
     private final CudaModule tilesModule;
-    private final Map<KvType, CudaKernel> attendTiles = new EnumMap<>(KvType.class);
+
+    private final Map<KvType, CudaKernel> store;
+
+    /** As {@link #HEADS_OF_A_BLOCK}. */
+    private final List<Map<KvType, CudaKernel>> attendSpans;
+
+    private final Map<KvType, CudaKernel> attendTiles;
+    private final CudaKernel mergeSpans;
     private Arena arena = Arena.ofShared();
     private MemorySegment results = MemorySegment.NULL;
 
@@ -62,19 +67,21 @@ public final class CacheOperations implements AutoCloseable {
         this.mostRowsBySpans = mostRowsBySpans;
         storeModule = KernelImages.load(stream.device(), "store_kv");
         attentionModule = KernelImages.load(stream.device(), "attention");
-        for (KvType type : KvType.values()) {
-            store.put(type, storeModule.kernel("store_kv_" + type.label()));
-            attendSpans.put(
-                    type,
-                    Arrays.stream(HEADS_OF_A_BLOCK)
-                            .mapToObj(n -> attentionModule.kernel("attend_spans_%s_%d".formatted(type.label(), n)))
-                            .toArray(CudaKernel[]::new));
-        }
-        mergeSpans = attentionModule.kernel("merge_spans");
         tilesModule = KernelImages.load(stream.device(), "attention_tiles");
+        store = byType(storeModule, "store_kv_", "");
+        attendSpans = Arrays.stream(HEADS_OF_A_BLOCK)
+                .mapToObj(heads -> byType(attentionModule, "attend_spans_", "_" + heads))
+                .toList();
+        attendTiles = byType(tilesModule, "attend_tiles_", "");
+        mergeSpans = attentionModule.kernel("merge_spans");
+    }
+
+    private static Map<KvType, CudaKernel> byType(CudaModule module, String before, String after) {
+        Map<KvType, CudaKernel> kernels = new EnumMap<>(KvType.class);
         for (KvType type : KvType.values()) {
-            attendTiles.put(type, tilesModule.kernel("attend_tiles_" + type.label()));
+            kernels.put(type, module.kernel(before + type.label() + after));
         }
+        return kernels;
     }
 
     /**
@@ -116,12 +123,12 @@ public final class CacheOperations implements AutoCloseable {
      * @param window visible tokens, itself included; 0 for all
      * @param y {@code [tokens, heads · headDim]}
      */
-    public void attention(
-            KvStore cache, int layer, Tensor qkv, float scale, int window, DeviceBatch batch, Tensor y) {
+    public void attention(KvStore cache, int layer, Tensor qkv, float scale, int window, DeviceBatch batch, Tensor y) {
         int lookback = window == 0 ? Integer.MAX_VALUE : window - 1;
         int perGroup = KernelShapes.requireKv("attention", cache, layer, qkv, batch.host(), lookback);
         int heads = perGroup * cache.kvHeads();
-        KernelShapes.requireHeads("attention", y, 0, heads, cache.headDim(), batch.host().tokens());
+        KernelShapes.requireHeads(
+                "attention", y, 0, heads, cache.headDim(), batch.host().tokens());
         if (cache.headDim() > MOST_HEAD_DIM) {
             throw new IllegalArgumentException(
                     "attention: headDim = %d, expected at most %d on a GPU".formatted(cache.headDim(), MOST_HEAD_DIM));
@@ -143,7 +150,9 @@ public final class CacheOperations implements AutoCloseable {
             int perGroup,
             Tensor y) {
         int heads = perGroup * cache.kvHeads();
-        int spans = lookback == Integer.MAX_VALUE ? batch.spans() : Math.min(batch.spans(), (int) ((lookback + SPAN - 1L) / SPAN + 1));
+        int spans = lookback == Integer.MAX_VALUE
+                ? batch.spans()
+                : Math.min(batch.spans(), (int) ((lookback + SPAN - 1L) / SPAN + 1));
         int bucket = batch.rows().bucket();
         long tokenBytes = 4L * heads * spans * (cache.headDim() + 2);
         int tokens = Math.clamp(mostResults / tokenBytes, 1, bucket);
@@ -201,7 +210,7 @@ public final class CacheOperations implements AutoCloseable {
                 .number(first)
                 .number(spans)
                 .number(scale);
-        CudaKernel kernel = Objects.requireNonNull(attendSpans.get(cache.type()))[choice];
+        CudaKernel kernel = Objects.requireNonNull(attendSpans.get(choice).get(cache.type()));
         stream.launch(kernel, spans, cache.kvHeads() * tiles, count, 0);
     }
 

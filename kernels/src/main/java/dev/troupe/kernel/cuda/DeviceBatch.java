@@ -39,7 +39,8 @@ public final class DeviceBatch implements AutoCloseable {
      */
     public void load(TokenBatch next, int bucket) {
         if (bucket < next.tokens()) {
-            throw new IllegalArgumentException("bucket = %d is less than the %d tokens".formatted(bucket, next.tokens()));
+            throw new IllegalArgumentException(
+                    "bucket = %d is less than the %d tokens".formatted(bucket, next.tokens()));
         }
         while (capacity < next.tokens() || capacity < LEAST_TOKENS) {
             capacity = Math.max(LEAST_TOKENS, 2 * capacity);

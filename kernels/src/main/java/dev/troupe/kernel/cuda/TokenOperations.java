@@ -151,14 +151,15 @@ public final class TokenOperations implements AutoCloseable {
     /** @throws IllegalArgumentException if there is not an int for every token */
     static void requireFlags(String operation, MemorySegment failed, int tokens) {
         if (failed.byteSize() < 4L * tokens) {
-            throw new IllegalArgumentException(
-                    "%s: %d bytes of flags are not enough for %d tokens".formatted(operation, failed.byteSize(), tokens));
+            throw new IllegalArgumentException("%s: %d bytes of flags are not enough for %d tokens"
+                    .formatted(operation, failed.byteSize(), tokens));
         }
     }
 
     private static void requireRows(String operation, int rows) {
         if (rows > MOST_ROWS) {
-            throw new IllegalArgumentException("%s: %d rows, expected at most %d".formatted(operation, rows, MOST_ROWS));
+            throw new IllegalArgumentException(
+                    "%s: %d rows, expected at most %d".formatted(operation, rows, MOST_ROWS));
         }
     }
 

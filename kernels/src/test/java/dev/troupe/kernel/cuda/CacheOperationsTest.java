@@ -79,8 +79,24 @@ class CacheOperationsTest {
 
     /** Ties of f16, its least and largest values, and what it has not. */
     private static final float[] EDGES = {
-        0x1.002p0f, 0x1.006p0f, -0x1.0021p0f, 0x1p-24f, 0x1.8p-24f, 0x1p-25f, 0x1.8p-25f, -0x1p-26f, 0x1.ffcp-15f, 0x1.ffep-15f,
-        65504f, 65519.996f, -65520f, 1e9f, Float.NaN, Float.POSITIVE_INFINITY, -0f, Float.MIN_VALUE
+        0x1.002p0f,
+        0x1.006p0f,
+        -0x1.0021p0f,
+        0x1p-24f,
+        0x1.8p-24f,
+        0x1p-25f,
+        0x1.8p-25f,
+        -0x1p-26f,
+        0x1.ffcp-15f,
+        0x1.ffep-15f,
+        65504f,
+        65519.996f,
+        -65520f,
+        1e9f,
+        Float.NaN,
+        Float.POSITIVE_INFINITY,
+        -0f,
+        Float.MIN_VALUE
     };
 
     @ParameterizedTest
@@ -130,7 +146,8 @@ class CacheOperationsTest {
             onHost.keys(1).fill((byte) 0x7b);
             onHost.values(1).fill((byte) 0x7b);
             TokenBatch past = batch(blockSize, new int[3], starts);
-            expected.storeKv(onHost, 1, Samples.floats(host, past.tokens(), columns, random), past, TokenFlags.onHost());
+            expected.storeKv(
+                    onHost, 1, Samples.floats(host, past.tokens(), columns, random), past, TokenFlags.onHost());
             Tensor qkv = Samples.floats(host, step.tokens(), columns, random);
             Tensor y = Samples.floats(host, step.tokens() + 1, kvHeads * perGroup * headDim, random);
             Tensor before = Tensor.floats(host, y.rows(), y.columns());

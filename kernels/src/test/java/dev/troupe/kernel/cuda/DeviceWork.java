@@ -86,7 +86,7 @@ final class DeviceWork implements AutoCloseable {
             try {
                 thing.close();
             } catch (Exception e) {
-                throw new AssertionError("%s does not close".formatted(thing), e);
+                throw new AssertionError("%s cannot be closed".formatted(thing), e);
             }
         }
         stream.close();

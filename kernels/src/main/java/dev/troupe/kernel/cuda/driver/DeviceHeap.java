@@ -49,12 +49,7 @@ public final class DeviceHeap {
         int result = bytes > free[0] ? CudaException.OUT_OF_MEMORY : JCudaDriver.cuMemAlloc(address, bytes);
         if (result == CudaException.OUT_OF_MEMORY) {
             throw new DeviceMemoryException("%s has no room for %s: %s of %s are free, and this process holds %s"
-                    .formatted(
-                            device,
-                            line(use, bytes),
-                            megabytes(free[0]),
-                            megabytes(total[0]),
-                            holders()));
+                    .formatted(device, line(use, bytes), megabytes(free[0]), megabytes(total[0]), holders()));
         }
         if (result != 0) {
             throw CudaException.of(result, "cuMemAlloc of %d bytes".formatted(bytes));
@@ -99,9 +94,7 @@ public final class DeviceHeap {
 
     /** Bytes in use, by purpose, for people. */
     public synchronized String holders() {
-        return Arrays.stream(Use.values())
-                .map(use -> line(use, held(use)))
-                .collect(Collectors.joining(", "));
+        return Arrays.stream(Use.values()).map(use -> line(use, held(use))).collect(Collectors.joining(", "));
     }
 
     /** For people: {@code weights 1,024 MB}. */

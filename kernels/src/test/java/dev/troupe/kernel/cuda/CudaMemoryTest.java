@@ -1,0 +1,91 @@
+package dev.troupe.kernel.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import dev.troupe.kernel.Samples;
+import dev.troupe.kernel.cuda.driver.DeviceMemoryException;
+import dev.troupe.tensor.DeviceMemory.Use;
+import dev.troupe.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** The memory that models and caches see, on the stand-in driver. */
+@Tag("cuda")
+class CudaMemoryTest {
+    /** More than both staging buffers, and no multiple of one. */
+    private static final int MANY_BYTES = (13 << 20) + 5;
+
+    @BeforeEach
+    void needsTheStandIn() {
+        StandIn.require();
+    }
+
+    @AfterEach
+    void nothingIsLeft() {
+        StandIn.requireNothingLeft();
+    }
+
+    @Test
+    void isZeroAtFirst() throws Exception {
+        try (DeviceWork work = new DeviceWork()) {
+            CudaMemory memory = work.closing(new CudaMemory(work.stream));
+            MemorySegment host = work.arena.allocate(1000).fill((byte) 7);
+
+            MemorySegment onDevice = memory.allocate(work.arena, 1000, Use.WORKSPACE);
+            memory.read(onDevice, host);
+
+            assertThat(host.toArray(ValueLayout.JAVA_BYTE)).containsOnly(0);
+        }
+    }
+
+    @Test
+    void readsWhatWasWrittenHoweverMuch() throws Exception {
+        try (DeviceWork work = new DeviceWork()) {
+            CudaMemory memory = work.closing(new CudaMemory(work.stream));
+            byte[] bytes = new byte[MANY_BYTES];
+            new Random(3).nextBytes(bytes);
+            byte[] got = new byte[MANY_BYTES];
+            MemorySegment onDevice = memory.allocate(work.arena, MANY_BYTES + 1, Use.WEIGHTS);
+
+            memory.write(onDevice, MemorySegment.ofArray(bytes));
+            memory.read(onDevice, MemorySegment.ofArray(got));
+
+            assertThat(got).isEqualTo(bytes);
+        }
+    }
+
+    @Test
+    void readsAfterTheWorkOfItsStream() throws Exception {
+        try (DeviceWork work = new DeviceWork()) {
+            CudaMemory memory = work.closing(new CudaMemory(work.stream));
+            RowOperations operations = work.closing(new RowOperations(work.device));
+            Tensor a = Samples.row(work.arena, 1f, 2f);
+            Tensor onDevice = work.upload(a);
+
+            operations.add(work.stream, onDevice, work.upload(a), work.rows(1, 1));
+
+            assertThat(memory.read(onDevice, 1).toArray()).containsExactly(2f, 4f);
+        }
+    }
+
+    @Test
+    void saysWhatHoldsTheMemoryThatIsMissing() throws Exception {
+        StandIn.set("memory", 20 << 20);
+        try (DeviceWork work = new DeviceWork()) {
+            CudaMemory memory = work.closing(new CudaMemory(work.stream));
+            memory.allocate(work.arena, 12 << 20, Use.KEYS_AND_VALUES);
+
+            assertThatExceptionOfType(OutOfMemoryError.class)
+                    .isThrownBy(() -> memory.allocate(work.arena, 10 << 20, Use.WEIGHTS))
+                    .withMessageContaining("has no room for weights 10 MB")
+                    .withMessageContaining("KV 12 MB")
+                    .withCauseInstanceOf(DeviceMemoryException.class);
+        }
+    }
+}
