@@ -9,8 +9,8 @@ import dev.troupe.kernel.cuda.driver.CudaException;
 import dev.troupe.kernel.cuda.driver.CudaGraph;
 import dev.troupe.kernel.cuda.driver.CudaModule;
 import dev.troupe.kernel.cuda.driver.CudaStream;
-import dev.troupe.tensor.DeviceMemory.Use;
 import dev.troupe.tensor.DType;
+import dev.troupe.tensor.DeviceMemory.Use;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -171,8 +171,8 @@ class CudaStreamTest {
                 host.set(r, c, value);
             }
         }
-        MemorySegment memory = device.memory()
-                .allocate(arena, Use.WORKSPACE, host.memory().byteSize());
+        MemorySegment memory =
+                device.memory().allocate(arena, Use.WORKSPACE, host.memory().byteSize());
         stream.upload(host.memory(), memory);
         return new Tensor(DType.F32, ROWS, COLUMNS, memory);
     }

@@ -11,9 +11,9 @@ import dev.troupe.kernel.Samples;
 import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.cuda.driver.CudaDevice;
 import dev.troupe.kernel.cuda.driver.CudaStream;
-import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.tensor.DType;
+import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -52,7 +52,8 @@ class MatrixProductsTest {
             for (int count : new int[] {1, 5}) {
                 try (Work work = new Work(count, 8)) {
                     int columns = type.quantised() ? 256 * (2 + schedule % 2) : 300 + schedule;
-                    PackedMatrix w = MatrixPacker.pack(work.arena, Samples.weights(work.arena, type, 299, columns, random));
+                    PackedMatrix w =
+                            MatrixPacker.pack(work.arena, Samples.weights(work.arena, type, 299, columns, random));
                     Tensor bias = Samples.floats(work.arena, 1, w.rows(), random);
                     Tensor x = work.floats(columns);
                     Tensor y = work.floats(w.rows());
@@ -150,8 +151,7 @@ class MatrixProductsTest {
         }
 
         PackedMatrix upload(PackedMatrix host) {
-            return new PackedMatrix(
-                    host.type(), host.rows(), host.firstColumn(), host.pieces(), upload(host.memory()));
+            return new PackedMatrix(host.type(), host.rows(), host.firstColumn(), host.pieces(), upload(host.memory()));
         }
 
         private MemorySegment upload(MemorySegment host) {

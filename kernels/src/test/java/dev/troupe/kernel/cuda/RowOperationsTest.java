@@ -139,8 +139,8 @@ class RowOperationsTest {
         }
 
         Tensor upload(Tensor host) {
-            MemorySegment memory = device.memory()
-                    .allocate(arena, Use.WORKSPACE, host.memory().byteSize());
+            MemorySegment memory =
+                    device.memory().allocate(arena, Use.WORKSPACE, host.memory().byteSize());
             MemorySegment copy = arena.allocate(host.memory().byteSize()).copyFrom(host.memory());
             stream.upload(copy, memory);
             return new Tensor(host.type(), host.rows(), host.columns(), memory);

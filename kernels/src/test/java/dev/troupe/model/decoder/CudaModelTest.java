@@ -45,8 +45,9 @@ class CudaModelTest {
 
             assertThat(logits(checkpoint, 1, 1, () -> new CudaKernels(first), LENGTH))
                     .isEqualTo(expected);
-            Iterator<CudaDevice> turns =
-                    Stream.generate(() -> List.of(first, second)).flatMap(List::stream).iterator();
+            Iterator<CudaDevice> turns = Stream.generate(() -> List.of(first, second))
+                    .flatMap(List::stream)
+                    .iterator();
             assertThat(logits(checkpoint, 2, 2, () -> new CudaKernels(turns.next()), 7))
                     .isEqualTo(expected);
         }

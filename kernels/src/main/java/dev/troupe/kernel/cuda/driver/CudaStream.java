@@ -66,7 +66,9 @@ public final class CudaStream implements AutoCloseable {
                 arguments.complete());
         if (result != 0) {
             throw CudaException.of(
-                    result, "launch of %s with %d x %d x %d blocks on %s".formatted(kernel.name(), columns, rows, parts, device));
+                    result,
+                    "launch of %s with %d x %d x %d blocks on %s"
+                            .formatted(kernel.name(), columns, rows, parts, device));
         }
     }
 
