@@ -134,7 +134,7 @@ class CudaStreamTest {
             assertThatThrownBy(() -> stream.launch(module.kernel("add"), 1, 1, 0))
                     .isInstanceOf(CudaException.class)
                     .hasMessage(
-                            "launch of add with 1 x 1 blocks on device 0 (Stand-in 0): CUDA_ERROR_INVALID_VALUE (1),"
+                            "launch of add with 1 x 1 x 1 blocks on device 0 (Stand-in 0): CUDA_ERROR_INVALID_VALUE (1),"
                                     + " add takes 32 bytes of arguments, not 24");
         }
     }
