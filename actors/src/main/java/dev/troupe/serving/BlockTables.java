@@ -99,11 +99,15 @@ final class BlockTables {
                 .anyMatch(other -> other.holdsBlocks() && !other.isSuspect() && writes(other, found, name));
     }
 
-    /** Whether it will write the block soon: one of which rows are wanted computes few tokens in a step. */
+    /**
+     * Whether it will write the block soon: one of which rows are wanted computes few tokens in a step, and one that waits for its
+     * guide may write its last token for long.
+     */
     private boolean writes(Sequence sequence, int block, PrefixHash name) {
         int end = (block + 1) * blockSize();
         Prefix prefix = prefix(sequence);
         return sequence.written() < end
+                && sequence.deferrals() == 0
                 && end <= sequence.known()
                 && sequence.submission().returns().prompt().isEmpty()
                 && prefix != null

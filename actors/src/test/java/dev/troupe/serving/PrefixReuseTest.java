@@ -154,6 +154,23 @@ class PrefixReuseTest extends StepPlannerFixture {
     }
 
     @Test
+    void doesNotWaitForOneWhoseNextTokenIsDeferred() {
+        StepPlanner planner = reusing(new StepLimits(32, 8, 8, 8, 1, 8), 40);
+        CountingReplica replica = new CountingReplica(40, 4);
+        replica.defer(() -> true);
+        Sequence deferred = sequence(tokens(0, 8), 4);
+        Sequence longer = sequence(tokens(0, 8).append(tokens(60, 64)), 4);
+        planner.add(deferred);
+        replica.execute(planner.plan().orElseThrow());
+        retire(planner, replica);
+        planner.add(longer);
+
+        StepBatch step = planner.plan().orElseThrow();
+
+        assertThat(step.entries().stream().map(StepEntry::sequence)).containsExactly(deferred.id(), longer.id());
+    }
+
+    @Test
     void computesThePromptOfSeveralChoicesOnce() {
         StepPlanner planner = reusing(ONE_IN_FLIGHT, 40);
         CountingReplica replica = new CountingReplica(40, 4);

@@ -1,7 +1,5 @@
 package dev.troupe.kernel.cuda;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.MatrixPacker;
@@ -9,15 +7,11 @@ import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.ReductionChunks;
 import dev.troupe.kernel.Samples;
 import dev.troupe.kernel.StackedMatrix;
-import dev.troupe.kernel.cuda.driver.CudaDevice;
-import dev.troupe.kernel.cuda.driver.CudaStream;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.tensor.DType;
-import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -55,15 +49,15 @@ class MatrixProductsTest {
                     PackedMatrix w =
                             MatrixPacker.pack(work.arena, Samples.weights(work.arena, type, 299, columns, random));
                     Tensor bias = Samples.floats(work.arena, 1, w.rows(), random);
-                    Tensor x = work.floats(columns);
-                    Tensor y = work.floats(w.rows());
-                    Tensor onDevice = work.upload(y);
+                    Tensor x = Samples.floats(work.arena, work.rows.bucket(), columns, random);
+                    Tensor y = Samples.floats(work.arena, work.rows.bucket(), w.rows(), random);
+                    Tensor onDevice = work.device.upload(y);
 
                     work.products.multiply(
-                            StackedMatrix.of(work.upload(w)), work.upload(bias), work.upload(x), onDevice, work.rows);
+                            StackedMatrix.of(work.upload(w)), work.device.upload(bias), work.device.upload(x), onDevice, work.rows);
 
                     expected.matmul(w, bias, x, count, y);
-                    work.requireEqual(onDevice, y);
+                    work.device.requireEqual("y", onDevice, y);
                 }
             }
         }
@@ -76,25 +70,25 @@ class MatrixProductsTest {
                     MatrixPacker.pack(work.arena, Samples.weights(work.arena, DType.Q8_0, 40, 256, random)),
                     MatrixPacker.pack(work.arena, Samples.weights(work.arena, DType.BF16, 33, 256, random)),
                     MatrixPacker.pack(work.arena, Samples.weights(work.arena, DType.Q4_K, 64, 256, random))));
-            Tensor x = work.floats(256);
-            Tensor y = work.floats(w.rows());
-            Tensor onDevice = work.upload(y);
+            Tensor x = Samples.floats(work.arena, work.rows.bucket(), 256, random);
+            Tensor y = Samples.floats(work.arena, work.rows.bucket(), w.rows(), random);
+            Tensor onDevice = work.device.upload(y);
             StackedMatrix uploaded =
                     new StackedMatrix(w.parts().stream().map(work::upload).toList());
 
-            work.products.multiply(uploaded, null, work.upload(x), onDevice, work.rows);
+            work.products.multiply(uploaded, null, work.device.upload(x), onDevice, work.rows);
 
             expected.matmul(w, null, x, 3, y);
-            work.requireEqual(onDevice, y);
+            work.device.requireEqual("y", onDevice, y);
         }
     }
 
     @ParameterizedTest
     @EnumSource(DType.class)
     void multipliesInChunks(DType type) {
-        // heads of 80 columns cut weight blocks; five heads of feed-forward leave some chunks empty
+        // heads of 80 columns cut weight blocks; of six chunks of three blocks some are empty
         ReductionChunks attention = ReductionChunks.attention(16, 4, 80);
-        ReductionChunks feedForward = ReductionChunks.feedForward(6, 3, type.quantised() ? 256 : 200);
+        ReductionChunks feedForward = ReductionChunks.feedForward(6, 3, type.blockSize() > 32 ? 256 : 96);
         for (int schedule = 0; schedule < StandIn.SCHEDULES; schedule++) {
             StandIn.set("schedule", schedule);
             chunks(type, attention, 1, 4);
@@ -113,66 +107,39 @@ class MatrixProductsTest {
                     w.subChunks(),
                     w.fromGroup(),
                     w.chunks().stream().map(work::upload).toList());
-            Tensor x = work.floats(chunks.columns(fromGroup, toGroup));
+            Tensor x = Samples.floats(work.arena, work.rows.bucket(), chunks.columns(fromGroup, toGroup), random);
             Tensor[] sums = IntStream.range(0, w.nodes().size())
-                    .mapToObj(n -> work.floats(70))
+                    .mapToObj(n -> Samples.floats(work.arena, work.rows.bucket(), 70, random))
                     .toArray(Tensor[]::new);
-            Tensor[] onDevice = java.util.Arrays.stream(sums).map(work::upload).toArray(Tensor[]::new);
+            Tensor[] onDevice = Arrays.stream(sums).map(work.device::upload).toArray(Tensor[]::new);
 
-            work.products.multiplyChunks(uploaded, work.upload(x), onDevice, work.rows);
+            work.products.multiplyChunks(uploaded, work.device.upload(x), onDevice, work.rows);
 
             expected.matmulChunks(w, x, 3, sums);
             for (int n = 0; n < sums.length; n++) {
-                work.requireEqual(onDevice[n], sums[n]);
+                work.device.requireEqual(type.label(), onDevice[n], sums[n]);
             }
         }
     }
 
-    /** A device, and tensors on the host and on it. */
-    private final class Work implements AutoCloseable {
-        private final Arena arena = Arena.ofShared();
-        private final CudaDevice device = new CudaDevice(0);
-        private final CudaStream stream = device.stream();
-        private final MatrixProducts products = new MatrixProducts(stream);
+    /** Products on a device, of activations with some rows that take part. */
+    private static final class Work implements AutoCloseable {
+        private final DeviceWork device = new DeviceWork();
+        private final Arena arena = device.arena;
+        private final MatrixProducts products = device.closing(new MatrixProducts(device.stream));
         private final StepRows rows;
 
         Work(int count, int bucket) {
-            MemorySegment memory = device.memory().allocate(arena, DeviceMemory.Use.WORKSPACE, Integer.BYTES);
-            stream.upload(arena.allocateFrom(ValueLayout.JAVA_INT, count), memory);
-            rows = new StepRows(memory, bucket);
-        }
-
-        Tensor floats(int columns) {
-            return Samples.floats(arena, rows.bucket(), columns, random);
-        }
-
-        Tensor upload(Tensor host) {
-            return new Tensor(host.type(), host.rows(), host.columns(), upload(host.memory()));
+            rows = device.rows(count, bucket);
         }
 
         PackedMatrix upload(PackedMatrix host) {
-            return new PackedMatrix(host.type(), host.rows(), host.firstColumn(), host.pieces(), upload(host.memory()));
-        }
-
-        private MemorySegment upload(MemorySegment host) {
-            MemorySegment memory = device.memory().allocate(arena, DeviceMemory.Use.WORKSPACE, host.byteSize());
-            stream.upload(host, memory);
-            stream.synchronize();
-            return memory;
-        }
-
-        void requireEqual(Tensor onDevice, Tensor wanted) {
-            Tensor got = Tensor.floats(arena, wanted.rows(), wanted.columns());
-            stream.download(onDevice.memory(), got.memory());
-            stream.synchronize();
-            assertThat(got.copyRows(0, got.rows())).isEqualTo(wanted.copyRows(0, wanted.rows()));
+            return new PackedMatrix(
+                    host.type(), host.rows(), host.firstColumn(), host.pieces(), device.upload(host.memory()));
         }
 
         @Override
         public void close() {
-            products.close();
-            stream.close();
-            arena.close();
             device.close();
         }
     }

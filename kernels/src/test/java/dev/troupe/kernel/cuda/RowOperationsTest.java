@@ -1,17 +1,10 @@
 package dev.troupe.kernel.cuda;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.Samples;
-import dev.troupe.kernel.cuda.driver.CudaDevice;
 import dev.troupe.kernel.cuda.driver.CudaStream;
 import dev.troupe.kernel.reference.ReferenceKernels;
-import dev.troupe.tensor.DeviceMemory.Use;
 import dev.troupe.tensor.Tensor;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -120,50 +113,27 @@ class RowOperationsTest {
         }
     }
 
-    /** A device, and tensors on the host and on it. */
+    /** The operations on a device, for some rows of which not all take part. */
     private final class Work implements AutoCloseable {
-        private final Arena arena = Arena.ofShared();
-        private final CudaDevice device = new CudaDevice(0);
-        private final CudaStream stream = device.stream();
-        private final RowOperations operations = new RowOperations(device);
-        private final StepRows rows;
+        private final DeviceWork device = new DeviceWork();
+        private final CudaStream stream = device.stream;
+        private final RowOperations operations = device.closing(new RowOperations(device.device));
+        private final StepRows rows = device.rows(COUNT, BUCKET);
 
-        Work() {
-            MemorySegment count = device.memory().allocate(arena, Use.WORKSPACE, Integer.BYTES);
-            stream.upload(arena.allocateFrom(ValueLayout.JAVA_INT, COUNT), count);
-            rows = new StepRows(count, BUCKET);
-        }
-
-        Tensor floats(int rows, int columns) {
-            return Samples.floats(arena, rows, columns, random);
+        Tensor floats(int count, int columns) {
+            return Samples.floats(device.arena, count, columns, random);
         }
 
         Tensor upload(Tensor host) {
-            MemorySegment memory =
-                    device.memory().allocate(arena, Use.WORKSPACE, host.memory().byteSize());
-            MemorySegment copy = arena.allocate(host.memory().byteSize()).copyFrom(host.memory());
-            stream.upload(copy, memory);
-            return new Tensor(host.type(), host.rows(), host.columns(), memory);
+            return device.upload(host);
         }
 
         void requireEqual(Tensor onDevice, Tensor wanted) {
-            Tensor got = Tensor.floats(arena, wanted.rows(), wanted.columns());
-            stream.download(onDevice.memory(), got.memory());
-            stream.synchronize();
-            for (int r = 0; r < wanted.rows(); r++) {
-                for (int c = 0; c < wanted.columns(); c++) {
-                    assertThat(Float.floatToRawIntBits(got.get(r, c)))
-                            .as("row %d, column %d: %s, expected %s", r, c, got.get(r, c), wanted.get(r, c))
-                            .isEqualTo(Float.floatToRawIntBits(wanted.get(r, c)));
-                }
-            }
+            device.requireEqual("result", onDevice, wanted);
         }
 
         @Override
         public void close() {
-            operations.close();
-            stream.close();
-            arena.close();
             device.close();
         }
     }

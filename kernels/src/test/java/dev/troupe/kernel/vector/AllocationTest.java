@@ -75,7 +75,9 @@ class AllocationTest {
     void nativeAttentionAllocatesNothing() {
         assumeThat(NativeProducts.refusal()).as("native kernels run here").isNull();
 
-        assertAttention(new VectorKernels(new WorkerPool(1), true));
+        try (VectorKernels natives = new VectorKernels(new WorkerPool(1), true)) {
+            assertAttention(natives);
+        }
     }
 
     private void assertAttention(VectorKernels kernels) {
