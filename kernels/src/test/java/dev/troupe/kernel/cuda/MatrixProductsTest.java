@@ -54,7 +54,11 @@ class MatrixProductsTest {
                     Tensor onDevice = work.device.upload(y);
 
                     work.products.multiply(
-                            StackedMatrix.of(work.upload(w)), work.device.upload(bias), work.device.upload(x), onDevice, work.rows);
+                            StackedMatrix.of(work.upload(w)),
+                            work.device.upload(bias),
+                            work.device.upload(x),
+                            onDevice,
+                            work.rows);
 
                     expected.matmul(w, bias, x, count, y);
                     work.device.requireEqual("y", onDevice, y);
