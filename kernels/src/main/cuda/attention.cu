@@ -140,7 +140,7 @@ UNROLL
       long long head = static_cast<long long>(shared.blocks[block]) * a.kv_heads + kv_head;
       const T *value = static_cast<const T *>(a.values) + head * a.block_size * a.padded + e;
       int end = min(to, block * a.block_size + a.block_size - 1);
-UNROLL_BY(8)
+UNROLL_BY(4)
       for (int i = max(from, block * a.block_size); i <= end; i++) {
         float v = widen(value[(i - block * a.block_size) * a.padded]);
         PerHead<heads> p = shared.p[i];

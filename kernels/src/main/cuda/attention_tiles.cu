@@ -124,7 +124,7 @@ template <class T> DEVICE void attend_tile(const attend_tiles_args &a, const Til
       long long head = static_cast<long long>(blocks[thread / a.block_size]) * a.kv_heads + tile.kv_head;
       const T *key = static_cast<const T *>(a.keys) + head * a.head_dim * a.block_size + thread % a.block_size;
       TileRows z = {};
-UNROLL_BY(4)
+UNROLL_BY(2)
       for (int e = 0; e < a.head_dim; e++) {
         float k = widen(key[e * a.block_size]);
         TileRows q = shared.query[e];
@@ -169,7 +169,7 @@ UNROLL
         while (i <= end) {
           bool everywhere = i >= everywhere_from && i <= everywhere_to;
           int until = everywhere ? min(end, everywhere_to) : i;
-UNROLL_BY(4)
+UNROLL_BY(2)
           for (; i <= until; i++) {
             float v = widen(value[(i - base) * a.padded]);
             TileRows p = shared.p[i];
