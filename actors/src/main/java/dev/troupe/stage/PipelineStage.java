@@ -122,8 +122,23 @@ public final class PipelineStage {
     private Behavior<Command> unformed() {
         return Behaviors.receiveMessage(command -> switch (command) {
             case Form form -> form(form);
+            case RankLost lost -> lostEarly(lost);
             case Connect _, Preparing _, Prepared _, NotPrepared _, Joined _, Stop _ -> Behaviors.stopped();
-            case RankLost _, RankEnded _, Unanswered _, Repeat _, SchedulerEnded _ -> Behaviors.stopped();
+            case RankEnded _, Unanswered _, Repeat _, SchedulerEnded _ -> Behaviors.stopped();
+        });
+    }
+
+    /** The loss of a rank of an epoch that is over, or of one whose form is on its way, which would be lost if this ended now. */
+    private Behavior<Command> lostEarly(RankLost first) {
+        timers.startSingleTimer(Unanswered.INSTANCE, answerWithin);
+        return Behaviors.receiveMessage(command -> switch (command) {
+            case Form form -> {
+                context.getSelf().tell(first);
+                yield form(form);
+            }
+            case RankLost _ -> Behaviors.same();
+            case Connect _, Preparing _, Prepared _, NotPrepared _, Joined _, Stop _ -> Behaviors.stopped();
+            case RankEnded _, Unanswered _, Repeat _, SchedulerEnded _ -> Behaviors.stopped();
         });
     }
 

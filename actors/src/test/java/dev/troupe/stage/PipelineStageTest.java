@@ -255,7 +255,25 @@ class PipelineStageTest {
         ActorRef<PipelineStage.Command> late = kit().spawn(
                         PipelineStage.create((id, of) -> ranks.get(id.rank()).getRef()));
 
-        late.tell(new PipelineStage.RankLost(new ShardId(EPOCH, 1, 0), LossCause.RANK, "node a was removed"));
+        late.tell(new PipelineStage.Joined(new ShardId(EPOCH, 1, 0)));
+
+        scheduler.expectTerminated(late);
+    }
+
+    @Test
+    void waitsAWhileForItsFormWhenARankIsLostBefore() {
+        ActorRef<PipelineStage.Command> early = kit().spawn(
+                        PipelineStage.create((id, of) -> ranks.get(id.rank()).getRef()));
+        ActorRef<PipelineStage.Command> late = kit().spawn(
+                        PipelineStage.create((id, of) -> ranks.get(id.rank()).getRef()));
+        PipelineStage.RankLost lost =
+                new PipelineStage.RankLost(new ShardId(EPOCH, 1, 0), LossCause.CONNECTION, "a lane was lost");
+
+        early.tell(lost);
+        early.tell(new PipelineStage.Form(EPOCH, 1, plan, scheduler.getRef()));
+        late.tell(lost);
+        scheduler.expectMessage(new StageEvent.Lost(EPOCH, 1, 0, LossCause.CONNECTION, "a lane was lost"));
+        time().timePasses(Duration.ofMinutes(1));
 
         scheduler.expectTerminated(late);
     }
