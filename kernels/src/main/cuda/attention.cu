@@ -2,7 +2,7 @@
 // token and some query heads that share a kv head, and leaves the span's maximum, denominator and sums of values. merge_spans: a block
 // takes a token's head, merges its spans ascending and divides. Keys are [block][kv head][element][slot], values
 // [block][kv head][slot][padded element]; only visible positions are read.
-#include "dev.h"
+#include "attention.h"
 
 struct attend_spans_args {
   const void *keys;
@@ -37,13 +37,6 @@ struct merge_spans_args {
   int first_token;
   int most_spans;
 };
-
-constexpr int SPAN = 128;
-constexpr int MOST_HEAD_DIM = 256;
-constexpr int LEAST_BLOCK = 16;
-
-DEVICE float widen(float x) { return x; }
-DEVICE float widen(unsigned short x) { return half_to_float(x); }
 
 /* A number for each of several query heads. */
 template <int heads> struct alignas(heads > 4 ? 16 : 4 * heads) PerHead { float of[heads]; };
@@ -111,25 +104,10 @@ UNROLL
   float *result = a.spans + (results * a.most_spans + blockIdx.x) * (a.head_dim + 2);
   long long next_head = static_cast<long long>(a.most_spans) * (a.head_dim + 2);
   for (int h = warp(); h < count; h += SPAN / LANES) {
-    float m = -INFINITY;
-    for (int i = lane(); i <= to; i += LANES) {
-      m = i < from ? m : fmaxf(m, shared.p[i].of[h]);
-    }
-    for (int bits = LANES / 2; bits >= 1; bits /= 2) {
-      m = fmaxf(m, shuffle_xor(m, bits));
-    }
-    float l = 0.0f;
-    for (int i = lane(); i <= to; i += LANES) {
-      if (i >= from) {
-        float p = exact_exp(sub_rn(shared.p[i].of[h], m));
-        shared.p[i].of[h] = p;
-        l = add_rn(l, p);
-      }
-    }
-    l = lane_sum(l);
+    SpanSums sums = weigh_span(shared.p, h, from, to);
     if (lane() == 0) {
-      result[h * next_head] = m;
-      result[h * next_head + 1] = l;
+      result[h * next_head] = sums.maximum;
+      result[h * next_head + 1] = sums.denominator;
     }
   }
   sync_block();

@@ -1,7 +1,7 @@
 // Causal attention over the paged cache, NUMERICS rule 6, for many tokens: a block takes neighbouring tokens of one sequence and query
 // heads that share a kv head, 16 rows together, and goes through their spans ascending, so that every key and value is loaded once for all
 // rows. Where a tile of tokens holds several sequences, it takes one after the other. The cache's layout is that of attention.cu.
-#include "dev.h"
+#include "attention.h"
 
 struct attend_tiles_args {
   const void *keys;
@@ -26,14 +26,8 @@ struct attend_tiles_args {
 using attend_tiles_f32_args = attend_tiles_args;
 using attend_tiles_f16_args = attend_tiles_args;
 
-constexpr int SPAN = 128;
-constexpr int MOST_HEAD_DIM = 256;
-constexpr int LEAST_BLOCK = 16;
 constexpr int ROWS = 16;
 constexpr int ELEMENTS = MOST_HEAD_DIM / SPAN; /* of a head, for each thread */
-
-DEVICE float widen(float x) { return x; }
-DEVICE float widen(unsigned short x) { return half_to_float(x); }
 
 /* A number for each row. */
 struct alignas(16) TileRows { float of[ROWS]; };
@@ -63,22 +57,9 @@ DEVICE bool sees(int distance, int lookback) { return distance >= 0 && distance 
 
 /* Maximum, exponentials and denominator of a span's visible positions [from, to] for a row, merged into what was seen before. */
 DEVICE void weigh(AttendedTile &shared, int row, int from, int to, bool seen) {
-  float m = -INFINITY;
-  for (int i = lane(); i <= to; i += LANES) {
-    m = i < from ? m : fmaxf(m, shared.p[i].of[row]);
-  }
-  for (int bits = LANES / 2; bits >= 1; bits /= 2) {
-    m = fmaxf(m, shuffle_xor(m, bits));
-  }
-  float l = 0.0f;
-  for (int i = lane(); i <= to; i += LANES) {
-    if (i >= from) {
-      float p = exact_exp(sub_rn(shared.p[i].of[row], m));
-      shared.p[i].of[row] = p;
-      l = add_rn(l, p);
-    }
-  }
-  l = lane_sum(l);
+  SpanSums sums = weigh_span(shared.p, row, from, to);
+  float m = sums.maximum;
+  float l = sums.denominator;
   if (lane() != 0) {
     return;
   }

@@ -19,7 +19,7 @@ for source in *.cu; do
   # shellcheck disable=SC2086
   nvcc $flags -arch=sm_90 -cubin -o "$out/$name.sm_90.cubin" "$source"
   {
-    sha256sum dev.h "$source"
+    sha256sum *.h "$source"
     (cd "$out" && sha256sum "$name.ptx" "$name.sm_90.cubin")
   } >"$out/$name.sha256"
 done

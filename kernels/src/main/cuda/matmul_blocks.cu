@@ -1,21 +1,8 @@
 // The product of block-quantised matrices with rounded activations (NUMERICS rule 2): for every piece of columns ascending,
 // acc = fma((float) I, d * s, acc), I the integer sum of the piece times the type's integer scales, and for types with an offset
 // acc = fma((float) M, b * s, acc). Weights lie as PackedFormat says, 32 rows interleaved; a warp takes such a group and a lane a row.
-// The layout of parts, tokens and grid is that of matmul_float.cu, that of activations round_activations.cu's.
-#include "dev.h"
-
-struct rounded_piece {
-  int start, length, position, block;
-  int scales; /* bytes from the start of a group to the piece's scales */
-  int codes;  /* and to its codes */
-};
-
-struct rounded {
-  int q[8];
-  float scale;
-  int sums[2];
-  int unused;
-};
+// The layout of parts, tokens and grid is that of matmul_float.cu, that of activations rounded.h's.
+#include "rounded.h"
 
 struct blocks_part {
   const unsigned char *w;

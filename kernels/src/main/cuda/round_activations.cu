@@ -1,23 +1,7 @@
 // Activations rounded for block-quantised weights (NUMERICS rule 2): s = max|x| / 127 and q = clamp(rint(x / s), -127, 127) for every 32
 // columns from the chunk's start. Written for each piece of columns that lies in one weight block (ColumnPieces): 32 bytes as the weight
 // block has its columns, zeros where the piece has none, then s and the sums of both halves. A warp a piece; z of the grid is a chunk.
-#include "dev.h"
-
-struct rounded_piece {
-  int start;       /* first column, counted from the chunk's */
-  int length;
-  int position;    /* of that column inside the weight block */
-  int block;       /* first column of the activation block, which ends after 32 or with the chunk */
-  int scales;      /* bytes from the start of a group of weights to the piece's scales */
-  int codes;       /* and to its codes */
-};
-
-struct rounded {
-  int q[8];        /* four columns each */
-  float scale;
-  int sums[2];     /* of columns 0 to 15 and 16 to 31 */
-  int unused;
-};
+#include "rounded.h"
 
 struct round_chunk {
   const rounded_piece *pieces;

@@ -2,6 +2,7 @@ package dev.troupe.stage;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
@@ -114,29 +115,26 @@ public final class PipelineStage {
      * @param answerWithin how long a rank may take to say that it is there, and later that it knows its peers
      */
     public static Behavior<Command> create(ShardDirectory directory, Duration answerWithin) {
-        return Behaviors.setup(context ->
-                Behaviors.withTimers(timers -> new PipelineStage(context, timers, directory, answerWithin).unformed()));
+        return Behaviors.setup(context -> Behaviors.withTimers(
+                timers -> new PipelineStage(context, timers, directory, answerWithin).unformed(Optional.empty())));
     }
 
-    /** Whatever comes before a form is about an epoch that is over, and must not bring its stage back to life. */
-    private Behavior<Command> unformed() {
-        return Behaviors.receiveMessage(command -> switch (command) {
-            case Form form -> form(form);
-            case RankLost lost -> lostEarly(lost);
-            case Connect _, Preparing _, Prepared _, NotPrepared _, Joined _, Stop _ -> Behaviors.stopped();
-            case RankEnded _, Unanswered _, Repeat _, SchedulerEnded _ -> Behaviors.stopped();
-        });
-    }
-
-    /** The loss of a rank of an epoch that is over, or of one whose form is on its way, which would be lost if this ended now. */
-    private Behavior<Command> lostEarly(RankLost first) {
-        timers.startSingleTimer(Unanswered.INSTANCE, answerWithin);
+    /**
+     * Whatever comes before a form is about an epoch that is over, and must not bring its stage back to life. But the loss of a rank may
+     * also be ahead of the form, which would be lost if this ended now: it is kept for a while.
+     *
+     * @param early a loss that was heard of before
+     */
+    private Behavior<Command> unformed(Optional<RankLost> early) {
         return Behaviors.receiveMessage(command -> switch (command) {
             case Form form -> {
-                context.getSelf().tell(first);
+                early.ifPresent(context.getSelf()::tell);
                 yield form(form);
             }
-            case RankLost _ -> Behaviors.same();
+            case RankLost lost -> {
+                timers.startSingleTimer(Unanswered.INSTANCE, answerWithin);
+                yield unformed(Optional.of(lost));
+            }
             case Connect _, Preparing _, Prepared _, NotPrepared _, Joined _, Stop _ -> Behaviors.stopped();
             case RankEnded _, Unanswered _, Repeat _, SchedulerEnded _ -> Behaviors.stopped();
         });

@@ -39,7 +39,7 @@ class TensorShardTest {
     private final CountingShard compute =
             new CountingShard(model, partition, 0, 0, TestPlans.BLOCKS, TestPlans.BLOCK_SIZE);
     private final ShardRoster roster = new ShardRoster();
-    private final Registry registry = new Registry();
+    private final RememberedShards registry = new RememberedShards();
     private final TestProbe<PipelineStage.Command> stage = kit().createTestProbe(PipelineStage.Command.class);
     private final TestProbe<StepResult> results = kit().createTestProbe(StepResult.class);
 
@@ -58,25 +58,6 @@ class TensorShardTest {
             throw new IllegalStateException("not started");
         }
         return kit;
-    }
-
-    /** Which shards the lane would know. */
-    private static final class Registry implements LaneRegistry {
-        private final Set<ShardId> ids = new HashSet<>();
-
-        @Override
-        public synchronized void register(ShardId id, ActorRef<TensorShard.Command> shard) {
-            ids.add(id);
-        }
-
-        @Override
-        public synchronized void unregister(ShardId id) {
-            ids.remove(id);
-        }
-
-        synchronized Set<ShardId> ids() {
-            return Set.copyOf(ids);
-        }
     }
 
     private ActorRef<TensorShard.Command> spawn(ShardLoader loader) {

@@ -5,11 +5,10 @@ import dev.troupe.kernel.NumericsId;
 import dev.troupe.kernel.cuda.driver.CudaKernel;
 import dev.troupe.kernel.cuda.driver.CudaModule;
 import dev.troupe.kernel.cuda.driver.CudaStream;
+import dev.troupe.kernel.cuda.driver.KernelArguments;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.kvstore.KvType;
-import dev.troupe.tensor.DeviceMemory.Use;
 import dev.troupe.tensor.Tensor;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.EnumMap;
@@ -52,8 +51,7 @@ public final class CacheOperations implements AutoCloseable {
 
     private final Map<KvType, CudaKernel> attendTiles;
     private final CudaKernel mergeSpans;
-    private Arena arena = Arena.ofShared();
-    private MemorySegment results = MemorySegment.NULL;
+    private final DeviceScratch results;
 
     /** Loads the kernels for the device of a stream, which does all their work. */
     public CacheOperations(CudaStream stream) {
@@ -63,6 +61,7 @@ public final class CacheOperations implements AutoCloseable {
     /** With other limits. */
     CacheOperations(CudaStream stream, long mostResults, int mostRowsBySpans) {
         this.stream = stream;
+        this.results = new DeviceScratch(stream);
         this.mostResults = mostResults;
         this.mostRowsBySpans = mostRowsBySpans;
         storeModule = KernelImages.load(stream.device(), "store_kv");
@@ -133,14 +132,16 @@ public final class CacheOperations implements AutoCloseable {
             throw new IllegalArgumentException(
                     "attention: headDim = %d, expected at most %d on a GPU".formatted(cache.headDim(), MOST_HEAD_DIM));
         }
+        Call call = new Call(cache, layer, qkv, scale, lookback, batch, perGroup, y);
         if (batch.rows().bucket() > mostRowsBySpans) {
-            attendTiles(cache, layer, qkv, scale, lookback, batch, perGroup, y);
+            attendTiles(call);
         } else {
-            attendAndMerge(cache, layer, qkv, scale, lookback, batch, perGroup, y);
+            attendAndMerge(call);
         }
     }
 
-    private void attendAndMerge(
+    /** What one call of attention is about. */
+    private record Call(
             KvStore cache,
             int layer,
             Tensor qkv,
@@ -149,119 +150,86 @@ public final class CacheOperations implements AutoCloseable {
             DeviceBatch batch,
             int perGroup,
             Tensor y) {
-        int heads = perGroup * cache.kvHeads();
-        int spans = lookback == Integer.MAX_VALUE
+        int bucket() {
+            return batch.rows().bucket();
+        }
+
+        /** The arguments that both ways begin with, {@code to} the last of the pointers. */
+        KernelArguments begin(KernelArguments arguments, MemorySegment to) {
+            return arguments
+                    .pointer(cache.keys(layer))
+                    .pointer(cache.values(layer))
+                    .pointer(qkv.memory())
+                    .pointer(batch.positions())
+                    .pointer(batch.firstBlocks())
+                    .pointer(batch.blockTables())
+                    .pointer(batch.rows().count())
+                    .pointer(to)
+                    .number(qkv.columns())
+                    .number(cache.kvHeads())
+                    .number(perGroup)
+                    .number(cache.headDim())
+                    .number(cache.paddedHeadDim())
+                    .number(cache.blockSize())
+                    .number(lookback);
+        }
+    }
+
+    private void attendAndMerge(Call call) {
+        KvStore cache = call.cache();
+        DeviceBatch batch = call.batch();
+        int heads = call.perGroup() * cache.kvHeads();
+        int spans = call.lookback() == Integer.MAX_VALUE
                 ? batch.spans()
-                : Math.min(batch.spans(), (int) ((lookback + SPAN - 1L) / SPAN + 1));
-        int bucket = batch.rows().bucket();
+                : Math.min(batch.spans(), (int) ((call.lookback() + SPAN - 1L) / SPAN + 1));
         long tokenBytes = 4L * heads * spans * (cache.headDim() + 2);
-        int tokens = Math.clamp(mostResults / tokenBytes, 1, bucket);
-        require(tokens * tokenBytes);
-        for (int first = 0; first < bucket; first += tokens) {
-            int count = Math.min(tokens, bucket - first);
-            attendSpans(cache, layer, qkv, scale, lookback, batch, perGroup, first, count, spans);
+        int tokens = Math.clamp(mostResults / tokenBytes, 1, call.bucket());
+        MemorySegment waiting = results.atLeast(tokens * tokenBytes);
+        for (int first = 0; first < call.bucket(); first += tokens) {
+            int count = Math.min(tokens, call.bucket() - first);
+            attendSpans(call, waiting, first, count, spans);
             stream.arguments()
-                    .pointer(results)
-                    .pointer(y.memory())
+                    .pointer(waiting)
+                    .pointer(call.y().memory())
                     .pointer(batch.positions())
                     .pointer(batch.rows().count())
-                    .number(y.columns())
+                    .number(call.y().columns())
                     .number(heads)
                     .number(cache.headDim())
-                    .number(lookback)
+                    .number(call.lookback())
                     .number(first)
                     .number(spans);
             stream.launch(mergeSpans, heads, count, 0);
         }
     }
 
-    private void attendSpans(
-            KvStore cache,
-            int layer,
-            Tensor qkv,
-            float scale,
-            int lookback,
-            DeviceBatch batch,
-            int perGroup,
-            int first,
-            int count,
-            int spans) {
+    private void attendSpans(Call call, MemorySegment to, int first, int count, int spans) {
         int choice = 0;
-        while (choice + 1 < HEADS_OF_A_BLOCK.length && HEADS_OF_A_BLOCK[choice] < perGroup) {
+        while (choice + 1 < HEADS_OF_A_BLOCK.length && HEADS_OF_A_BLOCK[choice] < call.perGroup()) {
             choice++;
         }
-        int tiles = (perGroup + HEADS_OF_A_BLOCK[choice] - 1) / HEADS_OF_A_BLOCK[choice];
-        stream.arguments()
-                .pointer(cache.keys(layer))
-                .pointer(cache.values(layer))
-                .pointer(qkv.memory())
-                .pointer(batch.positions())
-                .pointer(batch.firstBlocks())
-                .pointer(batch.blockTables())
-                .pointer(batch.rows().count())
-                .pointer(results)
-                .number(qkv.columns())
-                .number(cache.kvHeads())
-                .number(perGroup)
-                .number(cache.headDim())
-                .number(cache.paddedHeadDim())
-                .number(cache.blockSize())
-                .number(lookback)
-                .number(first)
-                .number(spans)
-                .number(scale);
-        CudaKernel kernel = Objects.requireNonNull(attendSpans.get(choice).get(cache.type()));
-        stream.launch(kernel, spans, cache.kvHeads() * tiles, count, 0);
+        int tiles = Math.ceilDiv(call.perGroup(), HEADS_OF_A_BLOCK[choice]);
+        call.begin(stream.arguments(), to).number(first).number(spans).number(call.scale());
+        CudaKernel kernel =
+                Objects.requireNonNull(attendSpans.get(choice).get(call.cache().type()));
+        stream.launch(kernel, spans, call.cache().kvHeads() * tiles, count, 0);
     }
 
-    private void attendTiles(
-            KvStore cache,
-            int layer,
-            Tensor qkv,
-            float scale,
-            int lookback,
-            DeviceBatch batch,
-            int perGroup,
-            Tensor y) {
-        stream.arguments()
-                .pointer(cache.keys(layer))
-                .pointer(cache.values(layer))
-                .pointer(qkv.memory())
-                .pointer(batch.positions())
-                .pointer(batch.firstBlocks())
-                .pointer(batch.blockTables())
-                .pointer(batch.rows().count())
-                .pointer(y.memory())
-                .number(qkv.columns())
-                .number(cache.kvHeads())
-                .number(perGroup)
-                .number(cache.headDim())
-                .number(cache.paddedHeadDim())
-                .number(cache.blockSize())
-                .number(lookback)
-                .number(y.columns())
-                .number(scale);
-        int heads = Math.min(perGroup, TILE_ROWS);
-        int tokens = TILE_ROWS / heads;
-        int tiles = (batch.rows().bucket() + tokens - 1) / tokens;
-        int parts = (perGroup + heads - 1) / heads;
-        stream.launch(Objects.requireNonNull(attendTiles.get(cache.type())), tiles, cache.kvHeads() * parts, 0);
-    }
-
-    private void require(long bytes) {
-        if (bytes > results.byteSize()) {
-            stream.synchronize();
-            arena.close();
-            arena = Arena.ofShared();
-            results = stream.device().memory().allocate(arena, Use.WORKSPACE, bytes);
-        }
+    private void attendTiles(Call call) {
+        call.begin(stream.arguments(), call.y().memory())
+                .number(call.y().columns())
+                .number(call.scale());
+        int heads = Math.min(call.perGroup(), TILE_ROWS);
+        int tiles = Math.ceilDiv(call.bucket(), TILE_ROWS / heads);
+        int parts = Math.ceilDiv(call.perGroup(), heads);
+        CudaKernel kernel = Objects.requireNonNull(attendTiles.get(call.cache().type()));
+        stream.launch(kernel, tiles, call.cache().kvHeads() * parts, 0);
     }
 
     /** Waits for the stream and gives everything back. */
     @Override
     public void close() {
-        stream.synchronize();
-        arena.close();
+        results.close();
         attentionModule.close();
         tilesModule.close();
         storeModule.close();

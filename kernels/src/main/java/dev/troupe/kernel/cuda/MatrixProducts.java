@@ -9,9 +9,7 @@ import dev.troupe.kernel.cuda.driver.CudaModule;
 import dev.troupe.kernel.cuda.driver.CudaStream;
 import dev.troupe.kernel.cuda.driver.KernelArguments;
 import dev.troupe.tensor.DType;
-import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.tensor.Tensor;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
 import java.util.List;
@@ -41,8 +39,8 @@ public final class MatrixProducts implements AutoCloseable {
     private final CudaKernel rounding;
     private final CudaKernel sum;
     private final PartTables tables;
-    private final Growing rounded;
-    private final Growing chunkProducts;
+    private final DeviceScratch rounded;
+    private final DeviceScratch chunkProducts;
 
     /** Loads the kernels of all types. */
     public MatrixProducts(CudaStream stream) {
@@ -60,8 +58,8 @@ public final class MatrixProducts implements AutoCloseable {
         this.rounding = round.kernel("round_activations");
         this.sum = chunks.kernel("sum_chunks");
         this.tables = new PartTables(stream);
-        this.rounded = new Growing(stream);
-        this.chunkProducts = new Growing(stream);
+        this.rounded = new DeviceScratch(stream);
+        this.chunkProducts = new DeviceScratch(stream);
     }
 
     /** As {@link dev.troupe.kernel.Kernels#matmul(StackedMatrix, Tensor, Tensor, int, Tensor)}. */
@@ -162,37 +160,5 @@ public final class MatrixProducts implements AutoCloseable {
         tables.close();
         rounded.close();
         chunkProducts.close();
-    }
-
-    /** Memory that is replaced by more when it is too small; what was added to the stream before may still use the old. */
-    private static final class Growing implements AutoCloseable {
-        private final CudaStream stream;
-        private @Nullable Arena arena;
-        private MemorySegment memory = MemorySegment.NULL;
-
-        Growing(CudaStream stream) {
-            this.stream = stream;
-        }
-
-        MemorySegment atLeast(long bytes) {
-            if (memory.byteSize() < bytes) {
-                close();
-                Arena next = Arena.ofShared();
-                memory = stream.device().memory().allocate(next, DeviceMemory.Use.WORKSPACE, bytes);
-                arena = next;
-            }
-            return memory;
-        }
-
-        @Override
-        public void close() {
-            Arena old = arena;
-            if (old != null) {
-                stream.synchronize();
-                old.close();
-                arena = null;
-                memory = MemorySegment.NULL;
-            }
-        }
     }
 }

@@ -40,7 +40,13 @@ class KernelImagesTest {
             List<String> lines = Files.readAllLines(IMAGES.resolve(kernel + ".sha256"));
 
             assertThat(lines.stream().map(line -> line.split(" +", 2)[1]))
-                    .containsExactly("dev.h", kernel + ".cu", kernel + ".ptx", kernel + ".sm_90.cubin");
+                    .containsExactly(
+                            "attention.h",
+                            "dev.h",
+                            "rounded.h",
+                            kernel + ".cu",
+                            kernel + ".ptx",
+                            kernel + ".sm_90.cubin");
             for (String line : lines) {
                 String[] parts = line.split(" +", 2);
                 Path file =
