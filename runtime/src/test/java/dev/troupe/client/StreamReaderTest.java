@@ -159,19 +159,21 @@ class StreamReaderTest {
         second.expectNoMessage(Duration.ZERO);
     }
 
-    @Test
-    void tellsTheUsageAfterAllEventsAlsoToAClientThatTakesItsTime() throws Exception {
-        CompletableFuture<List<TextEvent>> slow = startSlow();
-        first.expectMessageClass(FrontEnd.Open.class); // the other reader's
-        ActorRef<StreamReader.Answer> client =
-                first.expectMessageClass(FrontEnd.Open.class).client();
+    private void tellsAll(ActorRef<StreamReader.Answer> client) {
         client.tell(new StreamReader.Opened(firstStream.getRef()));
         client.tell(new StreamReader.Event(0, STARTED));
         for (int event = 1; event <= StreamReader.CREDIT; event++) {
             client.tell(new StreamReader.Event(event, token(event)));
         }
-
         client.tell(new StreamReader.Completed(StreamReader.CREDIT + 1, USAGE));
+    }
+
+    @Test
+    void tellsTheUsageAfterAllEventsAlsoToAClientThatTakesItsTime() throws Exception {
+        CompletableFuture<List<TextEvent>> slow = startSlow();
+        for (int reader = 0; reader < 2; reader++) { // whose request comes first is not known
+            tellsAll(first.expectMessageClass(FrontEnd.Open.class).client());
+        }
 
         assertThat(slow.get(30, TimeUnit.SECONDS))
                 .hasSize(StreamReader.CREDIT + 2)
