@@ -12,6 +12,8 @@ using namespace standin;
 namespace {
 
 constexpr int SHARED_AT_MOST = 227 << 10;
+constexpr int L2_BYTES = 1 << 20;
+constexpr unsigned EVENT_DISABLE_TIMING = 2;
 
 Result on_device(const Device &device, uintptr_t address, size_t bytes) {
   return holds(device, address, bytes) ? SUCCESS
@@ -81,7 +83,7 @@ Result cuDeviceGetAttribute(int *value, int attribute, int number) {
     return refuse(INVALID_DEVICE, "there is no such device");
   }
   int capability = static_cast<int>(setting("capability"));
-  static const std::map<int, int> values = {{1, 1024}, {10, 32}, {16, 4}, {97, SHARED_AT_MOST}};
+  static const std::map<int, int> values = {{1, 1024}, {10, 32}, {16, 4}, {38, L2_BYTES}, {97, SHARED_AT_MOST}};
   auto found = values.find(attribute);
   *value = attribute == 75 ? capability / 10 : attribute == 76 ? capability % 10 : found == values.end() ? 0 : found->second;
   return SUCCESS;
@@ -330,11 +332,14 @@ Result cuGraphLaunch(Graph *graph, Stream *stream) {
   return result;
 }
 
-Result cuEventCreate(Event **event, unsigned) {
+Result cuEventCreate(Event **event, unsigned flags) {
   Guard guard(lock);
   Result result = ready();
   if (result == SUCCESS) {
     *event = new Event{current};
+    if ((flags & EVENT_DISABLE_TIMING) == 0) {
+      (*event)->reached = std::make_shared<std::chrono::steady_clock::time_point>();
+    }
     counter("events")++;
   }
   return result;
@@ -352,6 +357,13 @@ Result cuEventRecord(Event *event, Stream *stream) {
   Result result = ready(stream);
   if (result == SUCCESS && stream->capture != nullptr) {
     return refuse(NOT_SUPPORTED, "the stand-in captures no events");
+  }
+  if (result == SUCCESS && event->reached != nullptr) {
+    std::shared_ptr<std::chrono::steady_clock::time_point> reached = event->reached; /* outlives the event */
+    result = add(*stream, [=] {
+      *reached = std::chrono::steady_clock::now();
+      return SUCCESS;
+    });
   }
   if (result == SUCCESS) {
     event->stream = stream;
@@ -382,9 +394,24 @@ Result cuEventSynchronize(Event *event) {
   return result == SUCCESS && event->stream != nullptr && alive(event->stream) ? run_until(*event->stream, event->after) : result;
 }
 
+static bool is_done(const Event *event) {
+  return event->stream == nullptr || !alive(event->stream) || event->stream->done >= event->after;
+}
+
 Result cuEventQuery(Event *event) {
   Guard guard(lock);
-  bool done = event->stream == nullptr || !alive(event->stream) || event->stream->done >= event->after;
-  return done ? SUCCESS : NOT_READY;
+  return is_done(event) ? SUCCESS : NOT_READY;
+}
+
+Result cuEventElapsedTime(float *milliseconds, Event *start, Event *end) {
+  Guard guard(lock);
+  if (start->reached == nullptr || end->reached == nullptr || start->stream == nullptr || end->stream == nullptr) {
+    return refuse(INVALID_HANDLE, "an event was made without timing, or was not recorded");
+  }
+  if (!is_done(start) || !is_done(end)) {
+    return NOT_READY;
+  }
+  *milliseconds = std::chrono::duration<float, std::milli>(*end->reached - *start->reached).count();
+  return SUCCESS;
 }
 }

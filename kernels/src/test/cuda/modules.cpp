@@ -26,12 +26,42 @@ struct Function {
 
 std::vector<std::unique_ptr<Function>> functions;
 
+/* The contents of a device's memory, by allocation. */
+std::map<uintptr_t, std::string> contents(const Device &device) {
+  std::map<uintptr_t, std::string> all;
+  for (const auto &entry : device.memory) {
+    all[entry.first].assign(entry.second.start, entry.second.bytes);
+  }
+  return all;
+}
+
+/* Turns the lowest bit of the last word that differs from before around; false if none does. */
+bool break_last(const Device &device, const std::map<uintptr_t, std::string> &before) {
+  for (auto entry = device.memory.rbegin(); entry != device.memory.rend(); ++entry) {
+    const Allocation &memory = entry->second;
+    const std::string &old = before.at(entry->first);
+    for (size_t at = memory.bytes / 4 * 4; at >= 4; at -= 4) {
+      if (std::memcmp(memory.start + at - 4, old.data() + at - 4, 4) != 0) {
+        memory.start[at - 4] ^= 1;
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 Result launch(Device &device, const emulator::Kernel &kernel, emulator::Index grid, size_t shared_bytes,
               const std::vector<char> &arguments) {
   counter("launches")++;
+  counter(std::string("launches:") + kernel.name)++;
+  bool broken = setting("broken") != 0 || setting(std::string("broken:") + kernel.name) != 0;
+  std::map<uintptr_t, std::string> before = broken ? contents(device) : std::map<uintptr_t, std::string>();
   try {
     auto schedule = static_cast<emulator::Schedule>(setting("schedule") % emulator::SCHEDULES);
     emulator::run(kernel, grid, shared_bytes, arguments.data(), schedule);
+    if (broken && break_last(device, before)) {
+      counter("broken")++;
+    }
     std::string text = overrun(device);
     if (!text.empty()) {
       throw emulator::Fault(std::string("kernel ") + kernel.name + ": " + text);

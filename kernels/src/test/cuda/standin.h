@@ -3,10 +3,12 @@
 
 #include "emulator.h"
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -36,10 +38,11 @@ enum Result {
 extern std::recursive_mutex lock;
 
 /* A setting by its name: devices, memory (bytes of each), schedule, init (what cuInit answers), version (of the driver), capability
-   (major * 10 + minor), cubins (whether it takes any). The variable TROUPE_STANDIN_NAME sets it too. */
+   (major * 10 + minor), cubins (whether it takes any), broken (every launch leaves one bit wrong). The variable TROUPE_STANDIN_NAME sets
+   it too; "broken:KERNEL" breaks one kernel. */
 long &setting(const std::string &name);
 
-/* How many of a thing live, or have been since the start. */
+/* How many of a thing live, or have been since the start; "launches:KERNEL" counts those of a kernel. */
 long &counter(const std::string &name);
 
 /* Keeps an error and a sentence about it for cuGetErrorString. */
@@ -108,6 +111,7 @@ struct Event {
   Device *device;
   Stream *stream = nullptr; /* where it was recorded last, and after how much work */
   uint64_t after = 0;
+  std::shared_ptr<std::chrono::steady_clock::time_point> reached = nullptr; /* null if it was made without timing */
 };
 
 /* Adds work to a stream, or to the graph that it captures. */

@@ -32,6 +32,8 @@ import picocli.CommandLine.Spec;
             QuantizeCommand.class,
             BenchCommand.class,
             BenchExchangeCommand.class,
+            BenchKernelsCommand.class,
+            SelfTestCommand.class,
             LoadCommand.class,
             CertsCommand.class,
             ChaosCommand.class,

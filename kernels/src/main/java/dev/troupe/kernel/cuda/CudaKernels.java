@@ -70,6 +70,11 @@ public final class CudaKernels implements Kernels {
         return new CudaTokenFlags(stream, memory, life, Math.max(1, count));
     }
 
+    /** A clock for the operations of these kernels that give nothing to the host. */
+    public DeviceClock clock() {
+        return new DeviceClock(stream);
+    }
+
     private StepRows rows(int count) {
         return new StepRows(numbers.asSlice(4L * count, 4), Math.max(1, count));
     }

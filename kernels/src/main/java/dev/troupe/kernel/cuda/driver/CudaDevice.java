@@ -64,6 +64,16 @@ public final class CudaDevice implements AutoCloseable {
         return capability;
     }
 
+    /** Units that blocks of threads are spread over. */
+    public int multiprocessors() {
+        return attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+    }
+
+    /** Bytes of the cache between its memory and its units. */
+    public int cacheBytes() {
+        return attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE);
+    }
+
     /** Its memory. */
     public DeviceHeap memory() {
         return memory;

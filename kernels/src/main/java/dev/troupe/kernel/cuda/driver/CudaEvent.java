@@ -12,10 +12,31 @@ public final class CudaEvent implements AutoCloseable {
 
     /** A mark for streams of this device; nothing waits for it before it is recorded. */
     public CudaEvent(CudaDevice device) {
+        this(device, CUevent_flags.CU_EVENT_DISABLE_TIMING);
+    }
+
+    private CudaEvent(CudaDevice device, int flags) {
         this.device = device;
         device.makeCurrent();
+        CudaException.check(JCudaDriver.cuEventCreate(event, flags), "cuEventCreate on " + device);
+    }
+
+    /** A mark that knows when the device came to it, which costs the device a little. */
+    public static CudaEvent timed(CudaDevice device) {
+        return new CudaEvent(device, CUevent_flags.CU_EVENT_DEFAULT);
+    }
+
+    /**
+     * Seconds by the device's clock since it came to an earlier mark. Both were made by {@link #timed}, recorded and waited for.
+     *
+     * @throws CudaException if one was not
+     */
+    public double secondsSince(CudaEvent earlier) {
+        device.makeCurrent();
+        float[] milliseconds = new float[1];
         CudaException.check(
-                JCudaDriver.cuEventCreate(event, CUevent_flags.CU_EVENT_DISABLE_TIMING), "cuEventCreate on " + device);
+                JCudaDriver.cuEventElapsedTime(milliseconds, earlier.event, event), "cuEventElapsedTime on " + device);
+        return milliseconds[0] / 1e3;
     }
 
     /** Whether all that it marks is done. */

@@ -1,0 +1,53 @@
+package dev.troupe.kernel.measure;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.troupe.kernel.cuda.CudaKernels;
+import dev.troupe.kernel.cuda.StandIn;
+import dev.troupe.kernel.cuda.driver.CudaDevice;
+import dev.troupe.kvstore.KvType;
+import dev.troupe.tensor.DType;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Every row of the table can be noted as a graph and is timed by the device, on the stand-in driver. */
+@Tag("cuda")
+class DeviceTableTest {
+    private final List<KernelRow> rows = new ArrayList<>();
+
+    @BeforeEach
+    void needsTheStandIn() {
+        StandIn.require();
+    }
+
+    @AfterEach
+    void nothingIsLeft() {
+        StandIn.requireNothingLeft();
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = DType.class,
+            names = {"BF16", "Q4_0"})
+    void measuresOnADevice(DType type) {
+        long replays = StandIn.count("replays");
+        try (CudaDevice device = new CudaDevice(0);
+                CudaKernels kernels = new CudaKernels(device)) {
+            new KernelTable(
+                            kernels,
+                            kernels.clock(),
+                            new KernelTable.Shape(64, 96, 4, 2, 16, 100, type, KvType.F16),
+                            new KernelTable.Plan(List.of(1, 70), List.of(70), 1, 40_000),
+                            rows::add)
+                    .measure();
+        }
+
+        assertThat(rows).hasSize(22).allSatisfy(row -> assertThat(row.seconds()).isPositive());
+        assertThat(StandIn.count("replays")).isEqualTo(replays + 3L * rows.size()); // two warm up
+    }
+}
