@@ -70,10 +70,37 @@ DEVICE float half_to_float(unsigned short bits) {
   asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));
   return x;
 }
-/* Four of the eight bytes of a and b (which has those from 4 on), by the four lowest nibbles of the selector, each 0 to 7. */
+/* Four of the eight bytes of a and b (which has those from 4 on), by the four lowest nibbles of the selector, each 0 to 7, or that and 8
+   for eight times the highest bit of such a byte. */
 DEVICE int permute(int a, int b, int selector) { return __byte_perm(a, b, selector); }
 /* The sum of the products of four signed bytes, plus c. */
 DEVICE int dot4(int a, int b, int c) { return __dp4a(a, b, c); }
+
+/* Four matrices of 8 rows of 16 bytes from shared memory; lane i gives the aligned address of row i % 8 of matrix i / 8, and gets of each
+   the bytes from 4 (i % 4) on in row i / 4. */
+DEVICE void load_matrices(int (&to)[4], const void *row) {
+  unsigned from = static_cast<unsigned>(__cvta_generic_to_shared(row));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+               : "r"(from)
+               : "memory");
+}
+
+/* d = a * b + c in integers, by the 32 lanes together, for 16 rows of 32 signed bytes and 8 columns. With g = lane / 4 and t = lane % 4 a
+   lane has, of four bytes each from k = 4 t on and from k = 16 + 4 t on: a[0], a[2] of row g, a[1], a[3] of row g + 8; b[0], b[1] of column
+   g. It gets d[0], d[1] of row g and columns 2 t and 2 t + 1, d[2], d[3] of row g + 8. Every element of c is the same. */
+DEVICE void multiply_matrices(int (&d)[4], const int (&a)[4], const int (&b)[2], int c) {
+  asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %10, %10, %10};"
+      : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "r"(c));
+}
+
+/* The same for 16 columns: a[0], b from k = 4 t on. */
+DEVICE void multiply_matrices(int (&d)[4], const int (&a)[2], int b, int c) {
+  asm("mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%7, %7, %7, %7};"
+      : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(b), "r"(c));
+}
 
 #else
 #include "emulator.h"

@@ -2,62 +2,10 @@
 // acc = fma((float) I, d * s, acc), I the integer sum of the piece times the type's integer scales, and for types with an offset
 // acc = fma((float) M, b * s, acc). Weights lie as PackedFormat says, 32 rows interleaved; a warp takes such a group and a lane a row.
 // The layout of parts, tokens and grid is that of matmul_float.cu, that of activations rounded.h's.
-#include "rounded.h"
-
-struct blocks_part {
-  const unsigned char *w;
-  const rounded_piece *pieces;
-  long long group_bytes;
-  int rows;
-  int count;    /* of pieces */
-  int first;    /* place of its first piece among those of a token */
-  int y_column;
-};
-
-struct matmul_q8_0_args {
-  const blocks_part *parts;
-  const rounded *x; /* [tokens][pieces] */
-  const float *bias; /* or null */
-  float *y;
-  const int *count;
-  int pieces;
-  int y_stride;
-  int part_stride;
-};
+#include "packed.h"
 
 constexpr int WARPS = 4;
 constexpr int TOKENS = 4;
-
-/* What PackedFormat says of a type. */
-template <int low, int high, int zero, int scales, int mins, bool offset, bool runs> struct Format {
-  static constexpr int LOW = low, HIGH = high, ZERO = zero, SCALES = scales, MINS = mins;
-  static constexpr bool OFFSET = offset;
-  static constexpr int INTEGERS = runs ? 0 : offset ? 128 : 64;
-  static constexpr int LOW_PLANE = INTEGERS + 32 * (scales + mins);
-  static constexpr int HIGH_PLANE = LOW_PLANE + 128 * low;
-  static METHOD int row() { return lane(); }
-  static METHOD float scale(unsigned short d) { return half_to_float(d); }
-};
-
-/* A plane of bytes is [32 columns][32 rows]: a lane loads 8 columns of 4 rows, and in the end has the row it gathered. */
-struct Bytes : Format<8, 0, 0, 0, 0, false, false> {
-  static METHOD int row() { return 4 * (lane() % 8) + lane() / 8; }
-};
-/* Doubled values of four bits, whose scale is a bf16. */
-struct Mxfp4 : Format<4, 0, 0, 0, 0, false, false> {
-  static METHOD float scale(unsigned short d) { return float_of(static_cast<int>(static_cast<unsigned>(d) << 16)); }
-};
-using Q4_0 = Format<4, 0, 8, 0, 0, false, false>;
-using Q4_1 = Format<4, 0, 0, 0, 0, true, false>;
-using Q5_0 = Format<4, 1, 16, 0, 0, false, false>;
-using Q5_1 = Format<4, 1, 0, 0, 0, true, false>;
-using Q2_K = Format<2, 0, 0, 2, 2, true, true>;
-using Q3_K = Format<2, 1, 4, 2, 0, false, true>;
-using Q4_K = Format<4, 0, 0, 1, 1, true, true>;
-using Q5_K = Format<4, 1, 0, 1, 1, true, true>;
-using Q6_K = Format<4, 2, 32, 2, 0, false, true>;
-
-DEVICE int word(const unsigned char *at) { return *reinterpret_cast<const int *>(at); }
 
 /* The four bits of every column of an octet of a plane. */
 template <int bits> DEVICE int nibbles(const int *plane, int octet) {
@@ -118,21 +66,9 @@ template <> struct Codes<Mxfp4> {
 UNROLL
     for (int octet = 0; octet < 4; octet++) {
       int codes = word(piece + Mxfp4::LOW_PLANE + 128 * octet + 4 * lane());
-      q[2 * octet] = values(codes & 0x0f0f0f0f);
-      q[2 * octet + 1] = values(codes >> 4 & 0x0f0f0f0f);
+      q[2 * octet] = mxfp4_values(codes);
+      q[2 * octet + 1] = mxfp4_values(codes >> 16);
     }
-  }
-
-  /* 0, 1, 2, 3, 4, 6, 8, 12 and their negatives for the codes in four bytes. */
-  static METHOD int values(int codes) {
-    int index = codes & 0x07070707;
-    int selector = (index | index >> 4) & 0x00ff00ff;
-    selector = (selector | selector >> 8) & 0xffff;
-    int value = permute(0x03020100, 0x0c080604, selector);
-    int negative = (codes >> 3 & 0x01010101) * 0xff;
-    /* 128 - v in every byte, whose upper bit turned around makes it -v. */
-    int inverse = ((value ^ 0x7f7f7f7f) + 0x01010101) ^ static_cast<int>(0x80808080u);
-    return (value & ~negative) | (inverse & negative);
   }
 
   METHOD void dot(const int *x, int *sums) const {
@@ -184,7 +120,7 @@ UNROLL
   }
 };
 
-template <class F> DEVICE void matmul(const matmul_q8_0_args &a) {
+template <class F> DEVICE void matmul(const block_product_args &a) {
   const blocks_part part = a.parts[blockIdx.z];
   int count = *a.count;
   int first = static_cast<int>(blockIdx.y) * TOKENS;
@@ -236,26 +172,19 @@ UNROLL
   }
 }
 
-using matmul_q4_0_args = matmul_q8_0_args;
-using matmul_q4_1_args = matmul_q8_0_args;
-using matmul_q5_0_args = matmul_q8_0_args;
-using matmul_q5_1_args = matmul_q8_0_args;
-using matmul_q2_k_args = matmul_q8_0_args;
-using matmul_q3_k_args = matmul_q8_0_args;
-using matmul_q4_k_args = matmul_q8_0_args;
-using matmul_q5_k_args = matmul_q8_0_args;
-using matmul_q6_k_args = matmul_q8_0_args;
-using matmul_mxfp4_args = matmul_q8_0_args;
+#define PRODUCT(name, F) \
+  using name##_args = block_product_args; \
+  KERNEL(name, WARPS * LANES) { matmul<F>(a); }
 
 /* iq4_nl is widened to this too. */
-KERNEL(matmul_q8_0, WARPS * LANES) { matmul<Bytes>(a); }
-KERNEL(matmul_q4_0, WARPS * LANES) { matmul<Q4_0>(a); }
-KERNEL(matmul_q4_1, WARPS * LANES) { matmul<Q4_1>(a); }
-KERNEL(matmul_q5_0, WARPS * LANES) { matmul<Q5_0>(a); }
-KERNEL(matmul_q5_1, WARPS * LANES) { matmul<Q5_1>(a); }
-KERNEL(matmul_q2_k, WARPS * LANES) { matmul<Q2_K>(a); }
-KERNEL(matmul_q3_k, WARPS * LANES) { matmul<Q3_K>(a); }
-KERNEL(matmul_q4_k, WARPS * LANES) { matmul<Q4_K>(a); }
-KERNEL(matmul_q5_k, WARPS * LANES) { matmul<Q5_K>(a); }
-KERNEL(matmul_q6_k, WARPS * LANES) { matmul<Q6_K>(a); }
-KERNEL(matmul_mxfp4, WARPS * LANES) { matmul<Mxfp4>(a); }
+PRODUCT(matmul_q8_0, Bytes)
+PRODUCT(matmul_q4_0, Q4_0)
+PRODUCT(matmul_q4_1, Q4_1)
+PRODUCT(matmul_q5_0, Q5_0)
+PRODUCT(matmul_q5_1, Q5_1)
+PRODUCT(matmul_q2_k, Q2_K)
+PRODUCT(matmul_q3_k, Q3_K)
+PRODUCT(matmul_q4_k, Q4_K)
+PRODUCT(matmul_q5_k, Q5_K)
+PRODUCT(matmul_q6_k, Q6_K)
+PRODUCT(matmul_mxfp4, Mxfp4)

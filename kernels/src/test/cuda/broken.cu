@@ -122,3 +122,136 @@ KERNEL(unwritten, 32) {
   values[lane()] = a.x[lane()];
   a.y[lane()] = values[lane() + LANES];
 }
+
+/* y[4 lane + i] = x[32 i + lane]: row lane / 4 of matrix i, there the word lane % 4. */
+template <bool barrier> DEVICE void matrices(const reverse_args &a, int stride) {
+  SHARED(float4, rows, 2 * LANES);
+  float4 row = {a.x[4 * lane()], a.x[4 * lane() + 1], a.x[4 * lane() + 2], a.x[4 * lane() + 3]};
+  rows[stride * lane()] = row;
+  if (barrier) {
+    sync_warp();
+  }
+  int words[4];
+  load_matrices(words, &rows[stride * lane()]);
+  for (int i = 0; i < 4; i++) {
+    a.y[4 * lane() + i] = float_of(words[i]);
+  }
+}
+
+SAME_ARGUMENTS(sound_matrices);
+KERNEL(sound_matrices, 32) { matrices<true>(a, 1); }
+
+/* Every second row of eight is in the banks of another. */
+SAME_ARGUMENTS(conflicting_matrices);
+KERNEL(conflicting_matrices, 32) { matrices<true>(a, 2); }
+
+SAME_ARGUMENTS(matrices_without_barrier);
+KERNEL(matrices_without_barrier, 32) {
+  SHARED(float4, rows, LANES);
+  float4 row = {a.x[4 * lane()], a.x[4 * lane() + 1], a.x[4 * lane() + 2], a.x[4 * lane() + 3]};
+  rows[lane()] = row;
+  int words[4];
+  load_matrices(words, &rows[(lane() + 8) % LANES]);
+  for (int i = 0; i < 4; i++) {
+    a.y[4 * lane() + i] = float_of(words[i]);
+  }
+}
+
+SAME_ARGUMENTS(matrices_out_of_line);
+KERNEL(matrices_out_of_line, 32) {
+  SHARED(float, words, 8 * LANES);
+  int loaded[4];
+  load_matrices(loaded, &words[4 * lane() + (lane() == 5)]);
+  a.y[lane()] = float_of(loaded[0]);
+}
+
+SAME_ARGUMENTS(matrices_of_global_memory);
+KERNEL(matrices_of_global_memory, 32) {
+  int loaded[4];
+  load_matrices(loaded, a.x);
+  a.y[lane()] = float_of(loaded[0]);
+}
+
+/* Four bytes from column k on of a row, each (7 row + 3 column) % 256 - 128. */
+DEVICE int bytes_of(int row, int k) {
+  int bytes = 0;
+  for (int i = 0; i < 4; i++) {
+    bytes |= ((7 * row + 3 * (k + i)) % 256 ^ 128) << (8 * i);
+  }
+  return bytes;
+}
+
+/* y[8 row + column] = 5 + the product of a's row and b's column, whose bytes are those of the row of this number. */
+DEVICE void write_products(const reverse_args &a, const int (&d)[4]) {
+  for (int i = 0; i < 4; i++) {
+    a.y[8 * (lane() / 4 + i / 2 * 8) + lane() % 4 * 2 + i % 2] = static_cast<float>(d[i]);
+  }
+}
+
+SAME_ARGUMENTS(products_of_32);
+KERNEL(products_of_32, 32) {
+  int g = lane() / 4;
+  int k = lane() % 4 * 4;
+  int rows[4] = {bytes_of(g, k), bytes_of(g + 8, k), bytes_of(g, k + 16), bytes_of(g + 8, k + 16)};
+  int columns[2] = {bytes_of(g, k), bytes_of(g, k + 16)};
+  int d[4];
+  multiply_matrices(d, rows, columns, 5);
+  write_products(a, d);
+}
+
+SAME_ARGUMENTS(products_of_16);
+KERNEL(products_of_16, 32) {
+  int g = lane() / 4;
+  int k = lane() % 4 * 4;
+  int rows[2] = {bytes_of(g, k), bytes_of(g + 8, k)};
+  int d[4];
+  multiply_matrices(d, rows, bytes_of(g, k), 5);
+  write_products(a, d);
+}
+
+/* Half of the lanes have another product than the others. */
+SAME_ARGUMENTS(products_apart);
+KERNEL(products_apart, 32) {
+  int rows[2] = {0, 0};
+  int d[4];
+  if (lane() < 16) {
+    multiply_matrices(d, rows, 0, 0);
+  } else {
+    multiply_matrices(d, rows, 0, 1);
+  }
+  write_products(a, d);
+}
+
+/* The last lane is gone when the others multiply. */
+SAME_ARGUMENTS(product_without_a_lane);
+KERNEL(product_without_a_lane, 32) {
+  if (lane() == 31) {
+    return;
+  }
+  int rows[2] = {0, 0};
+  int d[4];
+  multiply_matrices(d, rows, 0, 0);
+  write_products(a, d);
+}
+
+/* The first group of two is waited for, and the second one is read. */
+SAME_ARGUMENTS(copy_with_a_short_wait);
+KERNEL(copy_with_a_short_wait, 32) {
+  SHARED(float4, values, 2 * LANES);
+  copy_async16(&values[lane()], a.x + 4 * lane());
+  commit_async();
+  copy_async16(&values[LANES + lane()], a.x + 4 * lane());
+  commit_async();
+  wait_async<1>();
+  sync_warp();
+  a.y[lane()] = values[LANES + lane()].x;
+}
+
+/* Copies to where the launch has no shared memory. */
+SAME_ARGUMENTS(copy_to_nowhere);
+KERNEL(copy_to_nowhere, 32) {
+  copy_async16(dynamic_shared() + 16 * lane(), a.x + 4 * lane());
+  commit_async();
+  wait_async<0>();
+  a.y[lane()] = a.x[lane()];
+}

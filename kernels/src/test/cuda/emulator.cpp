@@ -10,6 +10,7 @@
 namespace emulator {
 
 Index thread_index, block_index, grid_size;
+long bank_conflicts;
 
 namespace {
 
@@ -278,9 +279,42 @@ void *shared_array(const void *key, size_t bytes) {
 
 unsigned char *shared_of_launch() { return reinterpret_cast<unsigned char *>(shared_memory); }
 
+/* Whether bytes are aligned to their number and lie in what the block shares. */
+static bool in_shared(const void *from, size_t bytes) {
+  auto offset = reinterpret_cast<uintptr_t>(from) - reinterpret_cast<uintptr_t>(shared_memory);
+  return offset % bytes == 0 && offset < shared_used && bytes <= shared_used - offset;
+}
+
+MatrixRow row_of_matrix(const void *row) {
+  if (!in_shared(row, ROW_BYTES)) {
+    fault("thread " + std::to_string(running->number) + " loads a row that is not aligned to 16 bytes or not in shared memory");
+  }
+  MatrixRow own = {row, {}};
+  std::memcpy(own.bytes, row, ROW_BYTES);
+  return own;
+}
+
+void count_bank_conflicts(const char *all) {
+  if (running->number % LANES_OF_WARP != 0) {
+    return;
+  }
+  constexpr int ROWS = 8;
+  for (int i = 0; i < static_cast<int>(LANES_OF_WARP); i++) {
+    auto own = reinterpret_cast<uintptr_t>(brought_by<MatrixRow>(all, i).from);
+    for (int other = i / ROWS * ROWS; other < i; other++) {
+      auto before = reinterpret_cast<uintptr_t>(brought_by<MatrixRow>(all, other).from);
+      if (before != own && before / ROW_BYTES % ROWS == own / ROW_BYTES % ROWS) {
+        bank_conflicts++;
+        break;
+      }
+    }
+  }
+}
+
 void start_copy(void *shared, const void *global, size_t bytes) {
-  if (reinterpret_cast<uintptr_t>(shared) % bytes != 0 || reinterpret_cast<uintptr_t>(global) % bytes != 0) {
-    fault("thread " + std::to_string(running->number) + " copies from or to an address that is not aligned to 16 bytes");
+  if (!in_shared(shared, bytes) || reinterpret_cast<uintptr_t>(global) % bytes != 0) {
+    fault("thread " + std::to_string(running->number) +
+          " copies from or to an address that is not aligned to 16 bytes, or not to shared memory");
   }
   std::memset(shared, UNWRITTEN, bytes);
   running->copies.back().push_back({shared, global, bytes});

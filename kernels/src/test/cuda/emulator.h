@@ -59,6 +59,22 @@ constexpr size_t MOST_BROUGHT = 64;
    next meeting but one. */
 const char *meet(const char *operation, int line, const void *brought, size_t bytes);
 
+/* Bytes of a row of a matrix that a lane loads. */
+constexpr int ROW_BYTES = 16;
+
+/* A row as a lane brings it to where a warp loads matrices: read when it comes, so that what other lanes have yet to write is missed. */
+struct MatrixRow {
+  const void *from;
+  char bytes[ROW_BYTES];
+};
+
+/* What the running lane brings: a fault unless it lies aligned in the block's shared memory. */
+MatrixRow row_of_matrix(const void *row);
+/* Counts, once for a warp, the rows of each of four matrices that lie in the banks of another of its rows. */
+void count_bank_conflicts(const char *all);
+/* All that were counted. */
+extern long bank_conflicts;
+
 template <class T> T brought_by(const char *all, int lane) {
   T value;
   std::memcpy(&value, all + MOST_BROUGHT * lane, sizeof value);
@@ -155,7 +171,9 @@ DEVICE int permute(int a, int b, int selector) {
   uint64_t bytes = static_cast<uint64_t>(static_cast<uint32_t>(b)) << 32 | static_cast<uint32_t>(a);
   uint32_t chosen = 0;
   for (int i = 0; i < 4; i++) {
-    chosen |= static_cast<uint32_t>(bytes >> (8 * (selector >> (4 * i) & 7)) & 0xff) << (8 * i);
+    int nibble = selector >> (4 * i);
+    auto byte = static_cast<int8_t>(bytes >> (8 * (nibble & 7)));
+    chosen |= static_cast<uint32_t>((nibble & 8 ? byte >> 7 : byte) & 0xff) << (8 * i);
   }
   return static_cast<int>(chosen);
 }
@@ -165,4 +183,45 @@ DEVICE int dot4(int a, int b, int c) {
     c += static_cast<int8_t>(a >> shift) * static_cast<int8_t>(b >> shift);
   }
   return c;
+}
+
+DEVICE void load_matrices(int (&to)[4], const void *row, int line = __builtin_LINE()) {
+  emulator::MatrixRow own = emulator::row_of_matrix(row);
+  const char *all = emulator::meet("load_matrices", line, &own, sizeof own);
+  emulator::count_bank_conflicts(all);
+  int lane = static_cast<int>(threadIdx.x % 32);
+  for (int i = 0; i < 4; i++) {
+    auto from = emulator::brought_by<emulator::MatrixRow>(all, 8 * i + lane / 4);
+    std::memcpy(&to[i], from.bytes + 4 * (lane % 4), 4);
+  }
+}
+
+/* A lane's part of a, then of b. */
+template <int registers> struct Fragments {
+  int a[2 * registers], b[registers];
+};
+
+/* The products of 16 columns for each register of b. */
+template <int registers> DEVICE void multiply_fragments(int (&d)[4], const Fragments<registers> &own, int c, int line) {
+  const char *all = emulator::meet("multiply_matrices", line, &own, sizeof own);
+  int lane = static_cast<int>(threadIdx.x % 32);
+  for (int i = 0; i < 4; i++) {
+    int sum = c;
+    for (int t = 0; t < 4; t++) {
+      auto row = emulator::brought_by<Fragments<registers>>(all, lane / 4 * 4 + t);
+      auto column = emulator::brought_by<Fragments<registers>>(all, (lane % 4 * 2 + i % 2) * 4 + t);
+      for (int k = 0; k < registers; k++) {
+        sum = dot4(row.a[2 * k + i / 2], column.b[k], sum);
+      }
+    }
+    d[i] = sum;
+  }
+}
+
+DEVICE void multiply_matrices(int (&d)[4], const int (&a)[4], const int (&b)[2], int c, int line = __builtin_LINE()) {
+  multiply_fragments<2>(d, {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}}, c, line);
+}
+
+DEVICE void multiply_matrices(int (&d)[4], const int (&a)[2], int b, int c, int line = __builtin_LINE()) {
+  multiply_fragments<1>(d, {{a[0], a[1]}, {b}}, c, line);
 }

@@ -11,23 +11,11 @@ import dev.troupe.kernel.cuda.driver.KernelArguments;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
-import java.util.EnumMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** The products of {@link dev.troupe.kernel.Kernels} on a stream, with matrices and tensors in the memory of its device. */
 public final class MatrixProducts implements AutoCloseable {
-    /** Rows that a block takes: groups of 32 a warp, warps a block. */
-    private static final int GROUPS = 4;
-
-    /** Tokens that a block takes together. */
-    private static final int TOKENS = 4;
-
-    /** Bytes of a piece of rounded activations. */
-    private static final long ROUNDED = 48;
-
     /** Warps of a block that rounds activations. */
     private static final int PIECES = 4;
 
@@ -35,7 +23,7 @@ public final class MatrixProducts implements AutoCloseable {
 
     private final CudaStream stream;
     private final List<CudaModule> modules;
-    private final Map<DType, CudaKernel> products = new EnumMap<>(DType.class);
+    private final ProductKernels kernels;
     private final CudaKernel rounding;
     private final CudaKernel sum;
     private final PartTables tables;
@@ -45,16 +33,10 @@ public final class MatrixProducts implements AutoCloseable {
     /** Loads the kernels of all types. */
     public MatrixProducts(CudaStream stream) {
         this.stream = stream;
-        CudaModule floats = KernelImages.load(stream.device(), "matmul_float");
-        CudaModule blocks = KernelImages.load(stream.device(), "matmul_blocks");
         CudaModule round = KernelImages.load(stream.device(), "round_activations");
         CudaModule chunks = KernelImages.load(stream.device(), "sum_chunks");
-        this.modules = List.of(floats, blocks, round, chunks);
-        for (DType type : DType.values()) {
-            // iq4_nl is packed as q8_0 is
-            String name = type == DType.IQ4_NL ? DType.Q8_0.label() : type.label();
-            products.put(type, (type.quantised() ? blocks : floats).kernel("matmul_" + name));
-        }
+        this.modules = List.of(round, chunks);
+        this.kernels = new ProductKernels(stream.device());
         this.rounding = round.kernel("round_activations");
         this.sum = chunks.kernel("sum_chunks");
         this.tables = new PartTables(stream);
@@ -104,8 +86,8 @@ public final class MatrixProducts implements AutoCloseable {
         if (!type.quantised() || table.pieces() == 0) {
             return x.memory();
         }
-        MemorySegment to = rounded.atLeast(ROUNDED * table.pieces() * rows.bucket());
-        boolean bytes = type == DType.Q8_0 || type == DType.IQ4_NL;
+        MemorySegment to = rounded.atLeast(ProductKernels.ROUNDED * table.pieces() * rows.bucket());
+        boolean nibbles = type != DType.Q8_0 && type != DType.IQ4_NL && type != DType.MXFP4;
         stream.arguments()
                 .pointer(table.chunks())
                 .pointer(x.memory())
@@ -113,7 +95,7 @@ public final class MatrixProducts implements AutoCloseable {
                 .pointer(rows.count())
                 .number(x.columns())
                 .number(table.pieces())
-                .number(bytes ? 0 : 1);
+                .number(nibbles ? 1 : 0);
         stream.launch(
                 rounding,
                 Math.ceilDiv(table.mostPieces(), PIECES),
@@ -133,7 +115,7 @@ public final class MatrixProducts implements AutoCloseable {
             int partStride,
             StepRows rows) {
         DType type = table.matrices().getFirst().type();
-        int together = type == DType.BF16 || type == DType.F16 ? 2 * GROUPS : GROUPS;
+        ProductKernels.Product product = kernels.of(type, rows.bucket());
         KernelArguments arguments = stream.arguments().pointer(table.parts()).pointer(activations);
         if (bias == null) {
             arguments.nothing();
@@ -147,16 +129,17 @@ public final class MatrixProducts implements AutoCloseable {
                 .number(yStride)
                 .number(partStride);
         stream.launch(
-                Objects.requireNonNull(products.get(type)),
-                Math.ceilDiv(table.groups(), together),
-                Math.ceilDiv(rows.bucket(), TOKENS),
+                product.kernel(),
+                Math.ceilDiv(table.groups(), product.groups()),
+                Math.ceilDiv(rows.bucket(), product.tokens()),
                 table.matrices().size(),
-                0);
+                product.sharedBytes());
     }
 
     @Override
     public void close() {
         modules.forEach(CudaModule::close);
+        kernels.close();
         tables.close();
         rounded.close();
         chunkProducts.close();

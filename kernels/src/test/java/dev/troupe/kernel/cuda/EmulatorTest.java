@@ -22,6 +22,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The emulator of the tests sees what is wrong with the kernels of {@code src/test/cuda/broken.cu}, and nothing with sound ones. */
 @Tag("cuda")
@@ -64,6 +65,46 @@ class EmulatorTest {
                 .isNotEmpty();
     }
 
+    @Test
+    void aWaitForFewerCopiesThanAreReadIsSeen() {
+        assertThat(run("copy_with_a_short_wait", 32, 0)).containsOnly(Float.NaN);
+    }
+
+    @Test
+    void matricesAreLoadedAsTensorCoresTakeThem() {
+        assertThat(schedulesThatDiffer("sound_matrices", i -> 32 * (i % 4) + i / 4, THREADS))
+                .isEmpty();
+        assertThat(schedulesThatDiffer("matrices_without_barrier", i -> (32 * (i % 4) + i / 4 + 32) % THREADS, THREADS))
+                .isNotEmpty();
+    }
+
+    @Test
+    void bankConflictsOfMatricesAreCounted() {
+        long before = StandIn.count("bank_conflicts");
+
+        run("sound_matrices", THREADS, 0);
+        long sound = StandIn.count("bank_conflicts");
+        run("conflicting_matrices", THREADS, 0);
+
+        assertThat(sound).isEqualTo(before);
+        assertThat(StandIn.count("bank_conflicts")).isEqualTo(sound + 16);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {16, 32})
+    void bytesAreMultipliedAsByTensorCores(int columns) {
+        for (int schedule = 0; schedule < StandIn.SCHEDULES; schedule++) {
+            float[] y = run("products_of_" + columns, THREADS, schedule);
+            for (int i = 0; i < THREADS; i++) {
+                int sum = 5;
+                for (int k = 0; k < columns; k++) {
+                    sum += ((7 * (i / 8) + 3 * k) % 256 - 128) * ((7 * (i % 8) + 3 * k) % 256 - 128);
+                }
+                assertThat(y[i]).as("row %d, column %d", i / 8, i % 8).isEqualTo(sum);
+            }
+        }
+    }
+
     /** Only where a warp runs as far as it can. */
     @Test
     void anOverwriteThatComesTooEarlyIsSeen() {
@@ -85,6 +126,11 @@ class EmulatorTest {
                     lane_gone   | thread 7 of block 0, 0 has ended
                     warp_gone   | thread 31 of block 0, 0 has ended
                     deadlock    | none can go on: thread 3 of block 0, 0 waits at sync_block in line
+                    products_apart | waits at multiply_matrices in line
+                    product_without_a_lane | thread 31 of block 0, 0 has ended
+                    matrices_out_of_line | thread 5 loads a row that is not aligned to 16 bytes or not in shared memory
+                    matrices_of_global_memory | loads a row that is not aligned to 16 bytes or not in shared memory
+                    copy_to_nowhere | copies from or to an address that is not aligned to 16 bytes, or not to shared memory
                     """)
     void whatAKernelMayNotDoFailsWithASentence(String kernel, String sentence) {
         for (int s = 0; s < StandIn.SCHEDULES; s++) {

@@ -43,6 +43,7 @@ class KernelImagesTest {
                     .containsExactly(
                             "attention.h",
                             "dev.h",
+                            "packed.h",
                             "rounded.h",
                             kernel + ".cu",
                             kernel + ".ptx",

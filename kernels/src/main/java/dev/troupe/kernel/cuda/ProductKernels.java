@@ -1,0 +1,107 @@
+package dev.troupe.kernel.cuda;
+
+import dev.troupe.kernel.cuda.driver.CudaDevice;
+import dev.troupe.kernel.cuda.driver.CudaKernel;
+import dev.troupe.kernel.cuda.driver.CudaModule;
+import dev.troupe.kernel.quantised.PackedFormat;
+import dev.troupe.tensor.DType;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/** The kernels that multiply matrices of every type; which of them is fast depends on how many tokens there are, what it gives does not. */
+final class ProductKernels implements AutoCloseable {
+    /** Tokens at most for which block-quantised weights are multiplied without tensor cores. */
+    static final int FEW = 8;
+
+    /** Tokens at most for the narrower tile. */
+    static final int SKINNY = 64;
+
+    /** Groups of 32 rows that a block takes: one a warp. */
+    private static final int GROUPS = 4;
+
+    /** Tokens that such a block takes together. */
+    private static final int TOKENS = 4;
+
+    /** Bytes of a piece of rounded activations. */
+    static final long ROUNDED = 48;
+
+    /** A tile as {@code matmul_tiles.cu} has it: groups of 32 rows, tokens, pieces of a stage, stages. */
+    private enum Tile {
+        SKINNY("skinny", 2, 64, 4, 4),
+        WIDE("wide", 4, 128, 2, 4);
+
+        private final String label;
+        private final int groups;
+        private final int tokens;
+        private final int pieces;
+        private final int stages;
+
+        Tile(String label, int groups, int tokens, int pieces, int stages) {
+            this.label = label;
+            this.groups = groups;
+            this.tokens = tokens;
+            this.pieces = pieces;
+            this.stages = stages;
+        }
+
+        /** Dynamic shared memory of a block. */
+        int sharedBytes(PackedFormat format) {
+            int weights = groups * (format.runBytes() + format.pieceBytes());
+            return stages * pieces * (weights + tokens * Math.toIntExact(ROUNDED));
+        }
+
+        Product product(CudaModule module, DType type) {
+            CudaKernel kernel = module.kernel("matmul_%s_%s".formatted(label, packedAs(type)));
+            Product product = new Product(kernel, groups, tokens, sharedBytes(PackedFormat.of(type)));
+            kernel.permitShared(product.sharedBytes());
+            return product;
+        }
+    }
+
+    /**
+     * A kernel that multiplies.
+     *
+     * @param groups of 32 rows that a block takes
+     * @param tokens that a block takes
+     * @param sharedBytes of dynamic shared memory for a block
+     */
+    record Product(CudaKernel kernel, int groups, int tokens, int sharedBytes) {}
+
+    private final List<CudaModule> modules;
+    private final Map<DType, Product> few = new EnumMap<>(DType.class);
+    private final Map<DType, Product> skinny = new EnumMap<>(DType.class);
+    private final Map<DType, Product> wide = new EnumMap<>(DType.class);
+
+    ProductKernels(CudaDevice device) {
+        CudaModule floats = KernelImages.load(device, "matmul_float");
+        CudaModule blocks = KernelImages.load(device, "matmul_blocks");
+        CudaModule tiles = KernelImages.load(device, "matmul_tiles");
+        this.modules = List.of(floats, blocks, tiles);
+        for (DType type : DType.values()) {
+            boolean halves = type == DType.BF16 || type == DType.F16; // of which a warp takes two groups
+            CudaKernel kernel = (type.quantised() ? blocks : floats).kernel("matmul_" + packedAs(type));
+            few.put(type, new Product(kernel, halves ? 2 * GROUPS : GROUPS, TOKENS, 0));
+            if (type.quantised()) {
+                skinny.put(type, Tile.SKINNY.product(tiles, type));
+                wide.put(type, Tile.WIDE.product(tiles, type));
+            }
+        }
+    }
+
+    private static String packedAs(DType type) {
+        return (type == DType.IQ4_NL ? DType.Q8_0 : type).label();
+    }
+
+    /** What multiplies a type for so many tokens. */
+    Product of(DType type, int tokens) {
+        Map<DType, Product> products = !type.quantised() || tokens <= FEW ? few : tokens <= SKINNY ? skinny : wide;
+        return Objects.requireNonNull(products.get(type));
+    }
+
+    @Override
+    public void close() {
+        modules.forEach(CudaModule::close);
+    }
+}
