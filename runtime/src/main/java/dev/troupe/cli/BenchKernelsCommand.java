@@ -11,6 +11,7 @@ import dev.troupe.kernel.MemoryCeiling;
 import dev.troupe.kernel.cuda.CudaKernels;
 import dev.troupe.kernel.cuda.DeviceCeilings;
 import dev.troupe.kernel.cuda.driver.CudaDevice;
+import dev.troupe.kernel.cuda.driver.CudaException;
 import dev.troupe.kernel.measure.KernelRow;
 import dev.troupe.kernel.measure.KernelTable;
 import dev.troupe.kernel.measure.WorkClock;
@@ -125,7 +126,7 @@ final class BenchKernelsCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         KernelTable.Shape shape = shape();
-        return device.gpu().isPresent() ? ofGpu(device.gpu().orElseThrow(), shape) : ofProcessor(shape);
+        return device.gpu().map(gpu -> ofGpu(gpu, shape)).orElseGet(() -> ofProcessor(shape));
     }
 
     private KernelTable.Shape shape() throws Exception {
@@ -166,6 +167,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
                                             tokens, contexts, passes, (long) CACHES * opened.cacheBytes()),
                                     each)
                             .measure());
+        } catch (CudaException | OutOfMemoryError e) {
+            throw GpuChoice.failure(gpu, e);
         }
         return 0;
     }

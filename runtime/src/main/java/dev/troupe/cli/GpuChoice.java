@@ -38,11 +38,19 @@ final class GpuChoice {
             return Optional.empty();
         }
         return switch (CudaDetection.detect()) {
-            case CudaDetection.No no when choice instanceof DeviceChoice.Auto -> Optional.empty();
+            case CudaDetection.No _ when choice instanceof DeviceChoice.Auto -> Optional.empty();
             case CudaDetection.No no ->
                 throw new CommandFailure("device = %s cannot be used: %s".formatted(choice, no.reason()));
             case CudaDetection.Ok ok -> Optional.of(chosen(choice, ok.devices()));
         };
+    }
+
+    /** A driver that refuses in the middle, or memory that is not enough, as one sentence. */
+    static CommandFailure failure(Gpu gpu, Throwable error) {
+        CommandFailure failure = new CommandFailure(
+                "device = cuda:%d cannot be used: %s".formatted(gpu.found().ordinal(), error.getMessage()));
+        failure.initCause(error);
+        return failure;
     }
 
     private static Gpu chosen(DeviceChoice choice, List<CudaDetection.Found> devices) {

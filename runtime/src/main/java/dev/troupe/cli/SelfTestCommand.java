@@ -8,11 +8,13 @@ import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.check.DeviceSelfTest;
 import dev.troupe.kernel.check.Finding;
 import dev.troupe.kernel.check.SelfTest;
+import dev.troupe.kernel.cuda.driver.CudaException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -70,7 +72,7 @@ final class SelfTestCommand implements Callable<Integer> {
     private record Section(String device, List<Finding> findings) {}
 
     @Override
-    public Integer call() throws Exception {
+    public Integer call() {
         SelfTest.Plan plan = new SelfTest.Plan(quick ? SelfTest.Extent.QUICK : SelfTest.Extent.FULL, only);
         List<Section> sections = device.gpu()
                 .map(gpu -> List.of(ofGpu(gpu, plan)))
@@ -89,9 +91,12 @@ final class SelfTestCommand implements Callable<Integer> {
 
     private Section ofGpu(GpuChoice.Gpu gpu, SelfTest.Plan plan) {
         String name = "cuda:%d (%s)".formatted(gpu.found().ordinal(), gpu.found().name());
-        Integer other = gpu.others().isEmpty() ? null : gpu.others().getFirst().ordinal();
-        return new Section(
-                name, DeviceSelfTest.run(gpu.found().ordinal(), other, plan, beginning(name)));
+        @Nullable Integer other = gpu.others().isEmpty() ? null : gpu.others().getFirst().ordinal();
+        try {
+            return new Section(name, DeviceSelfTest.run(gpu.found().ordinal(), other, plan, beginning(name)));
+        } catch (CudaException | OutOfMemoryError e) {
+            throw GpuChoice.failure(gpu, e);
+        }
     }
 
     private List<Section> ofProcessor(SelfTest.Plan plan) {
