@@ -1,9 +1,11 @@
 // y = x * (1 / sqrt(sum(x * x) / n + epsilon)) * w, left to right, the sum by NUMERICS rule 5, of n values of every row, or of each of
 // several heads in a row. A block a head: its values come to shared memory by pieces, which all threads load and the first warp adds.
+// Where something is added to x, that comes first, and x keeps it.
 #include "dev.h"
 
 struct rms_norm_args {
-  const float *x;
+  float *x;
+  const float *added; /* as x, or null */
   const float *w;
   float *y; /* may be x */
   const int *count;
@@ -24,13 +26,17 @@ KERNEL(rms_norm, 256) {
     return;
   }
   long long column = a.first + static_cast<long long>(blockIdx.x) * a.n;
-  const float *x = a.x + row * a.x_stride + column;
+  float *x = a.x + row * a.x_stride + column;
+  const float *added = a.added == nullptr ? nullptr : a.added + row * a.x_stride + column;
   float *y = a.y + row * a.y_stride + column;
 
   float sum = 0.0f;
   for (int from = 0; from < a.n; from += PIECE) {
     int length = min(PIECE, a.n - from);
     for (int i = threadIdx.x; i < length; i += 256) {
+      if (added != nullptr) {
+        x[from + i] = add_rn(x[from + i], added[from + i]);
+      }
       piece[i] = x[from + i];
     }
     sync_block();

@@ -136,6 +136,29 @@ public interface Kernels extends AutoCloseable {
     /** Marks in {@code nonFinite} every one of the first {@code tokens} rows with a value that is not finite. */
     void markNonFinite(Tensor x, int tokens, TokenFlags nonFinite);
 
+    /**
+     * Whether {@link #repeat} of work on so many rows costs the host less than its operations one by one, so that callers should make the
+     * work as long as they can.
+     */
+    default boolean repeats(int rows) {
+        return false;
+    }
+
+    /**
+     * Runs operations that come again with every step. A device may note them, and do them by itself when they come again: {@code work}
+     * is not run then, so it may change nothing but tensors and marks.
+     *
+     * @param key equal ones stand for the same operations with the same arguments but for {@code rows} and {@code batch}
+     * @param rows of all operations on rows, whose tensors have as many as the next power of two
+     * @param batch of all operations on tokens; null if there are none
+     * @param work operations of these kernels and {@link TokenFlags#clear}, none of which gives something to the host or takes something
+     *     from its memory
+     * @throws IllegalStateException if the work does something else, with the name of the operation
+     */
+    default void repeat(Object key, int rows, @Nullable TokenBatch batch, Runnable work) {
+        work.run();
+    }
+
     /** Ends its threads. */
     @Override
     void close();

@@ -160,6 +160,16 @@ final class TimedKernels implements Kernels {
     }
 
     @Override
+    public boolean repeats(int rows) {
+        return kernels.repeats(rows);
+    }
+
+    @Override
+    public void repeat(Object key, int rows, @Nullable TokenBatch batch, Runnable work) {
+        kernels.repeat(key, rows, batch, work);
+    }
+
+    @Override
     public void close() {
         kernels.close();
     }

@@ -13,7 +13,6 @@ import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,8 +20,11 @@ import org.jspecify.annotations.Nullable;
  * goes on; what reads the device's memory waits for it. Several of them, each with a stream of its own, may share a device.
  */
 public final class CudaKernels implements Kernels {
-    /** Rows of one operation at most. */
-    private static final int MOST_ROWS = 65_535;
+    /** Rows at most of work that is repeated by graphs; with more, the device has enough to do. */
+    private static final int MOST_REPEATED_ROWS = 64;
+
+    /** Operations in all graphs together: each takes some kilobytes of the host's memory, and some of the device's. */
+    private static final long MOST_REPEATED_OPERATIONS = 1 << 15;
 
     private final CudaDevice device;
     private final CudaStream stream;
@@ -33,13 +35,17 @@ public final class CudaKernels implements Kernels {
     private final RowSelection selection;
     private final MatrixProducts products;
     private final DeviceBatch batch;
+    private final RowCounts counts;
+    private final @Nullable RepeatedWork repeated;
     private final Arena arena = Arena.ofShared();
 
-    /** 0, 1, 2 and so on in the memory of the device, which reads its counts of rows there. */
-    private final MemorySegment numbers;
-
-    /** Loads the kernels; the device stays the caller's. */
+    /** Loads the kernels, whose repeated work becomes graphs; the device stays the caller's. */
     public CudaKernels(CudaDevice device) {
+        this(device, true);
+    }
+
+    /** @param graphs whether repeated work becomes graphs */
+    public CudaKernels(CudaDevice device, boolean graphs) {
         this.device = device;
         this.stream = device.stream();
         this.memory = new CudaMemory(stream);
@@ -49,10 +55,8 @@ public final class CudaKernels implements Kernels {
         this.selection = new RowSelection(stream);
         this.products = new MatrixProducts(stream);
         this.batch = new DeviceBatch(stream);
-        this.numbers = memory.allocate(arena, 4L * (MOST_ROWS + 1), DeviceMemory.Use.WORKSPACE);
-        memory.write(
-                numbers,
-                MemorySegment.ofArray(IntStream.rangeClosed(0, MOST_ROWS).toArray()));
+        this.counts = new RowCounts(stream, memory, arena);
+        this.repeated = graphs ? new RepeatedWork(stream, MOST_REPEATED_OPERATIONS) : null;
     }
 
     @Override
@@ -76,14 +80,17 @@ public final class CudaKernels implements Kernels {
     }
 
     private StepRows rows(int count) {
-        return new StepRows(numbers.asSlice(4L * count, 4), Math.max(1, count));
+        return counts.of(count);
     }
 
     /** The batch on the device; copied there when it is not the last one. */
     private DeviceBatch onDevice(TokenBatch of) {
+        int bucket = rows(of.tokens()).bucket();
         if (batch.host() != of) {
-            batch.load(of, Math.max(1, of.tokens()));
+            stream.requireHost("another batch of tokens");
+            batch.load(of, bucket);
         }
+        batch.launchFor(bucket);
         return batch;
     }
 
@@ -106,6 +113,7 @@ public final class CudaKernels implements Kernels {
 
     @Override
     public void embed(Tensor table, TokenBatch of, Tensor y) {
+        stream.requireHost("embed");
         tokens.embed(table, onDevice(of), y);
     }
 
@@ -116,8 +124,7 @@ public final class CudaKernels implements Kernels {
 
     @Override
     public void addRmsNorm(Tensor residual, Tensor x, Tensor w, float epsilon, int count, Tensor y) {
-        rows.add(stream, residual, x, rows(count));
-        rows.rmsNorm(stream, residual, w, epsilon, y, rows(count));
+        rows.addRmsNorm(stream, residual, x, w, epsilon, y, rows(count));
     }
 
     @Override
@@ -157,6 +164,7 @@ public final class CudaKernels implements Kernels {
 
     @Override
     public void gatherRows(Tensor x, int[] chosen, Tensor y) {
+        stream.requireHost("gatherRows");
         tokens.gatherRows(x, chosen, y);
     }
 
@@ -167,11 +175,13 @@ public final class CudaKernels implements Kernels {
 
     @Override
     public void argmax(Tensor x, int count, int[] columns) {
+        stream.requireHost("argmax");
         selection.argmax(x, count, columns);
     }
 
     @Override
     public void topK(Tensor x, int row, int[] columns) {
+        stream.requireHost("topK");
         selection.topK(x, row, columns);
     }
 
@@ -180,10 +190,49 @@ public final class CudaKernels implements Kernels {
         tokens.markNonFinite(x, marks(nonFinite), rows(count));
     }
 
+    @Override
+    public boolean repeats(int count) {
+        return repeated != null && count > 0 && count <= MOST_REPEATED_ROWS;
+    }
+
+    @Override
+    public void repeat(Object key, int count, @Nullable TokenBatch of, Runnable work) {
+        if (repeated == null || !repeats(count)) {
+            work.run();
+            return;
+        }
+        stream.requireHost("repeat");
+        counts.repeat(count);
+        try {
+            int spans = of == null ? 0 : onDevice(of).spans();
+            repeated.run(new RepeatedWork.Key(key, RowCounts.bucket(count), spans, batch.capacity()), work);
+        } finally {
+            counts.end();
+        }
+    }
+
+    /** Graphs that repeated work became so far, 0 without graphs. May be asked by any thread. */
+    public long graphCaptures() {
+        return repeated == null ? 0 : repeated.captures();
+    }
+
+    /** Times that a graph was used again, 0 without graphs. May be asked by any thread. */
+    public long graphReplays() {
+        return repeated == null ? 0 : repeated.replays();
+    }
+
+    /** Kernels, copies and graphs that the host has handed to the device. */
+    public long operations() {
+        return stream.operations();
+    }
+
     /** Waits for what was added, and frees what the kernels themselves have taken. */
     @Override
     public void close() {
         stream.synchronize();
+        if (repeated != null) {
+            repeated.close();
+        }
         rows.close();
         tokens.close();
         cache.close();

@@ -39,6 +39,7 @@ public final class CudaMemory implements DeviceMemory, AutoCloseable {
         if (bytes == 0) {
             return MemorySegment.NULL; // of a tensor without rows
         }
+        stream.requireHost("taking memory");
         try {
             MemorySegment memory = stream.device().memory().allocate(life, use, bytes);
             stream.fill(memory, (byte) 0);
@@ -53,6 +54,7 @@ public final class CudaMemory implements DeviceMemory, AutoCloseable {
 
     @Override
     public synchronized void write(MemorySegment device, MemorySegment host) {
+        stream.requireHost("writing memory");
         int buffer = 0;
         for (long at = 0; at < host.byteSize(); at += STAGING_BYTES) {
             long bytes = Math.min(STAGING_BYTES, host.byteSize() - at);
@@ -69,6 +71,7 @@ public final class CudaMemory implements DeviceMemory, AutoCloseable {
 
     @Override
     public synchronized void read(MemorySegment device, MemorySegment host) {
+        stream.requireHost("reading memory");
         for (long at = 0; at < host.byteSize(); at += STAGING_BYTES) {
             long bytes = Math.min(STAGING_BYTES, host.byteSize() - at);
             MemorySegment piece = staging[0].asSlice(0, bytes);

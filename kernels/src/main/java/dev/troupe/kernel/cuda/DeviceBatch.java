@@ -32,16 +32,13 @@ public final class DeviceBatch implements AutoCloseable {
     }
 
     /**
-     * Takes these tokens instead of those before, at the stream's turn. Addresses stay while there are not more tokens or blocks than
-     * ever before.
+     * Takes these tokens instead of those before, at the stream's turn. Addresses stay while the {@link #capacity} does and no memory is
+     * given back, so while there are not more tokens or blocks than ever before.
      *
      * @param bucket rows that work is launched for, at least the tokens
      */
     public void load(TokenBatch next, int bucket) {
-        if (bucket < next.tokens()) {
-            throw new IllegalArgumentException(
-                    "bucket = %d is less than the %d tokens".formatted(bucket, next.tokens()));
-        }
+        requireBucket(next, bucket);
         while (capacity < next.tokens() || capacity < LEAST_TOKENS) {
             capacity = Math.max(LEAST_TOKENS, 2 * capacity);
         }
@@ -54,6 +51,19 @@ public final class DeviceBatch implements AutoCloseable {
         buffer.upload(bytes);
         this.batch = next;
         this.bucket = bucket;
+    }
+
+    private static void requireBucket(TokenBatch batch, int bucket) {
+        if (bucket < batch.tokens()) {
+            throw new IllegalArgumentException(
+                    "bucket = %d is less than the %d tokens".formatted(bucket, batch.tokens()));
+        }
+    }
+
+    /** Launches work for another number of rows from now on, at least the tokens. */
+    void launchFor(int rows) {
+        requireBucket(batch, rows);
+        bucket = rows;
     }
 
     private void write(TokenBatch next, MemorySegment ints) {
@@ -74,6 +84,11 @@ public final class DeviceBatch implements AutoCloseable {
 
     private long tables() {
         return HEADER + 2L * capacity;
+    }
+
+    /** Tokens that there is room for, which says what lies where in the memory. */
+    int capacity() {
+        return capacity;
     }
 
     /** The tokens as the host knows them. */

@@ -100,7 +100,7 @@ public final class MatrixProducts implements AutoCloseable {
                 rounding,
                 Math.ceilDiv(table.mostPieces(), PIECES),
                 rows.bucket(),
-                table.matrices().size(),
+                table.chunkCount(),
                 0);
         return to;
     }

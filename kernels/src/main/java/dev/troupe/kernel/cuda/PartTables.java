@@ -34,15 +34,15 @@ final class PartTables implements AutoCloseable {
     }
 
     /**
-     * One part, or the chunks of a row-parallel matrix.
+     * Parts of one type that are multiplied together: some below each other, or the chunks of a row-parallel matrix.
      *
      * @param parts {@code matmul_part} or {@code blocks_part}
-     * @param chunks {@code round_chunk}s; empty for float types
+     * @param chunks {@code round_chunk}s, one for all parts below each other; empty for float types
+     * @param chunkCount how many
      * @param matrices the parts
      * @param pieces of all chunks of a token together
-     * @param firstRow row of the stack where they begin
      */
-    record Table(MemorySegment parts, MemorySegment chunks, List<PackedMatrix> matrices, int pieces, int firstRow) {
+    record Table(MemorySegment parts, MemorySegment chunks, int chunkCount, List<PackedMatrix> matrices, int pieces) {
         /** Most groups of 32 rows of a part. */
         int groups() {
             return matrices.stream().mapToInt(PackedMatrix::groups).max().orElse(0);
@@ -65,22 +65,34 @@ final class PartTables implements AutoCloseable {
      */
     record Merges(MemorySegment merges, MemorySegment ends) {}
 
-    /** The tables of parts below each other, one for each. */
+    /** The tables of parts below each other, one for each series of parts that have the same type and blocks. */
     List<Table> stacked(StackedMatrix matrix) {
         return known.computeIfAbsent(matrix, any -> {
             List<Table> tables = new ArrayList<>();
+            List<PackedMatrix> parts = matrix.parts();
             int row = 0;
-            for (PackedMatrix part : matrix.parts()) {
-                tables.add(table(List.of(part), row));
-                row += part.rows();
+            for (int from = 0, to; from < parts.size(); from = to) {
+                PackedMatrix first = parts.get(from);
+                for (to = from + 1; to < parts.size() && alike(first, parts.get(to)); ) {
+                    to++;
+                }
+                tables.add(table(parts.subList(from, to), row, false));
+                for (PackedMatrix part : parts.subList(from, to)) {
+                    row += part.rows();
+                }
             }
             return List.copyOf(tables);
         });
     }
 
+    /** Whether two parts below each other take the same activations, rounded alike. */
+    private static boolean alike(PackedMatrix a, PackedMatrix b) {
+        return a.type() == b.type() && a.pieces().gridOffset() == b.pieces().gridOffset();
+    }
+
     /** The table of the chunks of a matrix. */
     Table chunks(ChunkedMatrix matrix) {
-        return known.computeIfAbsent(matrix, any -> List.of(table(matrix.chunks(), 0)))
+        return known.computeIfAbsent(matrix, any -> List.of(table(matrix.chunks(), 0, true)))
                 .getFirst();
     }
 
@@ -100,12 +112,18 @@ final class PartTables implements AutoCloseable {
         });
     }
 
-    private Table table(List<PackedMatrix> matrices, int firstRow) {
+    /**
+     * @param firstRow of the stack, where the first part goes
+     * @param chunks whether parts have columns and sums of their own; else they lie below each other and share the first one's chunk
+     */
+    private Table table(List<PackedMatrix> matrices, int firstRow, boolean chunks) {
         boolean blocks = matrices.getFirst().type().quantised();
         try (Arena scratch = Arena.ofConfined()) {
             int bytes = blocks ? BLOCK_PART : FLOAT_PART;
             MemorySegment parts = scratch.allocate((long) bytes * matrices.size(), 8);
-            MemorySegment chunks = scratch.allocate((long) CHUNK * matrices.size(), 8);
+            int chunkCount = chunks ? matrices.size() : 1;
+            MemorySegment rounding = scratch.allocate((long) CHUNK * chunkCount, 8);
+            int row = firstRow;
             int first = 0;
             for (int i = 0; i < matrices.size(); i++) {
                 PackedMatrix matrix = matrices.get(i);
@@ -115,16 +133,21 @@ final class PartTables implements AutoCloseable {
                     MemorySegment pieces = place(pieces(matrix, scratch));
                     part.set(ValueLayout.JAVA_LONG, 8, pieces.address());
                     part.set(ValueLayout.JAVA_LONG, 16, matrix.groupBytes());
-                    ints(part, 24, matrix.rows(), matrix.pieces().count(), first, firstRow);
-                    MemorySegment chunk = chunks.asSlice((long) CHUNK * i, CHUNK);
-                    chunk.set(ValueLayout.JAVA_LONG, 0, pieces.address());
-                    ints(chunk, 8, matrix.pieces().count(), matrix.columns(), matrix.firstColumn(), first);
-                    first += matrix.pieces().count();
+                    ints(part, 24, matrix.rows(), matrix.pieces().count(), first, row);
+                    if (i < chunkCount) {
+                        MemorySegment chunk = rounding.asSlice((long) CHUNK * i, CHUNK);
+                        chunk.set(ValueLayout.JAVA_LONG, 0, pieces.address());
+                        ints(chunk, 8, matrix.pieces().count(), matrix.columns(), matrix.firstColumn(), first);
+                    }
                 } else {
-                    ints(part, 8, matrix.rows(), matrix.columns(), matrix.firstColumn(), firstRow);
+                    ints(part, 8, matrix.rows(), matrix.columns(), matrix.firstColumn(), row);
                 }
+                first += chunks ? matrix.pieces().count() : 0;
+                row += chunks ? 0 : matrix.rows();
             }
-            return new Table(place(parts), blocks ? place(chunks) : MemorySegment.NULL, matrices, first, firstRow);
+            int pieces = chunks ? first : matrices.getFirst().pieces().count();
+            MemorySegment placed = blocks ? place(rounding) : MemorySegment.NULL;
+            return new Table(place(parts), placed, chunkCount, List.copyOf(matrices), pieces);
         }
     }
 

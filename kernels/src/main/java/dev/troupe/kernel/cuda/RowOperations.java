@@ -5,8 +5,10 @@ import dev.troupe.kernel.cuda.driver.CudaDevice;
 import dev.troupe.kernel.cuda.driver.CudaKernel;
 import dev.troupe.kernel.cuda.driver.CudaModule;
 import dev.troupe.kernel.cuda.driver.CudaStream;
+import dev.troupe.kernel.cuda.driver.KernelArguments;
 import dev.troupe.tensor.Tensor;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The operations of {@link dev.troupe.kernel.Kernels} that take every row by itself and read no weights but those of a norm. All
@@ -44,7 +46,15 @@ public final class RowOperations implements AutoCloseable {
     /** {@code y = x · (1 / √(Σx²/n + ε)) · w} for each row; x and y {@code [rows, n]}, w {@code [1, n]}. */
     public void rmsNorm(CudaStream stream, Tensor x, Tensor w, float epsilon, Tensor y, StepRows rows) {
         KernelShapes.requireRows("rmsNorm", x, w, rows.bucket(), y);
-        norm(stream, x, 0, 1, w, epsilon, y, rows);
+        norm(stream, x, null, 0, 1, w, epsilon, y, rows);
+    }
+
+    /** {@code residual = residual + x}, then {@code y = rmsNorm(residual)}; all {@code [rows, n]}, w {@code [1, n]}. */
+    public void addRmsNorm(
+            CudaStream stream, Tensor residual, Tensor x, Tensor w, float epsilon, Tensor y, StepRows rows) {
+        KernelShapes.requireRows("addRmsNorm", residual, null, rows.bucket(), x);
+        KernelShapes.requireRows("addRmsNorm", residual, w, rows.bucket(), y);
+        norm(stream, residual, x, 0, 1, w, epsilon, y, rows);
     }
 
     /** RMSNorm in place of each of {@code heads} heads of {@code w.columns()} elements, from column {@code firstColumn}. */
@@ -52,14 +62,22 @@ public final class RowOperations implements AutoCloseable {
             CudaStream stream, Tensor x, int firstColumn, int heads, Tensor w, float epsilon, StepRows rows) {
         KernelShapes.requireNormHeads(x, firstColumn, heads, w, rows.bucket());
         if (heads > 0) {
-            norm(stream, x, firstColumn, heads, w, epsilon, x, rows);
+            norm(stream, x, null, firstColumn, heads, w, epsilon, x, rows);
         }
     }
 
     private void norm(
-            CudaStream stream, Tensor x, int firstColumn, int heads, Tensor w, float epsilon, Tensor y, StepRows rows) {
-        stream.arguments()
-                .pointer(x.memory())
+            CudaStream stream,
+            Tensor x,
+            @Nullable Tensor added,
+            int firstColumn,
+            int heads,
+            Tensor w,
+            float epsilon,
+            Tensor y,
+            StepRows rows) {
+        KernelArguments arguments = stream.arguments().pointer(x.memory());
+        (added == null ? arguments.nothing() : arguments.pointer(added.memory()))
                 .pointer(w.memory())
                 .pointer(y.memory())
                 .pointer(rows.count())

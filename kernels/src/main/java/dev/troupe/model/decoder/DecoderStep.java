@@ -29,6 +29,10 @@ final class DecoderStep implements ShardStep {
     private final Workspace.StepState state;
     private final TokenFlags failed;
     private final float attentionScale;
+
+    /** Whether what lies between two waits is given to the kernels as one. */
+    private final boolean repeated;
+
     private int segment;
     private boolean computed;
     private boolean closed;
@@ -43,6 +47,7 @@ final class DecoderStep implements ShardStep {
         this.failed = state.failed();
         failed.clear();
         this.attentionScale = (float) (1 / StrictMath.sqrt(config.headDim()));
+        this.repeated = kernels.repeats(tokens);
         if (hidden != null) {
             kernels.memory().write(state.residual(), hidden);
         } else {
@@ -50,26 +55,85 @@ final class DecoderStep implements ShardStep {
         }
     }
 
+    /**
+     * Names segments for {@link Kernels#repeat}: everything else that they use stays as long as the shard.
+     *
+     * @param from the first one
+     * @param to behind the last one
+     */
+    private record Segments(Workspace workspace, Workspace.StepState state, int from, int to) {}
+
     @Override
     public List<SubtreeSum> compute() {
         require(!computed && segment < shard.segments(), "compute");
-        LayerWeights layer = shard.weights().layers().get(segment / 2);
-        if (segment % 2 == 0) {
-            attention(layer, segment / 2);
-        } else {
-            feedForward(layer);
+        if (!repeated) {
+            computeSegment();
+        } else if (!shard.ownsAllGroups()) {
+            repeat(segment, segment + 1, this::computeSegment);
+        } else if (segment == 0) {
+            repeat(0, shard.segments(), this::computeAll);
         }
         computed = true;
         return shard.ownsAllGroups() ? List.of() : messages();
     }
 
+    private void repeat(int from, int to, Runnable work) {
+        kernels.repeat(new Segments(shard.workspace(), state, from, to), tokens, batch, work);
+    }
+
+    private void computeSegment() {
+        LayerWeights layer = shard.weights().layers().get(segment / 2);
+        kernels.rmsNorm(state.residual(), norm(segment), config.rmsNormEps(), tokens, shard.workspace().normed());
+        if (segment % 2 == 0) {
+            attention(layer, segment / 2);
+        } else {
+            feedForward(layer);
+        }
+    }
+
+    /** All segments with what {@link #finish} would do behind each, on a rank that waits for nobody. */
+    private void computeAll() {
+        Tensor residual = state.residual();
+        Tensor sum = state.sums()[0];
+        Tensor normed = shard.workspace().normed();
+        for (int s = 0; s < shard.segments(); s++) {
+            LayerWeights layer = shard.weights().layers().get(s / 2);
+            if (s == 0) {
+                kernels.rmsNorm(residual, norm(s), config.rmsNormEps(), tokens, normed);
+            } else {
+                kernels.addRmsNorm(residual, sum, norm(s), config.rmsNormEps(), tokens, normed);
+            }
+            if (s % 2 == 0) {
+                attention(layer, s / 2);
+            } else {
+                feedForward(layer);
+            }
+            addBias(s, sum);
+        }
+        kernels.add(residual, sum, tokens);
+        kernels.markNonFinite(residual, tokens, failed);
+    }
+
+    private Tensor norm(int ofSegment) {
+        LayerWeights layer = shard.weights().layers().get(ofSegment / 2);
+        return ofSegment % 2 == 0 ? layer.inputNorm() : layer.postNorm();
+    }
+
+    private void addBias(int ofSegment, Tensor sum) {
+        LayerWeights layer = shard.weights().layers().get(ofSegment / 2);
+        Tensor bias = ofSegment % 2 == 0 ? layer.attentionOutBias() : layer.downBias();
+        if (bias != null) {
+            kernels.addBias(sum, bias, tokens);
+        }
+    }
+
+    /** From the normed state to the rank's sums. */
     private void attention(LayerWeights layer, int index) {
         Workspace work = shard.workspace();
         Tensor qkv = work.qkv();
         int headDim = config.headDim();
         int kvHeads = shard.slice().groups();
         int heads = kvHeads * config.headsPerGroup();
-        kernels.rmsNorm(state.residual(), layer.inputNorm(), config.rmsNormEps(), tokens, work.normed());
         kernels.matmul(layer.qkv(), layer.qkvBias(), work.normed(), tokens, qkv);
         if (layer.queryNorm() != null) {
             kernels.rmsNormHeads(qkv, 0, heads, layer.queryNorm(), config.rmsNormEps(), tokens);
@@ -85,9 +149,9 @@ final class DecoderStep implements ShardStep {
         kernels.matmulChunks(layer.attentionOut(), work.attended(), tokens, state.sums());
     }
 
+    /** From the normed state to the rank's sums. */
     private void feedForward(LayerWeights layer) {
         Workspace work = shard.workspace();
-        kernels.rmsNorm(state.residual(), layer.postNorm(), config.rmsNormEps(), tokens, work.normed());
         kernels.matmul(layer.gateUp(), layer.gateUpBias(), work.normed(), tokens, work.gateUp());
         kernels.swiglu(work.gateUp(), tokens, work.activated());
         markTransient(layer.down().chunks().getFirst(), work.activated());
@@ -118,17 +182,19 @@ final class DecoderStep implements ShardStep {
     public void finish(List<SubtreeSum> peers) {
         require(computed, "finish");
         shard.treeSum().requireComplete(peers, tokens, config.hiddenSize());
-        LayerWeights layer = shard.weights().layers().get(segment / 2);
-        Tensor sum = shard.treeSum()
-                .sum(state.sums(), peers, tokens, shard.workspace().scratch());
-        Tensor bias = segment % 2 == 0 ? layer.attentionOutBias() : layer.downBias();
-        if (bias != null) {
-            kernels.addBias(sum, bias, tokens);
+        if (!repeated || !shard.ownsAllGroups()) {
+            addSum(peers);
         }
-        kernels.add(state.residual(), sum, tokens);
         computed = false;
         segment++;
-        if (segment == shard.segments()) {
+    }
+
+    private void addSum(List<SubtreeSum> peers) {
+        Tensor sum = shard.treeSum()
+                .sum(state.sums(), peers, tokens, shard.workspace().scratch());
+        addBias(segment, sum);
+        kernels.add(state.residual(), sum, tokens);
+        if (segment == shard.segments() - 1) {
             kernels.markNonFinite(state.residual(), tokens, failed);
         }
     }
@@ -147,18 +213,29 @@ final class DecoderStep implements ShardStep {
         float[] values = new float[Math.multiplyExact(rows.length, width)];
         for (int from = 0; head != null && from < rows.length; from += Workspace.LOGIT_ROWS) {
             int count = Math.min(Workspace.LOGIT_ROWS, rows.length - from);
-            Tensor logits = shard.workspace().logits();
-            kernels.matmul(head, null, normed(rows, from, count), count, logits);
-            TokenFlags bad = shard.workspace().failedLogits();
-            bad.clear();
-            kernels.markNonFinite(logits, count, bad);
-            read(logits, count, values, from);
-            BitSet nonFinite = bad.marked();
+            Workspace work = shard.workspace();
+            gather(rows, from, count);
+            if (kernels.repeats(count)) {
+                kernels.repeat(work, count, null, () -> computeLogits(head, count));
+            } else {
+                computeLogits(head, count);
+            }
+            read(work.logits(), count, values, from);
+            BitSet nonFinite = work.failedLogits().marked();
             for (int i = nonFinite.nextSetBit(0); i >= 0; i = nonFinite.nextSetBit(i + 1)) {
                 failed.mark(rows[from + i]);
             }
         }
         return new Floats(rows.length, width, values);
+    }
+
+    /** Logits of the gathered states, and marks where they are not finite. */
+    private void computeLogits(StackedMatrix head, int count) {
+        Workspace work = shard.workspace();
+        finalNorm(count);
+        kernels.matmul(head, null, work.chosen(), count, work.logits());
+        work.failedLogits().clear();
+        kernels.markNonFinite(work.logits(), count, work.failedLogits());
     }
 
     @Override
@@ -168,7 +245,9 @@ final class DecoderStep implements ShardStep {
         float[] values = new float[Math.multiplyExact(rows.length, width)];
         for (int from = 0; from < rows.length; from += Workspace.LOGIT_ROWS) {
             int count = Math.min(Workspace.LOGIT_ROWS, rows.length - from);
-            read(normed(rows, from, count), count, values, from);
+            gather(rows, from, count);
+            finalNorm(count);
+            read(shard.workspace().chosen(), count, values, from);
         }
         return new Floats(rows.length, width, values);
     }
@@ -179,16 +258,20 @@ final class DecoderStep implements ShardStep {
         kernels.memory().read(tensor.memory(), MemorySegment.ofArray(values).asSlice(first * bytes, count * bytes));
     }
 
-    /** The final norm of the states of {@code rows[from]} and on, {@code [count, hidden]}. */
-    private Tensor normed(int[] rows, int from, int count) {
-        Workspace work = shard.workspace();
+    /** Copies the states of {@code rows[from]} and on to {@link Workspace#chosen}. */
+    private void gather(int[] rows, int from, int count) {
         for (int i = from; i < from + count; i++) {
             Objects.checkIndex(rows[i], tokens);
         }
-        kernels.gatherRows(state.residual(), Arrays.copyOfRange(rows, from, from + count), work.chosen());
+        int[] some = Arrays.copyOfRange(rows, from, from + count);
+        kernels.gatherRows(state.residual(), some, shard.workspace().chosen());
+    }
+
+    /** Norms the gathered states in place. */
+    private void finalNorm(int count) {
+        Tensor chosen = shard.workspace().chosen();
         Tensor norm = Objects.requireNonNull(shard.weights().finalNorm());
-        kernels.rmsNorm(work.chosen(), norm, config.rmsNormEps(), count, work.chosen());
-        return work.chosen();
+        kernels.rmsNorm(chosen, norm, config.rmsNormEps(), count, chosen);
     }
 
     @Override

@@ -17,6 +17,8 @@ public final class CudaStream implements AutoCloseable {
     private final CUstream stream = new CUstream();
     private final Arena arena = Arena.ofShared();
     private final KernelArguments arguments;
+    private long operations;
+    private boolean alone;
 
     CudaStream(CudaDevice device) {
         this.device = device;
@@ -52,6 +54,7 @@ public final class CudaStream implements AutoCloseable {
     /** The same with {@code parts} blocks in z, 1 to 65,535. */
     public void launch(CudaKernel kernel, int columns, int rows, int parts, int sharedBytes) {
         device.makeCurrent();
+        operations++;
         int result = JCudaDriver.cuLaunchKernel(
                 kernel.function(),
                 columns,
@@ -81,6 +84,7 @@ public final class CudaStream implements AutoCloseable {
     public void upload(MemorySegment from, MemorySegment to) {
         requireSame(from, to);
         device.makeCurrent();
+        operations++;
         DeviceAddress target = new DeviceAddress(device.memory().requireAddress(to));
         CudaException.check(
                 JCudaDriver.cuMemcpyHtoDAsync(target, new HostAddress(from), to.byteSize(), stream),
@@ -96,6 +100,7 @@ public final class CudaStream implements AutoCloseable {
     public void download(MemorySegment from, MemorySegment to) {
         requireSame(from, to);
         device.makeCurrent();
+        operations++;
         DeviceAddress source = new DeviceAddress(device.memory().requireAddress(from));
         CudaException.check(
                 JCudaDriver.cuMemcpyDtoHAsync(new HostAddress(to), source, to.byteSize(), stream), "cuMemcpyDtoHAsync");
@@ -105,6 +110,7 @@ public final class CudaStream implements AutoCloseable {
     public void copy(MemorySegment from, MemorySegment to) {
         requireSame(from, to);
         device.makeCurrent();
+        operations++;
         DeviceAddress source = new DeviceAddress(device.memory().requireAddress(from));
         DeviceAddress target = new DeviceAddress(device.memory().requireAddress(to));
         CudaException.check(JCudaDriver.cuMemcpyDtoDAsync(target, source, to.byteSize(), stream), "cuMemcpyDtoDAsync");
@@ -113,6 +119,7 @@ public final class CudaStream implements AutoCloseable {
     /** Sets all bytes of memory of the device. */
     public void fill(MemorySegment memory, byte value) {
         device.makeCurrent();
+        operations++;
         DeviceAddress target = new DeviceAddress(device.memory().requireAddress(memory));
         CudaException.check(JCudaDriver.cuMemsetD8Async(target, value, memory.byteSize(), stream), "cuMemsetD8Async");
     }
@@ -144,6 +151,36 @@ public final class CudaStream implements AutoCloseable {
     public void await(CudaEvent event) {
         device.makeCurrent();
         CudaException.check(JCudaDriver.cuStreamWaitEvent(stream, event.event(), 0), "cuStreamWaitEvent");
+    }
+
+    /** Kernels, copies and fills that were added or noted so far; a graph is one. */
+    public long operations() {
+        return operations;
+    }
+
+    /**
+     * Runs work that is noted, now or when it comes again: it may take memory the first time, but not exchange anything with the host,
+     * which is not there when the device repeats it.
+     */
+    public void withoutHost(Runnable work) {
+        alone = true;
+        try {
+            work.run();
+        } finally {
+            alone = false;
+        }
+    }
+
+    /**
+     * For an operation that takes from the host's memory or gives to it.
+     *
+     * @throws IllegalStateException inside of {@link #withoutHost}
+     */
+    public void requireHost(String operation) {
+        if (alone) {
+            throw new IllegalStateException(
+                    "%s cannot be part of work that is repeated: it needs the host every time".formatted(operation));
+        }
     }
 
     /**
@@ -178,6 +215,7 @@ public final class CudaStream implements AutoCloseable {
     /** Adds what was noted. */
     public void launch(CudaGraph graph) {
         device.makeCurrent();
+        operations++;
         int result = JCudaDriver.cuGraphLaunch(graph.executable(), stream);
         if (result != 0) {
             throw CudaException.of(result, "cuGraphLaunch on " + device);

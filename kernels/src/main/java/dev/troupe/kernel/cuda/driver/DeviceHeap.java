@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import jcuda.driver.JCudaDriver;
 
@@ -17,6 +18,8 @@ import jcuda.driver.JCudaDriver;
 public final class DeviceHeap {
     private final CudaDevice device;
     private final Map<Use, Long> held = new EnumMap<>(Use.class);
+
+    private final AtomicLong releases = new AtomicLong();
 
     /** Start and end of every piece, ascending; replaced as a whole. */
     private volatile long[] pieces = {};
@@ -63,6 +66,7 @@ public final class DeviceHeap {
     private synchronized void release(Use use, MemorySegment memory) {
         device.makeCurrent();
         held.merge(use, -memory.byteSize(), Long::sum);
+        releases.incrementAndGet();
         remove(memory.address());
         CudaException.check(JCudaDriver.cuMemFree(new DeviceAddress(memory.address())), "cuMemFree");
     }
@@ -85,6 +89,11 @@ public final class DeviceHeap {
         System.arraycopy(before, 0, after, 0, at);
         System.arraycopy(before, at + 2, after, at, after.length - at);
         pieces = after;
+    }
+
+    /** How many pieces were given back; while it stays the same, no address has come to mean something else. */
+    public long releases() {
+        return releases.get();
     }
 
     /** Bytes in use for a purpose. */
