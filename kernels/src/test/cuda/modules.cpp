@@ -29,7 +29,11 @@ std::vector<std::unique_ptr<Function>> functions;
 Result launch(Device &device, const emulator::Kernel &kernel, emulator::Index grid, size_t shared_bytes,
               const std::vector<char> &arguments) {
   counter("launches")++;
+  long &until = setting("fail_after");
   try {
+    if (until > 0 && --until == 0) {
+      throw emulator::Fault(std::string("kernel ") + kernel.name + ": the stand-in is told to fail");
+    }
     auto schedule = static_cast<emulator::Schedule>(setting("schedule") % emulator::SCHEDULES);
     emulator::run(kernel, grid, shared_bytes, arguments.data(), schedule);
     std::string text = overrun(device);

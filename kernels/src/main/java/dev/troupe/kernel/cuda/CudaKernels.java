@@ -13,6 +13,8 @@ import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -33,26 +35,56 @@ public final class CudaKernels implements Kernels {
     private final RowSelection selection;
     private final MatrixProducts products;
     private final DeviceBatch batch;
-    private final Arena arena = Arena.ofShared();
 
     /** 0, 1, 2 and so on in the memory of the device, which reads its counts of rows there. */
     private final MemorySegment numbers;
 
+    /** What ends with the kernels, the first first. */
+    private final Deque<Runnable> ends = new ArrayDeque<>();
+
     /** Loads the kernels; the device stays the caller's. */
     public CudaKernels(CudaDevice device) {
+        this(device, () -> {});
+    }
+
+    /**
+     * The same.
+     *
+     * @param closed runs when they have been closed, or could not be made
+     */
+    CudaKernels(CudaDevice device, Runnable closed) {
         this.device = device;
-        this.stream = device.stream();
-        this.memory = new CudaMemory(stream);
-        this.rows = new RowOperations(device);
-        this.tokens = new TokenOperations(stream);
-        this.cache = new CacheOperations(stream);
-        this.selection = new RowSelection(stream);
-        this.products = new MatrixProducts(stream);
-        this.batch = new DeviceBatch(stream);
-        this.numbers = memory.allocate(arena, 4L * (MOST_ROWS + 1), DeviceMemory.Use.WORKSPACE);
-        memory.write(
-                numbers,
-                MemorySegment.ofArray(IntStream.rangeClosed(0, MOST_ROWS).toArray()));
+        ends.push(closed);
+        boolean made = false;
+        try {
+            this.stream = device.stream();
+            ends.push(stream::close);
+            this.memory = new CudaMemory(stream);
+            ends.push(memory::close);
+            Arena arena = Arena.ofShared();
+            ends.push(arena::close);
+            this.rows = new RowOperations(device);
+            ends.push(rows::close);
+            this.tokens = new TokenOperations(stream);
+            ends.push(tokens::close);
+            this.cache = new CacheOperations(stream);
+            ends.push(cache::close);
+            this.selection = new RowSelection(stream);
+            ends.push(selection::close);
+            this.products = new MatrixProducts(stream);
+            ends.push(products::close);
+            this.batch = new DeviceBatch(stream);
+            ends.push(batch::close);
+            this.numbers = memory.allocate(arena, 4L * (MOST_ROWS + 1), DeviceMemory.Use.WORKSPACE);
+            memory.write(
+                    numbers,
+                    MemorySegment.ofArray(IntStream.rangeClosed(0, MOST_ROWS).toArray()));
+            made = true;
+        } finally {
+            if (!made) {
+                end();
+            }
+        }
     }
 
     @Override
@@ -178,15 +210,26 @@ public final class CudaKernels implements Kernels {
     /** Waits for what was added, and frees what the kernels themselves have taken. */
     @Override
     public void close() {
-        stream.synchronize();
-        rows.close();
-        tokens.close();
-        cache.close();
-        selection.close();
-        products.close();
-        batch.close();
-        arena.close();
-        memory.close();
-        stream.close();
+        stream.end();
+        end();
+    }
+
+    /** One that fails keeps none of the others. */
+    private void end() {
+        RuntimeException failure = null;
+        while (!ends.isEmpty()) {
+            try {
+                ends.pop().run();
+            } catch (RuntimeException e) {
+                if (failure == null) {
+                    failure = e;
+                } else {
+                    failure.addSuppressed(e);
+                }
+            }
+        }
+        if (failure != null) {
+            throw failure;
+        }
     }
 }
