@@ -9,9 +9,13 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The devices that a process computes on, one or several: what was asked for, or what is there and has passed its check. */
 public final class Devices implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Devices.class);
+
     private final List<KernelProvider> all;
 
     private Devices(List<KernelProvider> all) {
@@ -71,8 +75,7 @@ public final class Devices implements AutoCloseable {
             CudaDetection detected,
             Function<CudaDetection.Found, KernelProvider> opening) {
         return switch (detected) {
-            case CudaDetection.No no ->
-                of(no.driver() ? cpu.get().withoutGpu(no.reason()) : cpu.get()); // most machines have no driver
+            case CudaDetection.No no -> of(no.driver() ? without(cpu, no.reason()) : cpu.get()); // most have no driver
             case CudaDetection.Ok ok -> {
                 List<KernelProvider> opened = new ArrayList<>();
                 String refusal = null;
@@ -85,9 +88,14 @@ public final class Devices implements AutoCloseable {
                         refusal = refusal == null ? e.getMessage() : refusal;
                     }
                 }
-                yield opened.isEmpty() ? of(cpu.get().withoutGpu(String.valueOf(refusal))) : new Devices(opened);
+                yield opened.isEmpty() ? of(without(cpu, String.valueOf(refusal))) : new Devices(opened);
             }
         };
+    }
+
+    private static CpuProvider without(Supplier<CpuProvider> cpu, String refusal) {
+        LOG.warn("the CPU computes, and no GPU: {}", refusal);
+        return cpu.get().withoutGpu(refusal);
     }
 
     private static KernelProvider gpu(

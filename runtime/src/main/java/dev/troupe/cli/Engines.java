@@ -34,6 +34,7 @@ final class Engines {
             return connect(connect, split.tlsDirectory(), split.clientHost());
         }
         Map<String, Object> settings = settings(model, split.pipelineParallel(), split.tensorParallel());
+        settings.put("troupe.device.kind", engine.device());
         settings.put("troupe.device.threads", engine.threads());
         settings.put("troupe.device.kernels", engine.kernels());
         settings.put("troupe.device.cores", engine.cores());
