@@ -218,6 +218,10 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
     public ShardCompute load(ShardId id, ReplicaPlan plan) throws Exception {
         String slot = plan.slots().get(id.stage()).get(id.rank());
         KernelProvider device = devices.get(slot.substring(slot.lastIndexOf('/') + 1));
+        String failure = device.failure();
+        if (failure != null) {
+            throw new IllegalStateException(failure);
+        }
         Checkpoint checkpoint = checkpoint(plan.model());
         KernelWarmUp.start(device, checkpoint.matrixTypes(), plan.kvType());
         ShardSlice slice = ShardSlice.of(checkpoint.config(), plan.partition(), id.stage(), id.rank());

@@ -68,6 +68,7 @@ public final class TroupeNode implements AutoCloseable {
     private final NodeRoads roads;
     private final ClusterNode.Started started;
     private final Devices devices;
+    private final DeviceWatch deviceWatch;
     private final NodeChaos chaos;
 
     private @Nullable HttpServer http;
@@ -87,6 +88,7 @@ public final class TroupeNode implements AutoCloseable {
         this.store = identified(ModelStore.open(config, devices, progress));
         this.system = ActorSystem.create(Behaviors.empty(), FrontEnd.SYSTEM, config.pekko());
         system.getWhenTerminated().thenRun(store::close);
+        this.deviceWatch = new DeviceWatch(system, devices);
         if (config.wire().tls().isPresent()) {
             system.systemActorOf(MembershipGuard.create(), "troupe-membership-guard", Props.empty());
         }
@@ -107,7 +109,7 @@ public final class TroupeNode implements AutoCloseable {
                         () -> HandOver.of(system, started.node()));
         LogKeeper.start(system, config.generation().resumeWithin());
         chaos.start(system, started.node(), roads);
-        DeviceWatch.start(system, devices);
+        deviceWatch.start(started.node());
         if (started.node().roles().contains(NodeRole.FRONTEND)) {
             startFrontEnd();
         }
@@ -225,7 +227,7 @@ public final class TroupeNode implements AutoCloseable {
         return new ShardHost(
                 slot.toString(),
                 roads.address(),
-                chaos.disturbed(new PromisedLoader(node.promises(), store)),
+                chaos.disturbed(new PromisedLoader(node.promises(), deviceWatch.watched(node, store))),
                 chaos.disturbed(roads),
                 roads.registry(),
                 node.roster());
