@@ -94,6 +94,15 @@ Result cuDeviceTotalMem_v2(size_t *bytes, int) {
   return SUCCESS;
 }
 
+/* Two devices reach each other; more than two do not reach across pairs. */
+Result cuDeviceCanAccessPeer(int *can, int number, int peer) {
+  if (device(number) == nullptr || device(peer) == nullptr) {
+    return refuse(INVALID_DEVICE, "there is no such device");
+  }
+  *can = number != peer && number / 2 == peer / 2;
+  return SUCCESS;
+}
+
 Result cuDevicePrimaryCtxRetain(Device **context, int number) {
   Guard guard(lock);
   *context = device(number);

@@ -56,7 +56,11 @@ Result launch(Device &device, const emulator::Kernel &kernel, emulator::Index gr
   counter(std::string("launches:") + kernel.name)++;
   bool broken = setting("broken") != 0 || setting(std::string("broken:") + kernel.name) != 0;
   std::map<uintptr_t, std::string> before = broken ? contents(device) : std::map<uintptr_t, std::string>();
+  long &until = setting("fail_after");
   try {
+    if (until > 0 && --until == 0) {
+      throw emulator::Fault(std::string("kernel ") + kernel.name + ": the stand-in is told to fail");
+    }
     auto schedule = static_cast<emulator::Schedule>(setting("schedule") % emulator::SCHEDULES);
     emulator::run(kernel, grid, shared_bytes, arguments.data(), schedule);
     if (broken && break_last(device, before)) {

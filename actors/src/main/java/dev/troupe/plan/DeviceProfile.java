@@ -4,7 +4,7 @@ package dev.troupe.plan;
  * What a device of a node can hold and do.
  *
  * @param name its place in slots, for example {@code cpu0} or {@code cuda1}
- * @param cores that compute; 0 where the device counts otherwise
+ * @param cores that compute; 0 for a GPU
  * @param memoryBytes for weights, KV cache and workspace, in bytes; 0 where it is not known
  */
 public record DeviceProfile(String name, int cores, long memoryBytes) {
@@ -13,5 +13,10 @@ public record DeviceProfile(String name, int cores, long memoryBytes) {
             throw new IllegalArgumentException(
                     "device %s with cores=%d, memoryBytes=%d".formatted(name, cores, memoryBytes));
         }
+    }
+
+    /** Whether it is a GPU, and so much faster than any cores. */
+    public boolean isGpu() {
+        return cores == 0;
     }
 }

@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Chooses the split of a replica for the devices that are there: the wanted one, or a smaller one when devices are missing,
  * because a device that computes several ranks one after the other gains nothing from the split and pays for its exchanges.
- * The bits do not depend on the choice. The smaller one gives up stages before ranks: 2 x 2, 1 x 2, 2 x 1, 1 x 1.
+ * The bits do not depend on the choice. The smaller one gives up stages before ranks: 2 x 2, 1 x 2, 2 x 1, 1 x 1. Where there
+ * are GPUs, cores of other nodes compute only what does not fit into them: every rank waits for the slowest.
  *
  * @param config shape of the model
  * @param pipelineParallel stages that are wanted
@@ -42,7 +43,22 @@ public record SplitPlanner(
      *     split; the message has the numbers
      */
     public Assignment plan(List<Site> sites, int most) throws UnplannableException {
-        Assignment wanted = plan(new Split(pipelineParallel, tensorParallel), sites);
+        List<Site> gpus = sites.stream().filter(site -> site.device().isGpu()).toList();
+        int cores = sites.size() - gpus.size();
+        Assignment onGpus = gpus.isEmpty() ? null : fitting(gpus, most - cores);
+        if (onGpus != null) {
+            return onGpus;
+        }
+        Assignment onAll = fitting(sites, most);
+        if (onAll == null) {
+            throw new UnplannableException("no_capacity: %s"
+                    .formatted(shortage(plan(new Split(pipelineParallel, tensorParallel), sites))));
+        }
+        return onAll;
+    }
+
+    private @Nullable Assignment fitting(List<Site> sites, int most) throws UnplannableException {
+        plan(new Split(pipelineParallel, tensorParallel), sites); // what the model cannot be split into is an error
         int ranksPerSite = Math.ceilDiv(pipelineParallel * tensorParallel, Math.max(most, sites.size()));
         List<Assignment> fitting = new ArrayList<>();
         for (Split split : smallerOrEqual()) {
@@ -55,10 +71,7 @@ public record SplitPlanner(
             }
             fitting.add(assignment);
         }
-        if (fitting.isEmpty()) {
-            throw new UnplannableException("no_capacity: %s".formatted(shortage(wanted)));
-        }
-        return fitting.getLast();
+        return fitting.isEmpty() ? null : fitting.getLast();
     }
 
     private Assignment plan(Split split, List<Site> sites) throws UnplannableException {

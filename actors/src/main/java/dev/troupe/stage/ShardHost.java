@@ -11,4 +11,10 @@ package dev.troupe.stage;
  * @param roster where shards say that they are here
  */
 public record ShardHost(
-        String slot, String lane, ShardLoader loader, TensorRoad road, LaneRegistry registry, ShardRoster roster) {}
+        String slot, String lane, ShardLoader loader, TensorRoad road, LaneRegistry registry, ShardRoster roster) {
+
+    /** The same for another slot of the node. */
+    public ShardHost at(String other) {
+        return new ShardHost(other, lane, loader, road, registry, roster);
+    }
+}

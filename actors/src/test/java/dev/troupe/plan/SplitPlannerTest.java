@@ -62,4 +62,22 @@ class SplitPlannerTest {
                 .hasMessageContaining("n1/cpu0 has 0.02 GiB, n2/cpu0 has 0.02 GiB")
                 .hasMessageContaining("start more nodes");
     }
+
+    private static List<String> slots(int gpus, int cpus, int most, long memory) throws UnplannableException {
+        List<Site> sites = new ArrayList<>(devices(cpus, memory));
+        for (int n = 0; n < gpus; n++) {
+            sites.add(new Site("g", "g/cuda" + n, new DeviceProfile("cuda" + n, 0, memory)));
+        }
+        return new SplitPlanner(MODEL, 2, 1, null, FOOTPRINT)
+                .plan(sites, most).sites().stream().flatMap(List::stream).map(Site::slot).toList();
+    }
+
+    @Test
+    void takesGpusAloneAsLongAsTheModelFitsIntoThem() throws Exception {
+        assertThat(slots(2, 3, 5, 0)).containsExactly("g/cuda0", "g/cuda1");
+        assertThat(slots(1, 3, 4, 0)).containsExactly("g/cuda0", "g/cuda0");
+        assertThat(slots(1, 3, 5, 0)).containsExactly("g/cuda0"); // there were two GPUs
+        assertThat(slots(0, 3, 4, 0)).containsExactly("n1/cpu0", "n2/cpu0");
+        assertThat(slots(1, 1, 2, 16 * MIB)).containsExactlyInAnyOrder("g/cuda0", "n1/cpu0");
+    }
 }

@@ -6,7 +6,7 @@ import java.util.regex.Pattern;
 
 /** The device that a user wants kernels to run on. */
 public sealed interface DeviceChoice {
-    /** The first GPU that will do, else the processor's cores. */
+    /** All GPUs that will do, else the processor's cores. */
     record Auto() implements DeviceChoice {
         @Override
         public String toString() {

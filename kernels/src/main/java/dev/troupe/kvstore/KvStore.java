@@ -31,6 +31,7 @@ public final class KvStore implements AutoCloseable {
      *
      * @param memory of the kernels that use it
      * @throws IllegalArgumentException for a block size that is not one of {@link #BLOCK_SIZES}
+     * @throws RuntimeException if the memory has no room
      */
     public KvStore(DeviceMemory memory, KvType type, int layers, int kvHeads, int headDim, int blockSize, int blocks) {
         if (!BLOCK_SIZES.contains(blockSize)) {
@@ -46,9 +47,17 @@ public final class KvStore implements AutoCloseable {
         this.arena = Arena.ofShared();
         this.keys = new MemorySegment[layers];
         this.values = new MemorySegment[layers];
-        for (int layer = 0; layer < layers; layer++) {
-            keys[layer] = allocate(memory, keyBlockBytes());
-            values[layer] = allocate(memory, valueBlockBytes());
+        boolean made = false;
+        try {
+            for (int layer = 0; layer < layers; layer++) {
+                keys[layer] = allocate(memory, keyBlockBytes());
+                values[layer] = allocate(memory, valueBlockBytes());
+            }
+            made = true;
+        } finally {
+            if (!made) {
+                arena.close();
+            }
         }
     }
 
@@ -60,6 +69,16 @@ public final class KvStore implements AutoCloseable {
     private MemorySegment allocate(DeviceMemory memory, long blockBytes) {
         return memory.allocate(
                 arena, Math.multiplyExact(blockBytes, (long) blocks) + 64, DeviceMemory.Use.KEYS_AND_VALUES);
+    }
+
+    /** About how many bytes of memory a store of this size takes. */
+    public static long bytes(KvType type, int layers, int kvHeads, int headDim, int blockSize, int blocks) {
+        long tokens = Math.multiplyExact((long) blockSize, blocks);
+        return Math.multiplyExact(tokens, (long) layers * kvHeads * (headDim + padded(headDim)) * type.bytes());
+    }
+
+    private static int padded(int headDim) {
+        return (headDim + 15) & ~15;
     }
 
     public KvType type() {
@@ -80,7 +99,7 @@ public final class KvStore implements AutoCloseable {
 
     /** Head dimension rounded up to a multiple of 16: the stride of a token's values. */
     public int paddedHeadDim() {
-        return (headDim + 15) & ~15;
+        return padded(headDim);
     }
 
     /** Tokens in a block. */

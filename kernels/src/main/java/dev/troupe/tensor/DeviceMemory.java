@@ -2,6 +2,7 @@ package dev.troupe.tensor;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Map;
 
 /**
  * The memory that the kernels of one device compute in. What it allocates has an address, a size and a life like any memory,
@@ -37,9 +38,18 @@ public interface DeviceMemory {
     /**
      * Memory of {@code bytes} zeros, aligned to 64 bytes, that lives as long as {@code arena}.
      *
-     * @throws OutOfMemoryError if the device has no room, with what its memory holds
+     * @throws RuntimeException if a device has no room, with what its memory holds
+     * @throws OutOfMemoryError if the host has no room
      */
     MemorySegment allocate(Arena arena, long bytes, Use use);
+
+    /**
+     * Checks that memory is free before it is taken piece by piece; the host's is not looked at.
+     *
+     * @param needed bytes for each purpose
+     * @throws RuntimeException if a device has not so much left, with the numbers
+     */
+    default void requireRoom(Map<Use, Long> needed) {}
 
     /** Copies all of {@code host} to the beginning of {@code device}; the host memory may be changed as soon as it returns. */
     void write(MemorySegment device, MemorySegment host);

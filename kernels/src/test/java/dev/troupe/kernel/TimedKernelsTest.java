@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 class TimedKernelsTest {
     private final Arena arena = Arena.ofAuto();
     private final KernelTimes times = new KernelTimes();
-    private final KernelProvider provider = KernelProvider.choose(KernelProvider.Choice.REFERENCE, 1);
+    private final CpuProvider provider = CpuProvider.choose(KernelProvider.Choice.REFERENCE, 1);
 
     @Test
     void addsEveryOperationToItsKind() {

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.troupe.kernel.ArithmeticCeiling;
 import dev.troupe.kernel.DotCeiling;
+import dev.troupe.kernel.CpuProvider;
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.MemoryCeiling;
@@ -174,13 +175,13 @@ final class BenchKernelsCommand implements Callable<Integer> {
     }
 
     private int ofProcessor(KernelTable.Shape shape) {
-        KernelProvider provider = KernelProvider.choose(KernelProvider.Choice.AUTO, threads);
         double flops = ArithmeticCeiling.flopsPerSecond(threads, passes);
         Ceilings ceilings = new Ceilings(
                 MemoryCeiling.bytesPerSecond(threads, 4 * HOST_BYTES, passes),
                 flops,
                 DotCeiling.operationsPerSecond(threads, passes).orElse(flops));
-        try (Kernels kernels = provider.create()) {
+        try (KernelProvider provider = CpuProvider.choose(KernelProvider.Choice.AUTO, threads);
+                Kernels kernels = provider.create()) {
             print(
                     provider.reason(),
                     ceilings,

@@ -7,10 +7,18 @@ import picocli.CommandLine.Option;
 /** The options that say how ranks compute. */
 final class EngineChoice {
     @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            defaultValue = "auto",
+            description = "auto, cpu, cuda:0 (a GPU), or several for ranks in turn, for example cuda:0,cuda:1 (default: auto, all"
+                    + " GPUs that will do or else the CPU); the result does not depend on it")
+    private String device = "auto";
+
+    @Option(
             names = "--threads",
             paramLabel = "N",
             defaultValue = "1",
-            description = "CPU threads of every rank (default: 1); the result does not depend on it")
+            description = "threads of every rank on the CPU (default: 1); the result does not depend on it")
     private int threads;
 
     @Option(
@@ -25,7 +33,8 @@ final class EngineChoice {
             names = "--kernels",
             paramLabel = "KIND",
             defaultValue = "auto",
-            description = "auto, native, vector or reference (default: auto); the result does not depend on it")
+            description =
+                    "of the CPU: auto, native, vector or reference (default: auto); the result does not depend on it")
     private String kernels = "auto";
 
     @Option(
@@ -41,6 +50,10 @@ final class EngineChoice {
             defaultValue = "f16",
             description = "how keys and values are kept: ${COMPLETION-CANDIDATES} (default: f16)")
     private KvType kvCache = KvType.F16;
+
+    String device() {
+        return device;
+    }
 
     int threads() {
         return threads;

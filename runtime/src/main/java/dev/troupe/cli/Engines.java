@@ -34,6 +34,7 @@ final class Engines {
             return connect(connect, split.tlsDirectory(), split.clientHost());
         }
         Map<String, Object> settings = settings(model, split.pipelineParallel(), split.tensorParallel());
+        settings.put("troupe.device.kind", engine.device());
         settings.put("troupe.device.threads", engine.threads());
         settings.put("troupe.device.kernels", engine.kernels());
         settings.put("troupe.device.cores", engine.cores());
@@ -48,8 +49,16 @@ final class Engines {
             return LocalTroupe.start(
                     NodeConfig.of(ConfigFactory.parseMap(settings)),
                     (done, total) -> progress.bytes("reading weights", done, total),
-                    observer);
+                    kernels -> observer.apply(announced(kernels)));
         }
+    }
+
+    /** Says on standard error that a GPU computes, which few results show. */
+    private static Kernels announced(Kernels kernels) {
+        if (!kernels.memory().isHost()) {
+            System.err.println("on " + kernels.description());
+        }
+        return kernels;
     }
 
     /** A cluster that is there. */

@@ -28,6 +28,7 @@ import picocli.CommandLine.Spec;
             ChatCommand.class,
             NodeCommand.class,
             LogitsCommand.class,
+            DevicesCommand.class,
             InspectCommand.class,
             QuantizeCommand.class,
             BenchCommand.class,

@@ -2,6 +2,7 @@ package dev.troupe.cli;
 
 import dev.troupe.cluster.watch.IslandWatch;
 import dev.troupe.config.NodeConfig;
+import dev.troupe.node.DeviceWatch;
 import dev.troupe.node.TroupeNode;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -75,7 +76,7 @@ final class NodeCommand implements Callable<Integer> {
                 leaveWithParent(node);
             }
             out.printf("node %s, roles %s%n", node.incarnation(), String.join(", ", node.roles()));
-            out.printf("device cpu0: %s%n", node.device());
+            node.devices().forEach(device -> out.printf("device %s%n", device));
             node.url().ifPresent(url -> out.printf("%s%n", url));
             out.flush();
             node.whenComplete().thenAccept(snapshot -> {
@@ -146,6 +147,11 @@ final class NodeCommand implements Callable<Integer> {
         if (reason.get() == IslandWatch.Reason.ISLAND) {
             throw new IOException(
                     "node %s was in a cluster of its own beside the one of other seed nodes, which had not answered it in time; start it again, and it joins them"
+                            .formatted(node));
+        }
+        if (reason.get() == DeviceWatch.Reason.DEVICE_FAILED) {
+            throw new IOException(
+                    "a device of node %s has failed, see its log; start it again: the process that comes may use the device"
                             .formatted(node));
         }
         if (Set.of(CoordinatedShutdown.clusterDowningReason(), CoordinatedShutdown.clusterJoinUnsuccessfulReason())

@@ -3,6 +3,7 @@ package dev.troupe.cli;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.troupe.kernel.CpuProvider;
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.check.DeviceSelfTest;
@@ -103,12 +104,13 @@ final class SelfTestCommand implements Callable<Integer> {
         List<Section> sections = new ArrayList<>();
         List<String> tried = new ArrayList<>();
         for (KernelProvider.Choice choice : List.of(KernelProvider.Choice.AUTO, KernelProvider.Choice.VECTOR)) {
-            KernelProvider provider = KernelProvider.choose(choice, threads);
-            if (!tried.contains(provider.reason())) {
-                tried.add(provider.reason());
-                try (Kernels kernels = provider.create()) {
-                    sections.add(new Section(
-                            provider.reason(), SelfTest.run(kernels, plan, beginning(provider.reason()))));
+            try (KernelProvider provider = CpuProvider.choose(choice, threads)) {
+                if (!tried.contains(provider.reason())) {
+                    tried.add(provider.reason());
+                    try (Kernels kernels = provider.create()) {
+                        sections.add(new Section(
+                                provider.reason(), SelfTest.run(kernels, plan, beginning(provider.reason()))));
+                    }
                 }
             }
         }

@@ -183,6 +183,7 @@ final class ServeCommand implements Callable<Integer> {
         settings.put("troupe.replica.model", id);
         put(settings, "troupe.replica.pipeline-parallel", pipelineParallel, "--pipeline-parallel");
         put(settings, "troupe.replica.tensor-parallel", tensorParallel, "--tensor-parallel");
+        put(settings, "troupe.device.kind", engine.device(), "--device");
         put(settings, "troupe.device.threads", engine.threads(), "--threads");
         put(settings, "troupe.device.kernels", engine.kernels(), "--kernels");
         put(settings, "troupe.device.cores", engine.cores(), "--cores");

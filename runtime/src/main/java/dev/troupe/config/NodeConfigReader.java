@@ -1,20 +1,20 @@
 package dev.troupe.config;
 
-import com.sun.management.OperatingSystemMXBean;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigResolveOptions;
 import dev.troupe.cluster.identity.NodeRole;
+import dev.troupe.kernel.DeviceChoice;
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.serving.SchedulerSettings;
 import dev.troupe.serving.StepLimits;
 import dev.troupe.wire.tls.TlsFiles;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 
 /** Turns a configuration into records, once. */
@@ -138,20 +138,21 @@ final class NodeConfigReader {
     private static DeviceConfig device(Section section) {
         int spare = Runtime.getRuntime().availableProcessors() - 1;
         return new DeviceConfig(
-                section.constant("kind", DeviceConfig.Kind.class),
+                kinds(section),
                 section.integerOrAuto("threads").orElse(Math.max(1, spare)),
                 section.integers("cores"),
                 section.constant("kernels", KernelProvider.Choice.class),
                 section.integerOrAuto("vector-bits"),
-                section.isAuto("memory") ? mostMemory() : section.bytes("memory"),
+                section.isAuto("memory") ? OptionalLong.empty() : OptionalLong.of(section.bytes("memory")),
                 section.bytes("weight-cache"));
     }
 
-    /** Four fifths of what this process may have: the rest is for the Java heap, files that are read, and others. */
-    private static long mostMemory() {
-        return ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
-                ? system.getTotalMemorySize() / 5 * 4
-                : Long.MAX_VALUE;
+    private static List<DeviceChoice> kinds(Section section) {
+        try {
+            return section.textOrTexts("kind").stream().map(DeviceChoice::of).toList();
+        } catch (IllegalArgumentException e) {
+            throw new ConfigurationException("troupe.device.kind", "troupe.device.kind: " + e.getMessage(), e);
+        }
     }
 
     private static KvConfig kv(Section section) {

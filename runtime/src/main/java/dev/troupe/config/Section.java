@@ -57,6 +57,11 @@ final class Section {
         return whole.getStringList(at(key));
     }
 
+    /** A list of texts, or one text, whose parts commas separate, as on a command line. */
+    List<String> textOrTexts(String key) {
+        return whole.getValue(at(key)).valueType() == ConfigValueType.LIST ? texts(key) : List.of(text(key).split(","));
+    }
+
     List<Integer> integers(String key) {
         try {
             return whole.getIntList(at(key));

@@ -9,6 +9,7 @@ import io.prometheus.metrics.model.registry.MultiCollector;
 import io.prometheus.metrics.model.snapshots.ClassicHistogramBuckets;
 import io.prometheus.metrics.model.snapshots.GaugeSnapshot;
 import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
+import io.prometheus.metrics.model.snapshots.InfoSnapshot;
 import io.prometheus.metrics.model.snapshots.Labels;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.util.ArrayList;
@@ -25,12 +26,15 @@ record PipelineMetrics(Supplier<@Nullable SchedulerStats> stats) implements Mult
     @Override
     public MetricSnapshots collect() {
         SchedulerStats now = stats.get();
-        return now == null || now.pipeline().stages().isEmpty() ? new MetricSnapshots() : of(now.pipeline());
+        return now == null || now.pipeline().stages().isEmpty()
+                ? new MetricSnapshots()
+                : of(now.pipeline(), now.plan() == null ? List.of() : now.plan().slots());
     }
 
-    private static MetricSnapshots of(PipelineStats pipeline) {
+    private static MetricSnapshots of(PipelineStats pipeline, List<List<String>> slots) {
         double tokens = pipeline.stepTokens().sum();
         return MetricSnapshots.builder()
+                .metricSnapshot(devices(slots))
                 .metricSnapshot(gauge(
                         "troupe_pipeline_stages",
                         "Stages of the epoch",
@@ -116,6 +120,29 @@ record PipelineMetrics(Supplier<@Nullable SchedulerStats> stats) implements Mult
                     .build());
         }
         return gauge.build();
+    }
+
+    /** Of {@code host:port#uid/device}, by stage and rank. */
+    private static InfoSnapshot devices(List<List<String>> slots) {
+        InfoSnapshot.Builder info = InfoSnapshot.builder().name("troupe_rank").help("Where a rank runs");
+        for (int stage = 0; stage < slots.size(); stage++) {
+            for (int rank = 0; rank < slots.get(stage).size(); rank++) {
+                String slot = slots.get(stage).get(rank);
+                int device = slot.lastIndexOf('/');
+                info.dataPoint(InfoSnapshot.InfoDataPointSnapshot.builder()
+                        .labels(Labels.of(
+                                "stage",
+                                Integer.toString(stage),
+                                "rank",
+                                Integer.toString(rank),
+                                "node",
+                                slot.substring(0, Math.max(0, device)).replaceAll("#.*", ""),
+                                "device",
+                                slot.substring(device + 1)))
+                        .build());
+            }
+        }
+        return info.build();
     }
 
     private static HistogramSnapshot histogram(String name, String help, Histogram values) {

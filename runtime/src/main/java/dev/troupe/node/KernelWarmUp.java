@@ -31,12 +31,15 @@ final class KernelWarmUp {
     }
 
     /**
-     * Starts the warm-up on a thread of its own; nobody needs to wait for its end.
+     * Starts the warm-up on a thread of its own; nobody needs to wait for its end. A GPU needs none.
      *
      * @param weights types of the model's matrices, the most important first
-     * @return false if it was started before for all of them
+     * @return false if it was started before for all of them, or is not needed
      */
     static boolean start(KernelProvider provider, List<DType> weights, KvType cache) {
+        if (!provider.memory().isHost()) {
+            return false;
+        }
         List<DType> cold = weights.stream()
                 .filter(type -> STARTED.add(new Types(provider.reason(), type, cache)))
                 .toList();

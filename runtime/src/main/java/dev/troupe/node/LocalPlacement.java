@@ -15,7 +15,6 @@ import dev.troupe.stage.ShardId;
 import dev.troupe.stage.ShardRoster;
 import dev.troupe.stage.TensorShard;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -31,8 +30,10 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
 
 /** Places every rank of a replica in this process: no ballot to win, no slot to find. */
 final class LocalPlacement {
-    /** The only slot there is. */
-    static final String SLOT = "this process/cpu0";
+    private static final String PROCESS = "this process/";
+
+    /** Where generations are. */
+    static final String FRONT_END = PROCESS + "frontend";
 
     private static final long ISSUER = 1;
 
@@ -43,7 +44,7 @@ final class LocalPlacement {
      *
      * @param config shape of the model
      * @param plan everything of a plan but its partition and slots
-     * @param host what the shards get from this process
+     * @param host what the shards get from this process, whatever their slot
      */
     static Behavior<Placement.Command> create(
             ModelConfig config, Function<Partition, ReplicaPlan> plan, ShardHost host) {
@@ -73,20 +74,32 @@ final class LocalPlacement {
         return new Placement.Findings(ranks, inquiry.pipelineParallel() * inquiry.tensorParallel());
     }
 
-    /** All ranks of a partition in the one slot. */
-    static List<List<String>> slots(Partition partition) {
-        return partition.stages().stream()
-                .map(stage -> Collections.nCopies(stage.ranks().size(), SLOT))
-                .toList();
+    /**
+     * A slot for every rank, by stage and rank: the devices in turn.
+     *
+     * @param devices their places in slots
+     */
+    static List<List<String>> slots(Partition partition, List<String> devices) {
+        List<List<String>> slots = new ArrayList<>();
+        int next = 0;
+        for (Partition.Stage stage : partition.stages()) {
+            List<String> ranks = new ArrayList<>();
+            for (int rank = 0; rank < stage.ranks().size(); rank++) {
+                ranks.add(PROCESS + devices.get(next++ % devices.size()));
+            }
+            slots.add(ranks);
+        }
+        return slots;
     }
 
     /** Spawns every shard once: a stage asks for it again until it has an answer. */
     static ShardDirectory directory(ActorSystem<?> system, ShardHost host) {
         Map<ShardId, ActorRef<TensorShard.Command>> spawned = new ConcurrentHashMap<>();
-        return (id, _) -> spawned.computeIfAbsent(
-                id,
-                absent -> system.systemActorOf(
-                        TensorShard.create(host), "troupe-shard-" + UUID.randomUUID(), TensorShard.props()));
+        return (id, plan) -> spawned.computeIfAbsent(id, absent -> {
+            String slot = plan.slots().get(id.stage()).get(id.rank());
+            return system.systemActorOf(
+                    TensorShard.create(host.at(slot)), "troupe-shard-" + UUID.randomUUID(), TensorShard.props());
+        });
     }
 
     private static Placement.Placed place(

@@ -8,6 +8,7 @@ import dev.troupe.config.NodeConfig;
 import dev.troupe.generation.Generation;
 import dev.troupe.generation.MemoryTokenLog;
 import dev.troupe.http.HttpServer;
+import dev.troupe.kernel.Devices;
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.NumericsId;
@@ -115,8 +116,9 @@ public final class LocalTroupe {
     private static Opened open(NodeConfig config, LoadProgress progress, UnaryOperator<Kernels> observer)
             throws IOException {
         String model = config.replica().model();
-        KernelProvider kernels = DeviceKernels.of(config.device());
-        ModelStore store = ModelStore.open(config, kernels, observer, progress);
+        int ranks = config.replica().pipelineParallel() * config.replica().tensorParallel();
+        Devices devices = DeviceKernels.of(config.device(), ranks);
+        ModelStore store = ModelStore.open(config, devices, observer, progress);
         try {
             Partition.even(
                     store.config(model),
@@ -129,7 +131,7 @@ public final class LocalTroupe {
                             .withFallback(ConfigFactory.defaultReference())
                             .resolve());
             system.getWhenTerminated().thenRun(store::close);
-            RecipientRef<Scheduler.Command> scheduler = scheduler(system, config, store);
+            RecipientRef<Scheduler.Command> scheduler = scheduler(system, config, store, devices);
             // The first message makes it place the model, so that weights are loaded while the tokenizer is read.
             scheduler.tell(new Scheduler.GetStats(system.ignoreRef()));
             ActorRef<FrontEnd.Command> frontEnd = frontEnd(system, config, store, scheduler);
@@ -141,11 +143,13 @@ public final class LocalTroupe {
     }
 
     private static RecipientRef<Scheduler.Command> scheduler(
-            ActorSystem<Void> system, NodeConfig config, ModelStore store) {
+            ActorSystem<Void> system, NodeConfig config, ModelStore store, Devices devices) {
         String model = config.replica().model();
         String numerics = NumericsId.exact(config.kv().type()).value();
+        List<String> places =
+                devices.all().stream().map(KernelProvider::device).toList();
         ShardHost host = new ShardHost(
-                LocalPlacement.SLOT,
+                "",
                 "",
                 store,
                 (peer, message) -> peer.ref().tell(message),
@@ -160,7 +164,7 @@ public final class LocalTroupe {
                                 "",
                                 numerics,
                                 partition,
-                                LocalPlacement.slots(partition),
+                                LocalPlacement.slots(partition, places),
                                 config.kv().type(),
                                 config.kv().blockSize(),
                                 store.kvBlocks(model, partition, config.kv())),
@@ -208,7 +212,7 @@ public final class LocalTroupe {
         return new FrontEnd.Generations() {
             @Override
             public RecipientRef<Generation.Command> begin() {
-                GenerationId id = new GenerationId(UUID.randomUUID().toString(), LocalPlacement.SLOT);
+                GenerationId id = new GenerationId(UUID.randomUUID().toString(), LocalPlacement.FRONT_END);
                 return system.systemActorOf(
                         Generation.create(id, router, MemoryTokenLog::open, Generation.Settings.standard()),
                         GENERATION + id.value(),

@@ -4,19 +4,23 @@ import dev.troupe.cluster.guardian.ModelCard;
 import dev.troupe.cluster.guardian.WeightCache;
 import dev.troupe.config.KvConfig;
 import dev.troupe.config.NodeConfig;
+import dev.troupe.kernel.Devices;
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kernel.Kernels;
+import dev.troupe.kernel.cuda.driver.DeviceMemoryException;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.model.Partition;
 import dev.troupe.model.ShardCompute;
 import dev.troupe.model.checkpoint.Checkpoint;
 import dev.troupe.model.decoder.DecoderShard;
 import dev.troupe.model.decoder.KvSettings;
+import dev.troupe.model.decoder.ShardMemory;
 import dev.troupe.model.decoder.ShardSlice;
 import dev.troupe.model.decoder.ShardWeights;
 import dev.troupe.model.decoder.WeightLoader;
 import dev.troupe.plan.Footprint;
 import dev.troupe.sampling.guide.TokenTable;
+import dev.troupe.serving.StepLimits;
 import dev.troupe.stage.ReplicaPlan;
 import dev.troupe.stage.ShardId;
 import dev.troupe.stage.ShardLoader;
@@ -48,25 +52,27 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
     private final Map<String, Optional<Tokenizer>> tokenizers = new HashMap<>();
     private final Map<String, TokenTable> tables = new HashMap<>();
     private final WeightCache<ShardWeights> cache;
-    private final KernelProvider kernels;
+    private final Devices devices;
     private final UnaryOperator<Kernels> observer;
+    private final StepLimits limits;
     private final LoadProgress progress;
 
-    private ModelStore(
-            KernelProvider kernels, UnaryOperator<Kernels> observer, long cacheBytes, LoadProgress progress) {
-        this.kernels = kernels;
+    private ModelStore(NodeConfig config, Devices devices, UnaryOperator<Kernels> observer, LoadProgress progress) {
+        this.devices = devices;
         this.observer = observer;
-        this.cache = new WeightCache<>(cacheBytes, ShardWeights::share, ShardWeights::close);
+        this.cache = new WeightCache<>(config.device().weightCacheBytes(), ShardWeights::share, ShardWeights::close);
+        this.limits = config.scheduler().limits();
         this.progress = progress;
     }
 
     /**
      * Opens all models of {@code config}; their weights are read when a rank needs them.
      *
+     * @param devices where ranks run; closed with the store
      * @throws IOException if one of them is missing or malformed
      */
-    public static ModelStore open(NodeConfig config, KernelProvider kernels, LoadProgress progress) throws IOException {
-        return open(config, kernels, UnaryOperator.identity(), progress);
+    public static ModelStore open(NodeConfig config, Devices devices, LoadProgress progress) throws IOException {
+        return open(config, devices, UnaryOperator.identity(), progress);
     }
 
     /**
@@ -75,9 +81,9 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
      * @param observer gets the kernels of every rank and gives those that the rank takes instead; warm-up is not observed
      */
     public static ModelStore open(
-            NodeConfig config, KernelProvider kernels, UnaryOperator<Kernels> observer, LoadProgress progress)
+            NodeConfig config, Devices devices, UnaryOperator<Kernels> observer, LoadProgress progress)
             throws IOException {
-        ModelStore store = new ModelStore(kernels, observer, config.device().weightCacheBytes(), progress);
+        ModelStore store = new ModelStore(config, devices, observer, progress);
         try {
             for (Map.Entry<String, String> model : config.models().entrySet()) {
                 store.checkpoints.put(
@@ -210,33 +216,65 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
 
     @Override
     public ShardCompute load(ShardId id, ReplicaPlan plan) throws Exception {
+        String slot = plan.slots().get(id.stage()).get(id.rank());
+        KernelProvider device = devices.get(slot.substring(slot.lastIndexOf('/') + 1));
+        String failure = device.failure();
+        if (failure != null) {
+            throw new IllegalStateException(failure);
+        }
         Checkpoint checkpoint = checkpoint(plan.model());
-        KernelWarmUp.start(kernels, checkpoint.matrixTypes(), plan.kvType());
+        KernelWarmUp.start(device, checkpoint.matrixTypes(), plan.kvType());
         ShardSlice slice = ShardSlice.of(checkpoint.config(), plan.partition(), id.stage(), id.rank());
-        ShardWeights weights = cache.get(
-                new WeightCache.Key(plan.model(), plan.fingerprint(), slice),
-                () -> new WeightCache.Loaded<>(
-                        WeightLoader.load(
-                                checkpoint,
-                                slice,
-                                kernels.memory(),
-                                loadingThreads(),
-                                identity(plan.model()).check(),
-                                progress),
-                        WeightLoader.bytes(checkpoint, slice)));
-        Kernels own = observer.apply(kernels.create());
+        WeightCache.Key key = new WeightCache.Key(plan.model(), plan.fingerprint(), device.device(), slice);
+        KvSettings kv = new KvSettings(plan.kvType(), plan.kvBlockSize(), plan.kvBlocks());
+        requireRoom(device, key, ShardMemory.of(
+                checkpoint, slice, kv, limits.tokensPerStep(), limits.stepsInFlight()));
+        // The kernels live longer than the weights: a device is given back with the last of them.
+        Kernels own = observer.apply(device.create());
         try {
-            return new DecoderShard(weights, own, new KvSettings(plan.kvType(), plan.kvBlockSize(), plan.kvBlocks()));
-        } catch (RuntimeException | OutOfMemoryError e) {
+            ShardWeights weights = cache.get(
+                    key,
+                    () -> new WeightCache.Loaded<>(
+                            WeightLoader.load(
+                                    checkpoint,
+                                    slice,
+                                    device.memory(),
+                                    loadingThreads(device),
+                                    identity(plan.model()).check(),
+                                    progress),
+                            WeightLoader.bytes(checkpoint, slice)));
+            try {
+                return new DecoderShard(weights, own, kv);
+            } catch (RuntimeException | OutOfMemoryError e) {
+                weights.close();
+                throw e;
+            }
+        } catch (Exception | OutOfMemoryError e) {
             own.close();
-            weights.close();
             throw e;
         }
     }
 
+    /** Weights that are kept for a later epoch make room for those that are needed now. */
+    private void requireRoom(KernelProvider device, WeightCache.Key key, ShardMemory needed) {
+        try {
+            device.memory().requireRoom((cache.holds(key) ? needed.withoutWeights() : needed).byUse());
+        } catch (DeviceMemoryException e) {
+            cache.clear();
+            try {
+                device.memory().requireRoom(needed.byUse());
+            } catch (DeviceMemoryException again) {
+                throw new IllegalStateException(
+                        "%s; lower troupe.kv.memory or troupe.kv.blocks, or split the model over more devices"
+                                .formatted(again.getMessage()),
+                        again);
+            }
+        }
+    }
+
     /** All processors: a rank that loads computes nothing yet, and its replica waits for it. */
-    private int loadingThreads() {
-        return Math.max(kernels.threads(), Runtime.getRuntime().availableProcessors());
+    private static int loadingThreads(KernelProvider device) {
+        return Math.max(device.threads(), Runtime.getRuntime().availableProcessors());
     }
 
     @Override
@@ -266,5 +304,6 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
     public void close() {
         cache.close();
         checkpoints.values().forEach(Checkpoint::close);
+        devices.close();
     }
 }

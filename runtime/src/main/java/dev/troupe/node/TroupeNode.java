@@ -19,6 +19,7 @@ import dev.troupe.generation.LogHolders;
 import dev.troupe.generation.LogKeeper;
 import dev.troupe.generation.ReplicatedTokenLog;
 import dev.troupe.http.HttpServer;
+import dev.troupe.kernel.Devices;
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kernel.NumericsId;
 import dev.troupe.model.Partition;
@@ -66,7 +67,8 @@ public final class TroupeNode implements AutoCloseable {
     private final ModelStore store;
     private final NodeRoads roads;
     private final ClusterNode.Started started;
-    private final KernelProvider kernels;
+    private final Devices devices;
+    private final DeviceWatch deviceWatch;
     private final NodeChaos chaos;
 
     private @Nullable HttpServer http;
@@ -80,11 +82,13 @@ public final class TroupeNode implements AutoCloseable {
         this.config = config;
         this.model = config.replica().model();
         this.numerics = NumericsId.exact(config.kv().type()).value();
-        this.kernels = DeviceKernels.of(config.device());
+        boolean computes = config.node().roles().contains(NodeRole.COMPUTE);
+        this.devices = DeviceKernels.of(computes ? config.device() : config.device().onCpu(), Integer.MAX_VALUE);
         this.chaos = NodeChaos.of(config.chaos());
-        this.store = identified(ModelStore.open(config, kernels, progress));
+        this.store = identified(ModelStore.open(config, devices, progress));
         this.system = ActorSystem.create(Behaviors.empty(), FrontEnd.SYSTEM, config.pekko());
         system.getWhenTerminated().thenRun(store::close);
+        this.deviceWatch = new DeviceWatch(system, devices);
         if (config.wire().tls().isPresent()) {
             system.systemActorOf(MembershipGuard.create(), "troupe-membership-guard", Props.empty());
         }
@@ -105,6 +109,7 @@ public final class TroupeNode implements AutoCloseable {
                         () -> HandOver.of(system, started.node()));
         LogKeeper.start(system, config.generation().resumeWithin());
         chaos.start(system, started.node(), roads);
+        deviceWatch.start(started.node());
         if (started.node().roles().contains(NodeRole.FRONTEND)) {
             startFrontEnd();
         }
@@ -173,11 +178,17 @@ public final class TroupeNode implements AutoCloseable {
                         store.kvBlocks(model, partition, config.kv()),
                         store.footprint(id, config.kv(), store.kvBlocks(model, partition, config.kv()))))
                 .toList();
-        List<DeviceProfile> devices = config.node().roles().contains(NodeRole.COMPUTE)
-                ? List.of(new DeviceProfile(
-                        "cpu0", config.device().threads(), config.device().memoryBytes()))
+        List<DeviceProfile> profiles = config.node().roles().contains(NodeRole.COMPUTE)
+                ? devices.all().stream().map(this::profile).toList()
                 : List.of();
-        return new NodeProfile(devices, roads.address(), numerics, models, PlacementTimes.DEFAULT);
+        return new NodeProfile(profiles, roads.address(), numerics, models, PlacementTimes.DEFAULT);
+    }
+
+    private DeviceProfile profile(KernelProvider device) {
+        return new DeviceProfile(
+                device.device(),
+                device.memory().isHost() ? config.device().threads() : 0,
+                DeviceKernels.memoryBytes(config.device(), device));
     }
 
     private List<EntityKind<?>> kinds(ClusterNode node) {
@@ -216,7 +227,7 @@ public final class TroupeNode implements AutoCloseable {
         return new ShardHost(
                 slot.toString(),
                 roads.address(),
-                chaos.disturbed(new PromisedLoader(node.promises(), store)),
+                chaos.disturbed(new PromisedLoader(node.promises(), deviceWatch.watched(node, store))),
                 chaos.disturbed(roads),
                 roads.registry(),
                 node.roster());
@@ -338,9 +349,9 @@ public final class TroupeNode implements AutoCloseable {
         return Optional.ofNullable(http).map(HttpServer::url);
     }
 
-    /** One sentence about its kernels. */
-    public String device() {
-        return kernels.reason();
+    /** One sentence about each of its devices. */
+    public List<String> devices() {
+        return devices.reasons();
     }
 
     /** Answers when all members are there and their slots can be used from here. */

@@ -8,6 +8,8 @@ import dev.troupe.client.Troupe;
 import dev.troupe.config.ConfigurationException;
 import dev.troupe.config.DeviceConfig;
 import dev.troupe.config.NodeConfig;
+import dev.troupe.kernel.CpuProvider;
+import dev.troupe.kernel.DeviceChoice;
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kernel.vector.VectorKernels;
 import dev.troupe.kernel.vector.lanes.VectorWidth;
@@ -19,13 +21,25 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class DeviceKernelsTest {
     private static DeviceConfig device(OptionalInt bits) {
-        return new DeviceConfig(DeviceConfig.Kind.CPU, 1, List.of(), KernelProvider.Choice.AUTO, bits, 1, 0);
+        return new DeviceConfig(
+                List.of(new DeviceChoice.Cpu()),
+                1,
+                List.of(),
+                KernelProvider.Choice.AUTO,
+                bits,
+                OptionalLong.empty(),
+                0);
+    }
+
+    private static KernelProvider cpu(DeviceConfig device) {
+        return DeviceKernels.of(device, 1).get("cpu0");
     }
 
     @AfterEach
@@ -38,10 +52,10 @@ class DeviceKernelsTest {
         int loaded = VectorKernels.vectorBits();
         int other = loaded == 128 ? 256 : 128;
 
-        assertThat(DeviceKernels.of(device(OptionalInt.of(loaded))).vectorBits())
+        assertThat(cpu(device(OptionalInt.of(loaded))).vectorBits())
                 .isEqualTo(loaded);
         System.clearProperty(VectorWidth.PROPERTY);
-        assertThatThrownBy(() -> DeviceKernels.of(device(OptionalInt.of(other))))
+        assertThatThrownBy(() -> cpu(device(OptionalInt.of(other))))
                 .isInstanceOf(ConfigurationException.class)
                 .hasMessage(
                         "troupe.device.vector-bits = %d does not work: this JVM has loaded kernels with %d bits before; one JVM has one width",
@@ -52,7 +66,7 @@ class DeviceKernelsTest {
     void refuseAWidthThatContradictsTheCommandLine() {
         System.setProperty(VectorWidth.PROPERTY, "256");
 
-        assertThatThrownBy(() -> DeviceKernels.of(device(OptionalInt.of(128))))
+        assertThatThrownBy(() -> cpu(device(OptionalInt.of(128))))
                 .isInstanceOf(ConfigurationException.class)
                 .hasMessageStartingWith(
                         "troupe.device.vector-bits = 128 does not work: -Dtroupe.vector-bits=256 stands on the command line");
@@ -88,7 +102,7 @@ class DeviceKernelsTest {
                 "reference",
                 "troupe.kv.type",
                 "f32")));
-        KernelProvider kernels = DeviceKernels.of(config.device());
+        KernelProvider kernels = cpu(config.device());
         assertThat(KernelWarmUp.isStarted(kernels, KvType.F32)).isFalse();
 
         try (Troupe troupe = LocalTroupe.start(config, LoadProgress.NONE)) {
@@ -100,7 +114,7 @@ class DeviceKernelsTest {
 
     @Test
     void areWarmedUpOnceForEveryTypeOfWeights() {
-        KernelProvider kernels = KernelProvider.choose(KernelProvider.Choice.AUTO, 1);
+        KernelProvider kernels = CpuProvider.choose(KernelProvider.Choice.AUTO, 1);
 
         assertThat(KernelWarmUp.start(kernels, List.of(DType.F16), KvType.F32)).isTrue();
 

@@ -3,6 +3,7 @@ package dev.troupe.node;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.troupe.kvstore.KvType;
+import dev.troupe.model.ModelConfig;
 import dev.troupe.model.Partition;
 import dev.troupe.stage.Epoch;
 import dev.troupe.stage.LaneRegistry;
@@ -13,6 +14,7 @@ import dev.troupe.stage.ShardId;
 import dev.troupe.stage.ShardRoster;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
@@ -25,21 +27,36 @@ class LocalPlacementTest {
         KIT.shutdownTestKit();
     }
 
+    @Test
+    void ranksGetTheDevicesInTurn() throws IOException {
+        Partition partition = Partition.even(tales(), 2, 2);
+
+        assertThat(LocalPlacement.slots(partition, List.of("cuda0")))
+                .isEqualTo(List.of(
+                        List.of("this process/cuda0", "this process/cuda0"),
+                        List.of("this process/cuda0", "this process/cuda0")));
+        assertThat(LocalPlacement.slots(partition, List.of("cuda0", "cuda1", "cpu0")))
+                .isEqualTo(List.of(
+                        List.of("this process/cuda0", "this process/cuda1"),
+                        List.of("this process/cpu0", "this process/cuda0")));
+    }
+
+    private static ModelConfig tales() throws IOException {
+        return ModelLocation.of(
+                        Path.of("src", "main", "models", "tales").toAbsolutePath().toString())
+                .open()
+                .config();
+    }
+
     /** A stage asks for a shard twice a second until it has loaded, which takes many seconds for a large model. */
     @Test
     void aShardIsSpawnedOnceHoweverOftenItIsAskedFor() throws IOException {
-        Partition partition = Partition.even(
-                ModelLocation.of(Path.of("src", "main", "models", "tales")
-                                .toAbsolutePath()
-                                .toString())
-                        .open()
-                        .config(),
-                1,
-                2);
+        Partition partition = Partition.even(tales(), 1, 2);
+        List<List<String>> slots = LocalPlacement.slots(partition, List.of("cpu0"));
         ReplicaPlan plan =
-                new ReplicaPlan("tales", 0, "", "", partition, LocalPlacement.slots(partition), KvType.F16, 32, 8);
+                new ReplicaPlan("tales", 0, "", "", partition, slots, KvType.F16, 32, 8);
         ShardHost host = new ShardHost(
-                LocalPlacement.SLOT,
+                slots.getFirst().getFirst(),
                 "",
                 (id, asked) -> {
                     throw new IOException("loads nothing");

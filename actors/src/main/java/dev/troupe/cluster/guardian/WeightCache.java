@@ -31,9 +31,10 @@ public final class WeightCache<W> implements AutoCloseable {
      *
      * @param model registered id
      * @param fingerprint of the checkpoint; empty where it is not known
+     * @param device in whose memory they lie, {@code cpu0} or {@code cuda1}
      * @param slice which part of it
      */
-    public record Key(String model, String fingerprint, ShardSlice slice) {}
+    public record Key(String model, String fingerprint, String device, ShardSlice slice) {}
 
     /**
      * Weights that have just been read.

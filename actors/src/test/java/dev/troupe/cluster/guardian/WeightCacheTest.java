@@ -37,7 +37,7 @@ class WeightCacheTest {
     }
 
     private static WeightCache.Key key(int layer) {
-        return new WeightCache.Key("llama", "f00d", new ShardSlice(layer, layer + 1, 0, 1, 0, 0, false, false));
+        return new WeightCache.Key("llama", "f00d", "cpu0", new ShardSlice(layer, layer + 1, 0, 1, 0, 0, false, false));
     }
 
     private Counted get(int layer, long bytes) throws Exception {

@@ -25,11 +25,23 @@ public sealed interface CudaDetection {
     /**
      * There is one.
      *
+     * @param version newest version of CUDA that the driver is for: 12040 for 12.4
      * @param devices those that will do, at least one
+     * @param refused those that will not
      */
-    record Ok(List<Found> devices) implements CudaDetection {
+    record Ok(int version, List<Found> devices, List<Refused> refused) implements CudaDetection {
         public Ok {
             devices = List.copyOf(devices);
+            refused = List.copyOf(refused);
+        }
+
+        /** {@code 12.4}. */
+        public String cuda() {
+            return cuda(version);
+        }
+
+        private static String cuda(int version) {
+            return "%d.%d".formatted(version / 1000, version % 1000 / 10);
         }
     }
 
@@ -37,8 +49,9 @@ public sealed interface CudaDetection {
      * There is none.
      *
      * @param reason why, as the end of a sentence
+     * @param driver whether there is a driver, so that somebody may expect one
      */
-    record No(String reason) implements CudaDetection {}
+    record No(String reason, boolean driver) implements CudaDetection {}
 
     /**
      * A device that will do.
@@ -48,8 +61,27 @@ public sealed interface CudaDetection {
      * @param major compute capability, before the point
      * @param minor compute capability, behind the point
      * @param bytes of its memory
+     * @param peers numbers of the devices whose memory it can reach, ascending
      */
-    record Found(int ordinal, String name, int major, int minor, long bytes) {}
+    record Found(int ordinal, String name, int major, int minor, long bytes, List<Integer> peers) {
+        public Found {
+            peers = List.copyOf(peers);
+        }
+
+        @Override
+        public String toString() {
+            return "device %d (%s)".formatted(ordinal, name);
+        }
+    }
+
+    /**
+     * A device that will not do.
+     *
+     * @param ordinal its number, as the driver counts, from 0
+     * @param name as its maker calls it
+     * @param reason why, as the end of a sentence
+     */
+    record Refused(int ordinal, String name, String reason) {}
 
     /** Asks the driver. */
     static CudaDetection detect() {
@@ -63,12 +95,12 @@ public sealed interface CudaDetection {
         try {
             symbols = SymbolLookup.libraryLookup(library, Arena.global());
         } catch (IllegalArgumentException e) {
-            return new No("there is no NVIDIA driver (%s cannot be loaded)".formatted(library));
+            return new No("there is no NVIDIA driver (%s cannot be loaded)".formatted(library), false);
         }
         try {
             return new Driver(symbols).detect();
         } catch (RefusedException e) {
-            return new No(e.getMessage());
+            return new No(e.getMessage(), true);
         }
     }
 
@@ -88,51 +120,52 @@ public sealed interface CudaDetection {
         private CudaDetection detect() {
             int started = call("cuInit", 0);
             if (started == NO_DEVICE) {
-                return new No("the NVIDIA driver finds no device");
+                return new No("the NVIDIA driver finds no device", true);
             }
             if (started != 0) {
-                return new No("the NVIDIA driver does not start: cuInit gives error %d".formatted(started));
+                return new No("the NVIDIA driver does not start: cuInit gives error %d".formatted(started), true);
             }
             try (Arena arena = Arena.ofConfined()) {
                 MemorySegment number = arena.allocate(ValueLayout.JAVA_INT);
                 require("cuDriverGetVersion", call("cuDriverGetVersion", number));
                 int version = number.get(ValueLayout.JAVA_INT, 0);
                 if (version < OLDEST_DRIVER) {
-                    return new No("the NVIDIA driver is for CUDA %d.%d, and CUDA %d.%d is needed (driver 525 or newer)"
-                            .formatted(
-                                    version / 1000,
-                                    version % 1000 / 10,
-                                    OLDEST_DRIVER / 1000,
-                                    OLDEST_DRIVER % 1000 / 10));
+                    return new No(
+                            "the NVIDIA driver is for CUDA %s, and CUDA %s is needed (driver 525 or newer)"
+                                    .formatted(Ok.cuda(version), Ok.cuda(OLDEST_DRIVER)),
+                            true);
                 }
                 require("cuDeviceGetCount", call("cuDeviceGetCount", number));
-                return choose(devices(number.get(ValueLayout.JAVA_INT, 0)));
+                return choose(version, devices(number.get(ValueLayout.JAVA_INT, 0)));
             }
         }
 
-        private static CudaDetection choose(List<Found> all) {
+        private static CudaDetection choose(int version, List<Found> all) {
             if (all.isEmpty()) {
-                return new No("the NVIDIA driver finds no device");
+                return new No("the NVIDIA driver finds no device", true);
             }
             List<Found> capable =
                     all.stream().filter(d -> d.major() >= LEAST_CAPABILITY).toList();
-            if (capable.isEmpty()) {
-                Found first = all.getFirst();
-                return new No("%s has compute capability %d.%d, and %d.0 is needed"
-                        .formatted(first.name(), first.major(), first.minor(), LEAST_CAPABILITY));
-            }
-            return new Ok(capable);
+            List<Refused> refused = all.stream()
+                    .filter(d -> d.major() < LEAST_CAPABILITY)
+                    .map(d -> new Refused(
+                            d.ordinal(),
+                            d.name(),
+                            "%s has compute capability %d.%d, and %d.0 is needed"
+                                    .formatted(d.name(), d.major(), d.minor(), LEAST_CAPABILITY)))
+                    .toList();
+            return capable.isEmpty() ? new No(refused.getFirst().reason(), true) : new Ok(version, capable, refused);
         }
 
         private List<Found> devices(int count) {
             List<Found> devices = new ArrayList<>();
             for (int i = 0; i < count; i++) {
-                devices.add(device(i));
+                devices.add(device(i, count));
             }
             return devices;
         }
 
-        private Found device(int ordinal) {
+        private Found device(int ordinal, int count) {
             try (Arena arena = Arena.ofConfined()) {
                 MemorySegment number = arena.allocate(ValueLayout.JAVA_INT);
                 MemorySegment bytes = arena.allocate(ValueLayout.JAVA_LONG);
@@ -145,8 +178,29 @@ public sealed interface CudaDetection {
                 int major = number.get(ValueLayout.JAVA_INT, 0);
                 require("cuDeviceGetAttribute", call("cuDeviceGetAttribute", number, CAPABILITY_MINOR, device));
                 int minor = number.get(ValueLayout.JAVA_INT, 0);
-                return new Found(ordinal, name.getString(0), major, minor, bytes.get(ValueLayout.JAVA_LONG, 0));
+                return new Found(
+                        ordinal,
+                        name.getString(0),
+                        major,
+                        minor,
+                        bytes.get(ValueLayout.JAVA_LONG, 0),
+                        peers(device, ordinal, count, number));
             }
+        }
+
+        private List<Integer> peers(int device, int ordinal, int count, MemorySegment number) {
+            List<Integer> peers = new ArrayList<>();
+            for (int other = 0; other < count; other++) {
+                if (other != ordinal) {
+                    require("cuDeviceGet", call("cuDeviceGet", number, other));
+                    int peer = number.get(ValueLayout.JAVA_INT, 0);
+                    require("cuDeviceCanAccessPeer", call("cuDeviceCanAccessPeer", number, device, peer));
+                    if (number.get(ValueLayout.JAVA_INT, 0) != 0) {
+                        peers.add(other);
+                    }
+                }
+            }
+            return peers;
         }
 
         private static void require(String function, int result) {

@@ -13,6 +13,8 @@ import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,7 +39,9 @@ public final class CudaKernels implements Kernels {
     private final DeviceBatch batch;
     private final RowCounts counts;
     private final @Nullable RepeatedWork repeated;
-    private final Arena arena = Arena.ofShared();
+
+    /** What ends with the kernels, the first first. */
+    private final Deque<Runnable> ends = new ArrayDeque<>();
 
     /** Loads the kernels, whose repeated work becomes graphs; the device stays the caller's. */
     public CudaKernels(CudaDevice device) {
@@ -46,17 +50,48 @@ public final class CudaKernels implements Kernels {
 
     /** @param graphs whether repeated work becomes graphs */
     public CudaKernels(CudaDevice device, boolean graphs) {
+        this(device, graphs, () -> {});
+    }
+
+    /**
+     * The same.
+     *
+     * @param closed runs when they have been closed, or could not be made
+     */
+    CudaKernels(CudaDevice device, boolean graphs, Runnable closed) {
         this.device = device;
-        this.stream = device.stream();
-        this.memory = new CudaMemory(stream);
-        this.rows = new RowOperations(device);
-        this.tokens = new TokenOperations(stream);
-        this.cache = new CacheOperations(stream);
-        this.selection = new RowSelection(stream);
-        this.products = new MatrixProducts(stream);
-        this.batch = new DeviceBatch(stream);
-        this.counts = new RowCounts(stream, memory, arena);
-        this.repeated = graphs ? new RepeatedWork(stream, MOST_REPEATED_OPERATIONS) : null;
+        ends.push(closed);
+        boolean made = false;
+        try {
+            this.stream = device.stream();
+            ends.push(stream::close);
+            this.memory = new CudaMemory(stream);
+            ends.push(memory::close);
+            Arena arena = Arena.ofShared();
+            ends.push(arena::close);
+            this.rows = new RowOperations(device);
+            ends.push(rows::close);
+            this.tokens = new TokenOperations(stream);
+            ends.push(tokens::close);
+            this.cache = new CacheOperations(stream);
+            ends.push(cache::close);
+            this.selection = new RowSelection(stream);
+            ends.push(selection::close);
+            this.products = new MatrixProducts(stream);
+            ends.push(products::close);
+            this.batch = new DeviceBatch(stream);
+            ends.push(batch::close);
+            this.counts = new RowCounts(stream, memory, arena);
+            this.repeated = graphs ? new RepeatedWork(stream, MOST_REPEATED_OPERATIONS) : null;
+            if (repeated != null) {
+                ends.push(repeated::close);
+            }
+            made = true;
+        } finally {
+            if (!made) {
+                end();
+            }
+        }
     }
 
     @Override
@@ -229,18 +264,26 @@ public final class CudaKernels implements Kernels {
     /** Waits for what was added, and frees what the kernels themselves have taken. */
     @Override
     public void close() {
-        stream.synchronize();
-        if (repeated != null) {
-            repeated.close();
+        stream.end();
+        end();
+    }
+
+    /** One that fails keeps none of the others. */
+    private void end() {
+        RuntimeException failure = null;
+        while (!ends.isEmpty()) {
+            try {
+                ends.pop().run();
+            } catch (RuntimeException e) {
+                if (failure == null) {
+                    failure = e;
+                } else {
+                    failure.addSuppressed(e);
+                }
+            }
         }
-        rows.close();
-        tokens.close();
-        cache.close();
-        selection.close();
-        products.close();
-        batch.close();
-        arena.close();
-        memory.close();
-        stream.close();
+        if (failure != null) {
+            throw failure;
+        }
     }
 }

@@ -2,10 +2,10 @@ package dev.troupe.kernel.cuda;
 
 import dev.troupe.kernel.cuda.driver.CudaEvent;
 import dev.troupe.kernel.cuda.driver.CudaStream;
-import dev.troupe.kernel.cuda.driver.DeviceMemoryException;
 import dev.troupe.tensor.DeviceMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Map;
 
 /**
  * The memory of a GPU as models and caches use it: copies from and to the host take their turn in the kernels' stream, and have been
@@ -40,16 +40,15 @@ public final class CudaMemory implements DeviceMemory, AutoCloseable {
             return MemorySegment.NULL; // of a tensor without rows
         }
         stream.requireHost("taking memory");
-        try {
-            MemorySegment memory = stream.device().memory().allocate(life, use, bytes);
-            stream.fill(memory, (byte) 0);
-            stream.synchronize();
-            return memory;
-        } catch (DeviceMemoryException e) {
-            OutOfMemoryError error = new OutOfMemoryError(e.getMessage());
-            error.initCause(e);
-            throw error;
-        }
+        MemorySegment memory = stream.device().memory().allocate(life, use, bytes);
+        stream.fill(memory, (byte) 0);
+        stream.synchronize();
+        return memory;
+    }
+
+    @Override
+    public void requireRoom(Map<Use, Long> needed) {
+        stream.device().memory().requireRoom(needed);
     }
 
     @Override

@@ -31,7 +31,7 @@ final class DeviceScratch implements AutoCloseable {
 
     @Override
     public void close() {
-        stream.synchronize();
+        stream.end();
         arena.close();
     }
 }

@@ -64,7 +64,7 @@ final class UploadBuffer implements AutoCloseable {
     /** Waits for the stream and gives the memory back. */
     @Override
     public void close() {
-        stream.synchronize();
+        stream.end();
         copied.close();
         arena.close();
     }

@@ -39,13 +39,17 @@ public final class DecoderShard implements ShardCompute {
      * @param weights taken over: closed with the shard
      * @param kernels taken over: closed with the shard
      * @param kv size of the store; sequences can be as long as it and the model's positions allow
-     * @throws IllegalArgumentException if the block size does not work; weights and kernels are then still the caller's
+     * @throws IllegalArgumentException if the block size does not work
+     * @throws RuntimeException if the kernels' memory has no room; after any failure weights and kernels are still the caller's
      */
     public DecoderShard(ShardWeights weights, Kernels kernels, KvSettings kv) {
         this.config = weights.config();
         this.slice = weights.slice();
         this.weights = weights;
         this.kernels = kernels;
+        this.positions = Math.min(config.maxPositions(), kv.tokens());
+        this.nodes = SumTree.maximalNodes(config.kvHeads(), slice.fromGroup(), slice.toGroup());
+        this.treeSum = new TreeSum(kernels, config.kvHeads(), nodes);
         this.store = new KvStore(
                 kernels.memory(),
                 kv.type(),
@@ -54,11 +58,16 @@ public final class DecoderShard implements ShardCompute {
                 config.headDim(),
                 kv.blockSize(),
                 kv.blocks());
-        this.positions = Math.min(config.maxPositions(), kv.tokens());
-        this.rope = weights.rope(positions);
-        this.nodes = SumTree.maximalNodes(config.kvHeads(), slice.fromGroup(), slice.toGroup());
-        this.treeSum = new TreeSum(kernels, config.kvHeads(), nodes);
-        this.workspace = new Workspace(kernels, config, slice, SMALLEST_CAPACITY);
+        boolean made = false;
+        try {
+            this.rope = weights.rope(positions);
+            this.workspace = Workspace.of(kernels, config, slice, SMALLEST_CAPACITY);
+            made = true;
+        } finally {
+            if (!made) {
+                store.close();
+            }
+        }
     }
 
     @Override
@@ -137,18 +146,23 @@ public final class DecoderShard implements ShardCompute {
         }
     }
 
+    /** Tokens for which a workspace is made that has to hold so many. */
+    static int capacity(int tokens) {
+        return Math.max(SMALLEST_CAPACITY, Integer.highestOneBit(Math.max(1, tokens - 1)) * 2);
+    }
+
     private Workspace.StepState acquire(int tokens) {
-        int capacity = Math.max(SMALLEST_CAPACITY, Integer.highestOneBit(Math.max(1, tokens - 1)) * 2);
+        int capacity = capacity(tokens);
         if (workspace.capacity() < tokens) {
             workspace.close();
-            workspace = new Workspace(kernels, config, slice, capacity);
+            workspace = Workspace.of(kernels, config, slice, capacity);
         }
         Workspace.StepState state = idle.poll();
         if (state != null && state.capacity() < tokens) {
             state.close();
             state = null;
         }
-        return state != null ? state : new Workspace.StepState(kernels, config, slice, capacity);
+        return state != null ? state : Workspace.StepState.of(kernels, config, slice, capacity);
     }
 
     /** Takes back what a closed step used. */
@@ -208,11 +222,14 @@ public final class DecoderShard implements ShardCompute {
             return;
         }
         closed = true;
-        kernels.close();
-        idle.forEach(Workspace.StepState::close);
-        idle.clear();
-        workspace.close();
-        store.close();
-        weights.close();
+        Workspace last = workspace;
+        // From the last to the first, each whatever the others do: kernels end after the memory that they have used.
+        try (kernels;
+                weights;
+                store;
+                last) {
+            idle.forEach(Workspace.StepState::close);
+            idle.clear();
+        }
     }
 }

@@ -2,6 +2,7 @@ package dev.troupe.kernel.check;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.troupe.kernel.CpuProvider;
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.TokenBatch;
@@ -30,7 +31,8 @@ class SelfTestTest {
             value = KernelProvider.Choice.class,
             names = {"AUTO", "VECTOR"})
     void findsNothingInTheKernelsOfTheProcessor(KernelProvider.Choice choice) {
-        try (Kernels kernels = KernelProvider.choose(choice, 2).create()) {
+        try (KernelProvider provider = CpuProvider.choose(choice, 2);
+                Kernels kernels = provider.create()) {
             List<Finding> findings = SelfTest.run(kernels, QUICK, told::add);
 
             assertThat(findings).isEqualTo(told).hasSizeGreaterThan(50);

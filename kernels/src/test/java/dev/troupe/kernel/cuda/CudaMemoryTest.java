@@ -9,6 +9,7 @@ import dev.troupe.tensor.DeviceMemory.Use;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -81,11 +82,15 @@ class CudaMemoryTest {
             CudaMemory memory = work.closing(new CudaMemory(work.stream));
             memory.allocate(work.arena, 12 << 20, Use.KEYS_AND_VALUES);
 
-            assertThatExceptionOfType(OutOfMemoryError.class)
+            assertThatExceptionOfType(DeviceMemoryException.class)
                     .isThrownBy(() -> memory.allocate(work.arena, 10 << 20, Use.WEIGHTS))
                     .withMessageContaining("has no room for weights 10 MB")
-                    .withMessageContaining("KV 12 MB")
-                    .withCauseInstanceOf(DeviceMemoryException.class);
+                    .withMessageContaining("KV 12 MB");
+            assertThatExceptionOfType(DeviceMemoryException.class)
+                    .isThrownBy(() -> memory.requireRoom(Map.of(Use.WEIGHTS, 6L << 20, Use.WORKSPACE, 4L << 20)))
+                    .withMessage("device 0 (Stand-in 0) has no room for weights 6 MB, KV 0 bytes, workspace 4 MB: 8 MB of"
+                            + " 20 MB are free, and this process holds weights 0 bytes, KV 12 MB, workspace 0 bytes");
+            memory.requireRoom(Map.of(Use.WEIGHTS, 4L << 20, Use.WORKSPACE, 4L << 20));
         }
     }
 }

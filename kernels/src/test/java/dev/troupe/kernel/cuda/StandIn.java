@@ -44,6 +44,7 @@ public final class StandIn {
         set("capability", 90);
         set("cubins", 1);
         set("broken", 0);
+        set("fail_after", 0);
         heal();
     }
 

@@ -137,7 +137,7 @@ public final class CudaDevice implements AutoCloseable {
             throw new IllegalStateException(
                     "%s is closed while memory is in use: %s".formatted(this, memory.holders()));
         }
-        CudaException.check(JCudaDriver.cuDevicePrimaryCtxRelease(device), "cuDevicePrimaryCtxRelease");
+        CudaException.checkRelease(JCudaDriver.cuDevicePrimaryCtxRelease(device), "cuDevicePrimaryCtxRelease");
     }
 
     @Override

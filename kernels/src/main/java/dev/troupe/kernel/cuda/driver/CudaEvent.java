@@ -63,6 +63,6 @@ public final class CudaEvent implements AutoCloseable {
     @Override
     public void close() {
         device.makeCurrent();
-        CudaException.check(JCudaDriver.cuEventDestroy(event), "cuEventDestroy");
+        CudaException.checkRelease(JCudaDriver.cuEventDestroy(event), "cuEventDestroy");
     }
 }

@@ -21,6 +21,6 @@ public final class CudaGraph implements AutoCloseable {
     @Override
     public void close() {
         device.makeCurrent();
-        CudaException.check(JCudaDriver.cuGraphExecDestroy(executable), "cuGraphExecDestroy");
+        CudaException.checkRelease(JCudaDriver.cuGraphExecDestroy(executable), "cuGraphExecDestroy");
     }
 }

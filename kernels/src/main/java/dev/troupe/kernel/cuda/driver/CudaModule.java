@@ -32,6 +32,6 @@ public final class CudaModule implements AutoCloseable {
     @Override
     public void close() {
         device.makeCurrent();
-        CudaException.check(JCudaDriver.cuModuleUnload(module), "cuModuleUnload");
+        CudaException.checkRelease(JCudaDriver.cuModuleUnload(module), "cuModuleUnload");
     }
 }

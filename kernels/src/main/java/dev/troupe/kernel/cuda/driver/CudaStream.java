@@ -141,6 +141,12 @@ public final class CudaStream implements AutoCloseable {
         CudaException.check(JCudaDriver.cuStreamSynchronize(stream), "work on " + device);
     }
 
+    /** Waits until no work is left, whether it was done or has failed: afterwards memory that it used may be given back. */
+    public void end() {
+        device.makeCurrent();
+        CudaException.checkRelease(JCudaDriver.cuStreamSynchronize(stream), "work on " + device);
+    }
+
     /** Marks what was added so far. */
     public void record(CudaEvent event) {
         device.makeCurrent();
@@ -225,7 +231,7 @@ public final class CudaStream implements AutoCloseable {
     @Override
     public void close() {
         device.makeCurrent();
-        CudaException.check(JCudaDriver.cuStreamDestroy(stream), "cuStreamDestroy");
+        CudaException.checkRelease(JCudaDriver.cuStreamDestroy(stream), "cuStreamDestroy");
         arena.close();
     }
 }

@@ -8,6 +8,7 @@ import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 import jcuda.driver.JCudaDriver;
 
@@ -43,16 +44,51 @@ public final class DeviceHeap {
         return MemorySegment.ofAddress(address).reinterpret(bytes, arena, gone -> release(use, gone));
     }
 
-    private synchronized long take(Use use, long bytes) {
+    /**
+     * Memory that is free, and all of it, whoever has it.
+     *
+     * @param free in bytes
+     * @param total in bytes
+     */
+    public record Room(long free, long total) {}
+
+    /**
+     * How much is free now.
+     *
+     * @throws CudaException if the driver does not say, which it does not once work on the device has failed
+     */
+    public Room room() {
         device.makeCurrent();
         long[] free = new long[1];
         long[] total = new long[1];
-        CudaException.check(JCudaDriver.cuMemGetInfo(free, total), "cuMemGetInfo");
+        CudaException.check(JCudaDriver.cuMemGetInfo(free, total), "cuMemGetInfo of " + device);
+        return new Room(free[0], total[0]);
+    }
+
+    /**
+     * Checks that memory is free before it is taken piece by piece.
+     *
+     * @param needed bytes for each purpose
+     * @throws DeviceMemoryException if so much is not free
+     */
+    public synchronized void requireRoom(Map<Use, Long> needed) {
+        Room room = room();
+        if (needed.values().stream().mapToLong(Long::longValue).sum() > room.free()) {
+            throw noRoom(lines(use -> needed.getOrDefault(use, 0L)), room);
+        }
+    }
+
+    private DeviceMemoryException noRoom(String what, Room room) {
+        return new DeviceMemoryException("%s has no room for %s: %s of %s are free, and this process holds %s"
+                .formatted(device, what, megabytes(room.free()), megabytes(room.total()), holders()));
+    }
+
+    private synchronized long take(Use use, long bytes) {
+        Room room = room();
         DeviceAddress address = new DeviceAddress();
-        int result = bytes > free[0] ? CudaException.OUT_OF_MEMORY : JCudaDriver.cuMemAlloc(address, bytes);
+        int result = bytes > room.free() ? CudaException.OUT_OF_MEMORY : JCudaDriver.cuMemAlloc(address, bytes);
         if (result == CudaException.OUT_OF_MEMORY) {
-            throw new DeviceMemoryException("%s has no room for %s: %s of %s are free, and this process holds %s"
-                    .formatted(device, line(use, bytes), megabytes(free[0]), megabytes(total[0]), holders()));
+            throw noRoom(line(use, bytes), room);
         }
         if (result != 0) {
             throw CudaException.of(result, "cuMemAlloc of %d bytes".formatted(bytes));
@@ -68,7 +104,7 @@ public final class DeviceHeap {
         held.merge(use, -memory.byteSize(), Long::sum);
         releases.incrementAndGet();
         remove(memory.address());
-        CudaException.check(JCudaDriver.cuMemFree(new DeviceAddress(memory.address())), "cuMemFree");
+        CudaException.checkRelease(JCudaDriver.cuMemFree(new DeviceAddress(memory.address())), "cuMemFree");
     }
 
     private void add(long start, long end) {
@@ -103,7 +139,13 @@ public final class DeviceHeap {
 
     /** Bytes in use, by purpose, for people. */
     public synchronized String holders() {
-        return Arrays.stream(Use.values()).map(use -> line(use, held(use))).collect(Collectors.joining(", "));
+        return lines(this::held);
+    }
+
+    private static String lines(ToLongFunction<Use> bytes) {
+        return Arrays.stream(Use.values())
+                .map(use -> line(use, bytes.applyAsLong(use)))
+                .collect(Collectors.joining(", "));
     }
 
     /** For people: {@code weights 1,024 MB}. */

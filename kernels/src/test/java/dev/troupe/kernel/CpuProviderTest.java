@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.troupe.kernel.KernelProvider.Choice;
-import dev.troupe.kernel.KernelProvider.Machine;
+import dev.troupe.kernel.CpuProvider.Machine;
 import dev.troupe.kernel.natives.NativeProducts;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.kernel.vector.VectorKernels;
@@ -15,13 +15,13 @@ import java.nio.ByteOrder;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
-class KernelProviderTest {
+class CpuProviderTest {
     private static final String NO_NATIVES = "this build has none";
     private static final Machine GOOD = new Machine(true, 256, true, ByteOrder.LITTLE_ENDIAN, NO_NATIVES);
 
     @Test
     void takesTheVectorApiWhereItRuns() {
-        KernelProvider provider = KernelProvider.choose(Choice.AUTO, 1, GOOD);
+        CpuProvider provider = CpuProvider.choose(Choice.AUTO, 1, GOOD);
 
         assertThat(provider.reason())
                 .isEqualTo("Vector API with 256 bits on 1 thread; no native products: this build has none");
@@ -36,13 +36,13 @@ class KernelProviderTest {
         Machine machine = new Machine(true, 256, true, ByteOrder.LITTLE_ENDIAN, null);
 
         for (Choice choice : new Choice[] {Choice.AUTO, Choice.NATIVE}) {
-            KernelProvider provider = KernelProvider.choose(choice, 1, machine);
+            CpuProvider provider = CpuProvider.choose(choice, 1, machine);
             assertThat(provider.reason()).isEqualTo("Vector API with 256 bits and native products on 1 thread");
             try (Kernels kernels = provider.create()) {
                 assertThat(kernels.description()).endsWith(" bits and native products, 1 thread");
             }
         }
-        KernelProvider alone = KernelProvider.choose(Choice.VECTOR, 1, machine);
+        CpuProvider alone = CpuProvider.choose(Choice.VECTOR, 1, machine);
         assertThat(alone.reason()).isEqualTo("Vector API with 256 bits on 1 thread");
         try (Kernels kernels = alone.create()) {
             assertThat(kernels.description()).endsWith(" bits, 1 thread");
@@ -51,11 +51,11 @@ class KernelProviderTest {
 
     @Test
     void refusesNativeProductsWhereTheyWereAskedForAndCannotRun() {
-        assertThatThrownBy(() -> KernelProvider.choose(Choice.NATIVE, 1, GOOD))
+        assertThatThrownBy(() -> CpuProvider.choose(Choice.NATIVE, 1, GOOD))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage("kernels = native cannot run here: this build has none;"
                         + " kernels = auto, vector or reference works");
-        assertThatThrownBy(() -> KernelProvider.choose(
+        assertThatThrownBy(() -> CpuProvider.choose(
                         Choice.NATIVE, 1, new Machine(false, 0, true, ByteOrder.LITTLE_ENDIAN, null)))
                 .hasMessage("kernels = native cannot run here: the JVM was started without --add-modules"
                         + " jdk.incubator.vector; kernels = auto or reference works");
@@ -65,7 +65,7 @@ class KernelProviderTest {
     void usesTheNativeProductsOfThisBuild() {
         assumeThat(NativeProducts.refusal()).as("native products run here").isNull();
 
-        KernelProvider provider = KernelProvider.choose(Choice.NATIVE, 1);
+        CpuProvider provider = CpuProvider.choose(Choice.NATIVE, 1);
 
         assertThat(provider.reason()).contains("bits and native products on 1 thread");
     }
@@ -85,7 +85,7 @@ class KernelProviderTest {
     }
 
     private static String reason(Machine machine) {
-        KernelProvider provider = KernelProvider.choose(Choice.AUTO, 4, machine);
+        CpuProvider provider = CpuProvider.choose(Choice.AUTO, 4, machine);
         try (Kernels kernels = provider.create()) {
             assertThat(kernels).isInstanceOf(ReferenceKernels.class);
         }
@@ -94,7 +94,7 @@ class KernelProviderTest {
 
     @Test
     void refusesTheVectorApiWhereItWasAskedForAndCannotRun() {
-        assertThatThrownBy(() -> KernelProvider.choose(
+        assertThatThrownBy(() -> CpuProvider.choose(
                         Choice.VECTOR, 1, new Machine(false, 0, true, ByteOrder.LITTLE_ENDIAN, NO_NATIVES)))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage("kernels = vector cannot run here: the JVM was started without --add-modules"
@@ -105,7 +105,7 @@ class KernelProviderTest {
     void neverUsesMoreThreadsThanThereAreCores() {
         int cores = Runtime.getRuntime().availableProcessors();
 
-        KernelProvider provider = KernelProvider.choose(Choice.AUTO, cores + 3, GOOD);
+        CpuProvider provider = CpuProvider.choose(Choice.AUTO, cores + 3, GOOD);
 
         assertThat(provider.reason()).contains("on %d thread".formatted(cores)).contains("no more cores");
         try (Kernels kernels = provider.create()) {
@@ -115,7 +115,7 @@ class KernelProviderTest {
 
     @Test
     void runsOnThisMachine() {
-        KernelProvider provider = KernelProvider.choose(Choice.VECTOR, 2);
+        CpuProvider provider = CpuProvider.choose(Choice.VECTOR, 2);
 
         try (Kernels kernels = provider.create()) {
             assertThat(kernels).isInstanceOf(VectorKernels.class);
@@ -128,13 +128,13 @@ class KernelProviderTest {
         assertThat(Choice.of(" Vector")).isEqualTo(Choice.VECTOR);
         assertThatThrownBy(() -> Choice.of("cuda"))
                 .hasMessage("kernels = cuda does not work; these do: auto, native, vector, reference");
-        assertThatThrownBy(() -> KernelProvider.choose(Choice.AUTO, 0)).hasMessage("threads = 0, expected at least 1");
+        assertThatThrownBy(() -> CpuProvider.choose(Choice.AUTO, 0)).hasMessage("threads = 0, expected at least 1");
     }
 
     @Test
     void warmsUpEveryTypeWithinItsTime() {
         for (Choice choice : new Choice[] {Choice.VECTOR, Choice.REFERENCE}) {
-            try (Kernels kernels = KernelProvider.choose(choice, 1).create()) {
+            try (Kernels kernels = CpuProvider.choose(choice, 1).create()) {
                 for (DType type : DType.values()) {
                     long start = System.nanoTime();
                     WarmUp.run(kernels, type, KvType.F16, Duration.ofMillis(100));

@@ -1,0 +1,165 @@
+package dev.troupe.kernel.cuda;
+
+import dev.troupe.kernel.KernelProvider;
+import dev.troupe.kernel.Kernels;
+import dev.troupe.kernel.cuda.driver.CudaDevice;
+import dev.troupe.kernel.cuda.driver.CudaException;
+import dev.troupe.kernel.cuda.driver.CudaStream;
+import dev.troupe.kernel.reference.ReferenceKernels;
+import dev.troupe.tensor.DeviceMemory;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A GPU whose kernels have given the bits of the plain loops. All shards on it share its primary context, each with a stream of its
+ * own; the context is given back when the provider and the last kernels are closed, in whatever order.
+ */
+public final class CudaProvider implements KernelProvider {
+    private static final Logger LOG = LoggerFactory.getLogger(CudaProvider.class);
+
+    private final CudaDevice device;
+    private final CudaStream stream;
+    private final CudaMemory memory;
+
+    /** This, as long as it is open, and the kernels that are. */
+    private int holders = 1;
+
+    private boolean closed;
+
+    private CudaProvider(CudaDevice device) {
+        this.device = device;
+        this.stream = device.stream();
+        this.memory = new CudaMemory(stream);
+    }
+
+    /**
+     * Starts to use a device, and compares what it computes with the plain loops.
+     *
+     * @throws IllegalStateException if it cannot be used or gives other bits; the message is the end of a sentence
+     */
+    public static CudaProvider open(CudaDetection.Found found) {
+        CudaProvider provider;
+        try {
+            provider = open(new CudaDevice(found.ordinal()));
+        } catch (CudaException e) {
+            throw new IllegalStateException("%s cannot be used: %s".formatted(found, e.getMessage()), e);
+        }
+        try (Kernels kernels = provider.create()) {
+            String refusal = refusal(kernels);
+            if (refusal == null) {
+                return provider;
+            }
+            provider.close();
+            throw new IllegalStateException("the check of %s has found other bits: %s".formatted(found, refusal));
+        } catch (CudaException e) {
+            provider.close();
+            throw new IllegalStateException("%s fails in its check: %s".formatted(found, e.getMessage()), e);
+        }
+    }
+
+    private static CudaProvider open(CudaDevice device) {
+        try {
+            return new CudaProvider(device);
+        } catch (CudaException e) {
+            device.close();
+            throw e;
+        }
+    }
+
+    /** Compares kernels with the plain loops and warns of a difference. */
+    static @Nullable String refusal(Kernels candidate) {
+        try (Kernels expected = new ReferenceKernels()) {
+            String difference = DeviceCheck.difference(expected, candidate);
+            if (difference != null) {
+                LOG.warn("{} is not used, because its check has found other bits: {}", candidate.description(), difference);
+            }
+            return difference;
+        }
+    }
+
+    @Override
+    public String device() {
+        return "cuda" + device.ordinal();
+    }
+
+    @Override
+    public String reason() {
+        return "%s of compute capability %d.%d, exact kernels"
+                .formatted(device.name(), device.capability() / 10, device.capability() % 10);
+    }
+
+    /** The one that gives the device its work. */
+    @Override
+    public int threads() {
+        return 1;
+    }
+
+    @Override
+    public int vectorBits() {
+        return 0;
+    }
+
+    @Override
+    public DeviceMemory memory() {
+        return memory;
+    }
+
+    @Override
+    public OptionalLong freeBytes() {
+        return OptionalLong.of(device.memory().room().free());
+    }
+
+    /**
+     * New kernels on a stream of their own. Weights that they use must be closed before them, or before the provider.
+     *
+     * @throws IllegalStateException if the provider is closed
+     * @throws CudaException if the driver refuses
+     */
+    @Override
+    public Kernels create() {
+        synchronized (this) {
+            if (closed) {
+                throw new IllegalStateException("%s is closed".formatted(device));
+            }
+            holders++;
+        }
+        return new CudaKernels(device, true, this::release);
+    }
+
+    @Override
+    public @Nullable String failure() {
+        synchronized (this) {
+            if (closed) {
+                return null;
+            }
+            holders++;
+        }
+        try {
+            device.memory().room();
+            return null;
+        } catch (CudaException e) {
+            return "%s has failed: %s; it is of no use to this process any more".formatted(device, e.getMessage());
+        } finally {
+            release();
+        }
+    }
+
+    private synchronized void release() {
+        holders--;
+        if (holders == 0) {
+            memory.close();
+            stream.close();
+            device.close();
+        }
+    }
+
+    @Override
+    public synchronized void close() {
+        if (!closed) {
+            closed = true;
+            release();
+        }
+    }
+}
