@@ -9,6 +9,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -18,6 +19,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BooleanSupplier;
 import org.apache.pekko.actor.CoordinatedShutdown;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -54,6 +56,12 @@ final class NodeCommand implements Callable<Integer> {
     private Path config;
 
     @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            description = "auto, cpu, cuda:0 or several, for example cuda:0,cuda:1; over what the file says")
+    private @Nullable String device;
+
+    @Option(
             names = "--exit-with-parent",
             hidden = true,
             description = "leave when standard input closes: the process that started this one has ended")
@@ -69,7 +77,7 @@ final class NodeCommand implements Callable<Integer> {
             throw new CommandFailure("%s does not exist; ready ones lie in cluster-config/".formatted(config));
         }
         PrintWriter out = spec.commandLine().getOut();
-        NodeConfig read = NodeConfig.load(config);
+        NodeConfig read = NodeConfig.load(config, device == null ? Map.of() : Map.of("troupe.device.kind", device));
         try (ProgressLine progress = ProgressLine.onStandardError()) {
             TroupeNode node = TroupeNode.start(read, (done, total) -> progress.bytes("reading weights", done, total));
             if (exitWithParent) {

@@ -227,22 +227,12 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
         ShardSlice slice = ShardSlice.of(checkpoint.config(), plan.partition(), id.stage(), id.rank());
         WeightCache.Key key = new WeightCache.Key(plan.model(), plan.fingerprint(), device.device(), slice);
         KvSettings kv = new KvSettings(plan.kvType(), plan.kvBlockSize(), plan.kvBlocks());
-        requireRoom(device, key, ShardMemory.of(
-                checkpoint, slice, kv, limits.tokensPerStep(), limits.stepsInFlight()));
+        requireRoom(
+                device, key, ShardMemory.of(checkpoint, slice, kv, limits.tokensPerStep(), limits.stepsInFlight()));
         // The kernels live longer than the weights: a device is given back with the last of them.
         Kernels own = observer.apply(device.create());
         try {
-            ShardWeights weights = cache.get(
-                    key,
-                    () -> new WeightCache.Loaded<>(
-                            WeightLoader.load(
-                                    checkpoint,
-                                    slice,
-                                    device.memory(),
-                                    loadingThreads(device),
-                                    identity(plan.model()).check(),
-                                    progress),
-                            WeightLoader.bytes(checkpoint, slice)));
+            ShardWeights weights = cache.get(key, () -> weights(checkpoint, slice, device, identity(plan.model())));
             try {
                 return new DecoderShard(weights, own, kv);
             } catch (RuntimeException | OutOfMemoryError e) {
@@ -253,6 +243,16 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
             own.close();
             throw e;
         }
+    }
+
+    /** Read by all processors: a rank that loads computes nothing yet, and its replica waits for it. */
+    private WeightCache.Loaded<ShardWeights> weights(
+            Checkpoint checkpoint, ShardSlice slice, KernelProvider device, ModelIdentity identity)
+            throws WeightFormatException {
+        int threads = Math.max(device.threads(), Runtime.getRuntime().availableProcessors());
+        return new WeightCache.Loaded<>(
+                WeightLoader.load(checkpoint, slice, device.memory(), threads, identity.check(), progress),
+                WeightLoader.bytes(checkpoint, slice));
     }
 
     /** Weights that are kept for a later epoch make room for those that are needed now. */
@@ -270,11 +270,6 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
                         again);
             }
         }
-    }
-
-    /** All processors: a rank that loads computes nothing yet, and its replica waits for it. */
-    private static int loadingThreads(KernelProvider device) {
-        return Math.max(device.threads(), Runtime.getRuntime().availableProcessors());
     }
 
     @Override

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.troupe.cluster.watch.IslandWatch;
 import dev.troupe.kernel.natives.NativeProducts;
+import dev.troupe.node.DeviceWatch;
 import dev.troupe.node.Installation;
 import dev.troupe.serving.meter.PipelineStats;
 import dev.troupe.text.TokenizerFiles;
@@ -56,6 +57,7 @@ class CommandLineTest {
                         "demo",
                         "generate",
                         "node",
+                        "devices",
                         "logits",
                         "inspect",
                         "quantize",
@@ -63,6 +65,32 @@ class CommandLineTest {
                         "bench-exchange",
                         "certs",
                         "Exit codes");
+    }
+
+    @Test
+    void devicesListsTheCpuAndSaysHowManyGpusThereAre() throws IOException {
+        Outcome text = run("devices");
+        JsonNode json = new ObjectMapper().readTree(run("devices", "--json").out());
+
+        assertThat(text.exitCode()).isZero();
+        assertThat(text.out()).startsWith("cpu      ").contains(json.at("/cpu/kernels").asText());
+        assertThat(json.at("/cpu/cores").asInt()).isPositive();
+        assertThat(json.at("/gpus").isArray()).isTrue();
+        assertThat(json.has("no_gpu")).isNotEqualTo(json.has("cuda"));
+    }
+
+    @Test
+    void aDeviceThatIsNotThereIsOneSentence() {
+        Outcome outcome = run("generate", "--model", "tales", "--prompt", "Tom", "--device", "cuda:999");
+
+        assertThat(outcome.exitCode()).isEqualTo(1);
+        assertThat(outcome.err())
+                .startsWith("troupe: troupe.device: device = cuda:999 cannot be used: ")
+                .endsWith("cpu or auto works%n".formatted());
+        assertThat(run("generate", "--model", "tales", "--prompt", "Tom", "--device", "gpu")
+                        .err())
+                .isEqualTo("troupe: command line: troupe.device.kind: device = gpu does not work; these do: auto, cpu,"
+                        + " cuda:0, cuda:1 and so on%n".formatted());
     }
 
     @Test
@@ -76,6 +104,10 @@ class CommandLineTest {
                 .isInstanceOf(IOException.class)
                 .hasMessageStartingWith(
                         "node 127.0.0.1:1#a was put out of the cluster or never let in (ClusterDowningReason): ");
+        assertThatThrownBy(() ->
+                        NodeCommand.requireAsked("127.0.0.1:1#a", Optional.of(DeviceWatch.Reason.DEVICE_FAILED)))
+                .isInstanceOf(IOException.class)
+                .hasMessageStartingWith("a device of node 127.0.0.1:1#a has failed");
         assertThatThrownBy(() -> NodeCommand.requireAsked("127.0.0.1:1#a", Optional.of(IslandWatch.Reason.ISLAND)))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("in a cluster of its own", "start it again");

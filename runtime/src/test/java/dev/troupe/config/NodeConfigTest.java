@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.typesafe.config.ConfigException;
 import com.typesafe.config.ConfigFactory;
 import dev.troupe.cluster.identity.NodeRole;
+import dev.troupe.kernel.DeviceChoice;
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.serving.SchedulerSettings;
@@ -13,6 +14,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,6 +33,7 @@ class NodeConfigTest {
         assertThat(config.cluster().nodes()).isEqualTo(1);
         assertThat(config.replica()).isEqualTo(new ReplicaConfig("tales", 1, 1));
         assertThat(config.device().kernels()).isEqualTo(KernelProvider.Choice.AUTO);
+        assertThat(config.device().kinds()).containsExactly(new DeviceChoice.Auto());
         assertThat(config.device().threads()).isPositive();
         assertThat(config.device().weightCacheBytes()).isEqualTo(8L << 30);
         assertThat(config.kv().type()).isEqualTo(KvType.F16);
@@ -73,6 +76,20 @@ class NodeConfigTest {
         assertThat(config.kv().blocks(1 << 20)).isEqualTo(99);
         assertThat(config.scheduler().limits().stepsInFlight()).isEqualTo(3);
         assertThat(config.wire().tls().orElseThrow().key()).isEqualTo(Path.of("n.key"));
+    }
+
+    @Test
+    void readsOneDeviceOrSeveral() {
+        List<DeviceChoice> both = List.of(new DeviceChoice.Cuda(1), new DeviceChoice.Cpu());
+
+        assertThat(of(MODEL + "troupe.device.kind = [\"cuda:1\", cpu]").device().kinds())
+                .isEqualTo(both);
+        assertThat(of(MODEL + "troupe.device.kind = \"cuda:1, cpu\"").device().kinds())
+                .isEqualTo(both);
+        assertThat(NodeConfig.of(ConfigFactory.parseString(MODEL), Map.of("TROUPE_DEVICE", "cuda:1,cpu"))
+                        .device()
+                        .kinds())
+                .isEqualTo(both);
     }
 
     @Test
@@ -129,6 +146,10 @@ class NodeConfigTest {
         assertRefused(
                 "troupe.device.kernels = vektor",
                 "troupe.device.kernels = vektor, expected auto or native or vector or reference");
+        assertRefused(
+                "troupe.device.kind = gpu",
+                "troupe.device.kind: device = gpu does not work; these do: auto, cpu, cuda:0, cuda:1 and so on");
+        assertRefused("troupe.device.kind = []", "troupe.device.kind = [], expected auto, cpu, cuda:0 or a list");
         assertRefused("troupe.device.threads = none", "troupe.device.threads = none, expected a whole number");
         assertRefused(
                 "troupe.device.vector-bits = 64", "troupe.device.vector-bits = 64, expected 128, 256, 512 or auto");

@@ -73,7 +73,7 @@ public final class CudaProvider implements KernelProvider {
         try (Kernels expected = new ReferenceKernels()) {
             String difference = DeviceCheck.difference(expected, candidate);
             if (difference != null) {
-                LOG.warn("{} is not used, because its check has found other bits: {}", candidate.description(), difference);
+                LOG.warn("{} has other bits in its check: {}", candidate.description(), difference);
             }
             return difference;
         }

@@ -9,7 +9,8 @@ public class CudaException extends RuntimeException {
     static final int OUT_OF_MEMORY = 2;
 
     /** Results after which nothing works on a device until the process ends, as {@code cuda.h} says of them. */
-    private static final Set<Integer> LOST = Set.of(4, 46, 214, 220, 226, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 999);
+    private static final Set<Integer> LOST =
+            Set.of(4, 46, 214, 220, 226, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 999);
 
     private static final long serialVersionUID = 1;
 
