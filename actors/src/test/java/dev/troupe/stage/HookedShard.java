@@ -1,6 +1,7 @@
 package dev.troupe.stage;
 
 import dev.troupe.kernel.TokenBatch;
+import dev.troupe.model.LogitSearch;
 import dev.troupe.model.ShardCompute;
 import dev.troupe.model.ShardStep;
 import dev.troupe.model.SubtreeSum;
@@ -69,6 +70,11 @@ class HookedShard implements ShardCompute {
         @Override
         public Floats logits(int[] rows) {
             return inner.logits(rows);
+        }
+
+        @Override
+        public @Nullable LogitSearch logitSearch() {
+            return inner.logitSearch();
         }
 
         @Override

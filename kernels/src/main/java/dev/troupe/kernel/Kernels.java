@@ -136,6 +136,11 @@ public interface Kernels extends AutoCloseable {
     /** Marks in {@code nonFinite} every one of the first {@code tokens} rows with a value that is not finite. */
     void markNonFinite(Tensor x, int tokens, TokenFlags nonFinite);
 
+    /** Searches rows of logits in {@link #memory}; null where that is the host's, which searches by itself. */
+    default @Nullable RowSearch rowSearch() {
+        return null;
+    }
+
     /** Ends its threads. */
     @Override
     void close();

@@ -3,6 +3,7 @@ package dev.troupe.kernel.cuda;
 import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.RopeTable;
+import dev.troupe.kernel.RowSearch;
 import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kernel.TokenFlags;
@@ -31,6 +32,7 @@ public final class CudaKernels implements Kernels {
     private final TokenOperations tokens;
     private final CacheOperations cache;
     private final RowSelection selection;
+    private final CandidateSearch search;
     private final MatrixProducts products;
     private final DeviceBatch batch;
     private final Arena arena = Arena.ofShared();
@@ -47,6 +49,7 @@ public final class CudaKernels implements Kernels {
         this.tokens = new TokenOperations(stream);
         this.cache = new CacheOperations(stream);
         this.selection = new RowSelection(stream);
+        this.search = new CandidateSearch(stream);
         this.products = new MatrixProducts(stream);
         this.batch = new DeviceBatch(stream);
         this.numbers = memory.allocate(arena, 4L * (MOST_ROWS + 1), DeviceMemory.Use.WORKSPACE);
@@ -175,6 +178,11 @@ public final class CudaKernels implements Kernels {
         tokens.markNonFinite(x, marks(nonFinite), rows(count));
     }
 
+    @Override
+    public RowSearch rowSearch() {
+        return search;
+    }
+
     /** Waits for what was added, and frees what the kernels themselves have taken. */
     @Override
     public void close() {
@@ -183,6 +191,7 @@ public final class CudaKernels implements Kernels {
         tokens.close();
         cache.close();
         selection.close();
+        search.close();
         products.close();
         batch.close();
         arena.close();
