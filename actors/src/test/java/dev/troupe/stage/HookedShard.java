@@ -42,7 +42,13 @@ class HookedShard implements ShardCompute {
 
     @Override
     public ShardStep begin(TokenBatch batch, @Nullable Floats hidden) {
-        return new Step(inner.begin(batch, hidden), beforeSegment);
+        return new Step(this, inner.begin(batch, hidden));
+    }
+
+    /** What searches the logits of a step. */
+    @Nullable
+    LogitSearch search(ShardStep step) {
+        return step.logitSearch();
     }
 
     @Override
@@ -50,10 +56,10 @@ class HookedShard implements ShardCompute {
         inner.close();
     }
 
-    private record Step(ShardStep inner, Runnable beforeSegment) implements ShardStep {
+    private record Step(HookedShard shard, ShardStep inner) implements ShardStep {
         @Override
         public List<SubtreeSum> compute() {
-            beforeSegment.run();
+            shard.beforeSegment.run();
             return inner.compute();
         }
 
@@ -74,7 +80,7 @@ class HookedShard implements ShardCompute {
 
         @Override
         public @Nullable LogitSearch logitSearch() {
-            return inner.logitSearch();
+            return shard.search(inner);
         }
 
         @Override
