@@ -1,6 +1,6 @@
 package dev.troupe.stage;
 
-import dev.troupe.sampling.RankRow;
+import dev.troupe.sampling.CandidateRow;
 import dev.troupe.tensor.Ints;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -17,22 +17,22 @@ import org.jspecify.annotations.Nullable;
 final class LastStage implements OpenStep.Ending {
     private final ShardId id;
     private final int ranks;
-    private final int firstVocabularyRow;
+    private final VocabularyRows own;
     private final StepOutput output;
     private final ShardTally tally;
     /** Rank 0: results that are not out, by step. */
     private final Deque<PendingResult> pending = new ArrayDeque<>();
     /** Other ranks: what more candidates can be taken from, by step and want. */
-    private final TreeMap<Long, Map<Integer, RankRow>> kept = new TreeMap<>();
+    private final TreeMap<Long, Map<Integer, CandidateRow>> kept = new TreeMap<>();
 
     /**
      * @param ranks of the last stage
-     * @param firstVocabularyRow id of the first own vocabulary row
+     * @param own vocabulary rows of this rank
      */
-    LastStage(ShardId id, int ranks, int firstVocabularyRow, StepOutput output, ShardTally tally) {
+    LastStage(ShardId id, int ranks, VocabularyRows own, StepOutput output, ShardTally tally) {
         this.id = id;
         this.ranks = ranks;
-        this.firstVocabularyRow = firstVocabularyRow;
+        this.own = own;
         this.output = output;
         this.tally = tally;
     }
@@ -47,7 +47,7 @@ final class LastStage implements OpenStep.Ending {
 
     @Override
     public void end(OpenStep step) {
-        RankAnswers answers = RankAnswers.of(step, firstVocabularyRow, id.rank() == 0);
+        RankAnswers answers = RankAnswers.of(step, own, id.rank() == 0);
         if (id.rank() == 0) {
             PendingResult result = pending(step.batch().step());
             if (result == null) {
@@ -58,7 +58,7 @@ final class LastStage implements OpenStep.Ending {
             advance(result);
             return;
         }
-        Map<Integer, RankRow> incomplete = answers.incomplete();
+        Map<Integer, CandidateRow> incomplete = answers.incomplete();
         if (!incomplete.isEmpty()) {
             kept.put(step.batch().step(), incomplete);
         }
@@ -122,13 +122,13 @@ final class LastStage implements OpenStep.Ending {
      * @throws ContradictionException if nothing was kept for what is asked
      */
     Noted answer(CandidateRequest request, long newestEnded) {
-        Map<Integer, RankRow> rows = kept.get(request.step());
+        Map<Integer, CandidateRow> rows = kept.get(request.step());
         if (rows == null && request.step() <= newestEnded) {
             return Noted.REPEATED;
         }
         List<Candidates.Answer> answers = new ArrayList<>();
         for (int i = 0; i < request.wants().size(); i++) {
-            RankRow row = rows == null ? null : rows.get(request.wants().get(i));
+            CandidateRow row = rows == null ? null : rows.get(request.wants().get(i));
             if (row == null || request.limits().get(i) < 1) {
                 throw new ContradictionException(
                         "epoch=%s, step=%d, round=%d: want %d with limit %d was asked of rank %d, which keeps no such row"

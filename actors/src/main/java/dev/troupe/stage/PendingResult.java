@@ -1,6 +1,6 @@
 package dev.troupe.stage;
 
-import dev.troupe.sampling.RankRow;
+import dev.troupe.sampling.CandidateRow;
 import dev.troupe.sampling.TokenDraw;
 import dev.troupe.tensor.Ints;
 import java.util.ArrayList;
@@ -20,7 +20,7 @@ final class PendingResult {
     private final List<Map<Integer, Integer>> asked = new ArrayList<>();
     private int round;
     private boolean settled;
-    private Map<Integer, RankRow> ownRows = Map.of();
+    private Map<Integer, CandidateRow> ownRows = Map.of();
     private List<StageWork> work = List.of();
 
     PendingResult(StepBatch batch, List<SequenceTable.WantedRow> wants, int ranks) {
@@ -137,8 +137,8 @@ final class PendingResult {
         return more;
     }
 
-    private RankRow ownRow(int want) {
-        RankRow row = ownRows.get(want);
+    private CandidateRow ownRow(int want) {
+        CandidateRow row = ownRows.get(want);
         if (row == null) {
             throw new IllegalStateException("step %d: rank 0 has no row for want %d".formatted(step(), want));
         }

@@ -51,7 +51,8 @@ final class StepRunner implements AutoCloseable {
         this.output = output;
         this.progress = progress;
         if (next == plan.partition().stages().size()) {
-            lastStage = new LastStage(id, shape.ranks(), compute.firstVocabularyRow(), output, tally);
+            VocabularyRows own = new VocabularyRows(compute.firstVocabularyRow(), compute.vocabularyRows());
+            lastStage = new LastStage(id, shape.ranks(), own, output, tally);
             ending = lastStage;
         } else {
             int nextRanks = plan.partition().stages().get(next).ranks().size();

@@ -1,6 +1,7 @@
 package dev.troupe.stage;
 
 import dev.troupe.kernel.TokenBatch;
+import dev.troupe.model.LogitSearch;
 import dev.troupe.model.ShardCompute;
 import dev.troupe.model.ShardStep;
 import dev.troupe.model.SubtreeSum;
@@ -41,7 +42,13 @@ class HookedShard implements ShardCompute {
 
     @Override
     public ShardStep begin(TokenBatch batch, @Nullable Floats hidden) {
-        return new Step(inner.begin(batch, hidden), beforeSegment);
+        return new Step(this, inner.begin(batch, hidden));
+    }
+
+    /** What searches the logits of a step. */
+    @Nullable
+    LogitSearch search(ShardStep step) {
+        return step.logitSearch();
     }
 
     @Override
@@ -49,10 +56,10 @@ class HookedShard implements ShardCompute {
         inner.close();
     }
 
-    private record Step(ShardStep inner, Runnable beforeSegment) implements ShardStep {
+    private record Step(HookedShard shard, ShardStep inner) implements ShardStep {
         @Override
         public List<SubtreeSum> compute() {
-            beforeSegment.run();
+            shard.beforeSegment.run();
             return inner.compute();
         }
 
@@ -69,6 +76,11 @@ class HookedShard implements ShardCompute {
         @Override
         public Floats logits(int[] rows) {
             return inner.logits(rows);
+        }
+
+        @Override
+        public @Nullable LogitSearch logitSearch() {
+            return shard.search(inner);
         }
 
         @Override

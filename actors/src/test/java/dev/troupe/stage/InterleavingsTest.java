@@ -43,6 +43,22 @@ class InterleavingsTest {
         assertThat(rehearsal.seen()).containsKeys(DISTURBANCES).containsKey("failed");
     }
 
+    @Test
+    void ofRanksThatSearchTheirLogitsAndOfOthersGiveTheTokensOfTheUndisturbedRun() {
+        CountingModel model = CountingModel.small();
+        Rehearsal rehearsal = new Rehearsal(
+                new Rehearsal.Shape(model.layers(), model.groups(), model.vocabulary(), List.of(2, 4, 8)),
+                new CountingOracle(model),
+                (partition, stage, rank, blocks, blockSize) -> {
+                    CountingShard shard = new CountingShard(model, partition, stage, rank, blocks, blockSize);
+                    return rank % 4 < 2 ? new SearchingShard(shard) : shard;
+                });
+
+        rehearsal.run(160);
+
+        assertThat(rehearsal.seen()).containsKeys(DISTURBANCES).containsKey("failed");
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"tiny:f32", "tiny:q8_0"})
     void ofARealDecoderGiveTheBitsOfTheUndisturbedRun(String name) throws Exception {

@@ -159,6 +159,11 @@ public interface Kernels extends AutoCloseable {
         work.run();
     }
 
+    /** Searches rows of logits in {@link #memory}; null where that is the host's, which searches by itself. */
+    default @Nullable RowSearch rowSearch() {
+        return null;
+    }
+
     /** Ends its threads. */
     @Override
     void close();

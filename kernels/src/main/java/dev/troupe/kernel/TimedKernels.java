@@ -170,6 +170,11 @@ final class TimedKernels implements Kernels {
     }
 
     @Override
+    public @Nullable RowSearch rowSearch() {
+        return kernels.rowSearch();
+    }
+
+    @Override
     public void close() {
         kernels.close();
     }

@@ -3,6 +3,7 @@ package dev.troupe.model;
 import dev.troupe.tensor.Floats;
 import java.util.BitSet;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One step on one rank: {@code compute} and {@code finish} in turn for every segment, then {@link #hidden()} or
@@ -35,6 +36,11 @@ public interface ShardStep extends AutoCloseable {
      * @param rows token indices of the batch that want logits
      */
     Floats logits(int[] rows);
+
+    /** What searches rows of logits where they are computed; null where that is the memory of the host: then {@link #logits} are read. */
+    default @Nullable LogitSearch logitSearch() {
+        return null;
+    }
 
     /** The state after the model's final norm for these token indices, {@code [rows.length, hidden]}; last stage only. */
     Floats finalHidden(int[] rows);

@@ -1,5 +1,6 @@
 package dev.troupe.sampling;
 
+import dev.troupe.kernel.LogitScaling;
 import dev.troupe.tensor.Floats;
 import dev.troupe.tensor.Ints;
 import org.jspecify.annotations.Nullable;
@@ -8,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * One rank's vocabulary rows of one wanted token, after penalties and bias. The rank keeps it until the step retires,
  * because rank 0 may ask for more candidates; the answers depend on nothing else.
  */
-public final class RankRow {
+public final class RankRow implements CandidateRow {
     private final TokenDraw draw;
     private final int firstId;
     /** The model's own logits are row {@code row} of it, which is not copied: half a megabyte for every token. */
@@ -31,11 +32,20 @@ public final class RankRow {
      * @param choice index among the choices of the generation
      */
     public RankRow(Floats logits, int row, int firstId, SamplerState state, int choice) {
-        this.draw = new TokenDraw(state.parameters(), choice, state.length());
-        this.firstId = firstId;
+        this(logits, row, RowDraw.of(state, choice, firstId, logits.columns()));
+    }
+
+    /**
+     * @param logits {@code [any, own vocabulary rows]}; a rank may own none
+     * @param row which row of them
+     * @param of what is drawn, from so many own rows
+     */
+    public RankRow(Floats logits, int row, RowDraw of) {
+        this.draw = of.draw();
+        this.firstId = of.firstId();
         this.logits = logits;
         this.row = row;
-        this.scaled = scaled(state);
+        this.scaled = scaled(of.scaling());
         this.finite = allFinite();
         float most = Float.NEGATIVE_INFINITY;
         int first = -1;
@@ -67,34 +77,21 @@ public final class RankRow {
         return scaled == null ? logits.get(row, i) : scaled[i];
     }
 
-    private float @Nullable [] scaled(SamplerState state) {
-        float temperature = draw.parameters().temperature();
-        boolean scales = !draw.parameters().isGreedy() && temperature != 1;
-        if (!scales && !state.adjusts() && !state.isGuided()) {
+    private float @Nullable [] scaled(LogitScaling scaling) {
+        if (scaling.changesNothing()) {
             return null;
         }
         float[] values = logits.row(row);
-        state.adjust(firstId, values);
-        if (scales) {
-            for (int i = 0; i < values.length; i++) {
-                values[i] = values[i] / temperature;
-            }
-        }
-        state.guide(firstId, values);
+        scaling.apply(firstId, values);
         return values;
     }
 
-    /** What is drawn; rank 0 asks it to choose. */
+    @Override
     public TokenDraw draw() {
         return draw;
     }
 
-    /**
-     * What this rank contributes.
-     *
-     * @param limit most candidates to send where top-k, top-p or min-p needs several; {@link TokenDraw#firstLimit()}
-     *     at first, then what {@link TokenDraw.More} says
-     */
+    @Override
     public RankCandidates candidates(int limit) {
         if (!finite) {
             return RankCandidates.notFinite();
@@ -122,8 +119,7 @@ public final class RankRow {
     }
 
     private RankCandidates first(int limit, @Nullable TopLogits top) {
-        SamplingParameters parameters = draw.parameters();
-        int most = parameters.topK() > 0 ? Math.min(parameters.topK(), limit) : limit;
+        int most = draw.mostCandidates(limit);
         Ranking ranking = new Ranking(most);
         float least = Noise.leastThatCanWin(largest);
         for (int i = 0; i < logits.columns(); i++) {
@@ -131,7 +127,7 @@ public final class RankRow {
                 ranking.add(score(i), firstId + i);
             }
         }
-        boolean complete = ranking.holdsAll() || most == parameters.topK();
+        boolean complete = ranking.holdsAll() || most == draw.parameters().topK();
         return answer(
                 ranking.sorted(),
                 complete,

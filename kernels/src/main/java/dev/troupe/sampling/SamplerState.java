@@ -1,9 +1,10 @@
 package dev.troupe.sampling;
 
+import dev.troupe.kernel.LogitScaling;
 import dev.troupe.sampling.guide.GuideState;
 import dev.troupe.sampling.guide.TokenGuide;
-import dev.troupe.sampling.guide.TokenMask;
 import dev.troupe.tensor.Ints;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
@@ -14,12 +15,6 @@ import org.jspecify.annotations.Nullable;
  * the same state as one that saw every token come. Owned by one thread.
  */
 public final class SamplerState {
-    /**
-     * What a token that the guide does not allow is given instead of its scaled logit: finite, so that sums stay numbers,
-     * and below all that noise can lift.
-     */
-    static final float NOT_ALLOWED = -Float.MAX_VALUE;
-
     private final SamplingParameters parameters;
     private final int promptLength;
     private final boolean counts;
@@ -93,52 +88,43 @@ public final class SamplerState {
         return parameters;
     }
 
-    boolean adjusts() {
-        return (counts && length > 0) || !parameters.logitBias().isEmpty();
-    }
-
     /**
-     * Adjusts logits of ids from {@code firstId} in place: repetition, frequency, presence penalty, then the bias.
+     * How the logits of {@code ids} ids from {@code firstId} on become scaled logits after these tokens.
      *
-     * <p>{@code z > 0 ? z / repetition : z · repetition}; {@code fma(−frequency, count, z)}; {@code z − presence};
-     * {@code z + bias}.
+     * @throws dev.troupe.sampling.guide.automaton.GuideException if the guide allows no token
      */
-    void adjust(int firstId, float[] logits) {
-        int end = firstId + logits.length;
-        float repetition = parameters.repetitionPenalty();
-        if (repetition != 1) {
-            for (int id = seen.nextSetBit(firstId); id >= 0 && id < end; id = seen.nextSetBit(id + 1)) {
-                float z = logits[id - firstId];
-                logits[id - firstId] = z > 0 ? z / repetition : z * repetition;
-            }
-        }
-        completion.forEach((id, count) -> {
-            if (id >= firstId && id < end) {
-                float z = Math.fma(-parameters.frequencyPenalty(), count, logits[id - firstId]);
-                logits[id - firstId] = z - parameters.presencePenalty();
-            }
-        });
-        parameters.logitBias().forEach((id, bias) -> {
-            if (id >= firstId && id < end) {
-                logits[id - firstId] += bias;
-            }
-        });
+    LogitScaling scaling(int firstId, int ids) {
+        return new LogitScaling(
+                adjusted(firstId, Math.addExact(firstId, ids)),
+                parameters.repetitionPenalty(),
+                parameters.frequencyPenalty(),
+                parameters.presencePenalty(),
+                parameters.isGreedy() ? 1 : parameters.temperature(),
+                guide == null || guided == null ? null : guide.mask(guided));
     }
 
-    boolean isGuided() {
-        return guide != null;
-    }
-
-    /** Puts tokens of ids from {@code firstId} that the guide does not allow out of reach. */
-    void guide(int firstId, float[] scaled) {
-        if (guide == null || guided == null) {
-            return;
+    /** The ids below {@code end} that penalties or bias change, as {@link LogitScaling} has them. */
+    private Ints adjusted(int firstId, int end) {
+        Map<Integer, Float> biases = parameters.logitBias();
+        int[] words = new int[LogitScaling.WORDS * (seen.cardinality() + biases.size())];
+        int at = 0;
+        for (int id = seen.nextSetBit(firstId); id >= 0 && id < end; id = seen.nextSetBit(id + 1)) {
+            at = put(words, at, id, LogitScaling.SEEN, biases.get(id));
         }
-        TokenMask mask = guide.mask(guided);
-        for (int i = 0; i < scaled.length; i++) {
-            if (!mask.allows(firstId + i)) {
-                scaled[i] = NOT_ALLOWED;
+        for (Map.Entry<Integer, Float> bias : biases.entrySet()) {
+            int id = bias.getKey();
+            if (id >= firstId && id < end && !seen.get(id)) {
+                at = put(words, at, id, 0, bias.getValue());
             }
         }
+        return Ints.of(Arrays.copyOf(words, at));
+    }
+
+    private int put(int[] words, int at, int id, int kinds, @Nullable Float bias) {
+        words[at] = id;
+        words[at + 1] = completion.getOrDefault(id, 0);
+        words[at + 2] = kinds | (bias == null ? 0 : LogitScaling.BIASED);
+        words[at + 3] = bias == null ? 0 : Float.floatToRawIntBits(bias);
+        return at + LogitScaling.WORDS;
     }
 }

@@ -55,10 +55,18 @@ public record TokenDraw(SamplingParameters parameters, int choice, int position)
         return parameters.topK() > 0 ? Math.min(parameters.topK(), FIRST_LIMIT_OF_TOP_K) : FIRST_LIMIT;
     }
 
+    /** How many candidates a rank sends that may send {@code limit}: the one winner, or no more than top-k can take. */
+    int mostCandidates(int limit) {
+        if (parameters.isGreedy() || !parameters.hasFilters()) {
+            return 1;
+        }
+        return parameters.topK() > 0 ? Math.min(parameters.topK(), limit) : limit;
+    }
+
     /**
      * Chooses the token.
      *
-     * @param byRank what {@link RankRow#candidates} gave, in the order of the ranks; their rows are the vocabulary
+     * @param byRank what {@link CandidateRow#candidates} gave, in the order of the ranks; their rows are the vocabulary
      * @throws IllegalArgumentException if the ranks together have no candidate, or sent other things than the parameters
      *     ask for
      */

@@ -1,8 +1,12 @@
 package dev.troupe.sampling;
 
+import dev.troupe.kernel.CandidateQuery;
+import dev.troupe.kernel.FoundCandidates;
+import dev.troupe.kernel.LogitScaling;
 import dev.troupe.tensor.Floats;
 import dev.troupe.tensor.Ints;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How probable a token was that a sequence has already: its log-probability by the model's own logits, and the most probable
@@ -32,17 +36,40 @@ public record TokenScore(int token, int topLogprobs) {
                 return RankCandidates.notFinite();
             }
         }
-        boolean own = token >= firstId && token < firstId + logits.columns();
-        float[] logit = own ? new float[] {logits.get(row, token - firstId)} : new float[0];
+        boolean own = isAmong(firstId, logits.columns());
+        return candidates(
+                firstId,
+                logits.columns(),
+                own ? logits.get(row, token - firstId) : Float.NaN,
+                TopLogits.of(logits, row, firstId, topLogprobs));
+    }
+
+    private boolean isAmong(int firstId, int ids) {
+        return token >= firstId && token < firstId + ids;
+    }
+
+    private RankCandidates candidates(int firstId, int ids, float tokenLogit, @Nullable TopLogits top) {
+        boolean own = isAmong(firstId, ids);
+        float[] logit = own ? new float[] {tokenLogit} : new float[0];
         Floats values = new Floats(1, logit.length, logit);
-        return new RankCandidates(
-                own ? Ints.of(token) : Ints.of(),
-                values,
-                values,
-                true,
-                null,
-                TopLogits.of(logits, row, firstId, topLogprobs),
-                true);
+        return new RankCandidates(own ? Ints.of(token) : Ints.of(), values, values, true, null, top, true);
+    }
+
+    /** What to ask of a row that is not on the host. */
+    public CandidateQuery query() {
+        return new CandidateQuery(LogitScaling.NONE, null, 0, false, topLogprobs, token);
+    }
+
+    /**
+     * What one rank's vocabulary rows contribute that were asked {@link #query}.
+     *
+     * @param firstId id of the first own vocabulary row, a multiple of the vocabulary span
+     * @param ids own vocabulary rows
+     */
+    public RankCandidates candidates(FoundCandidates found, int firstId, int ids) {
+        return found.finite()
+                ? candidates(firstId, ids, found.tokenLogit(), TopLogits.of(found, firstId))
+                : RankCandidates.notFinite();
     }
 
     /**

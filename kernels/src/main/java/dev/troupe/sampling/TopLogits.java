@@ -1,9 +1,12 @@
 package dev.troupe.sampling;
 
+import dev.troupe.kernel.FoundCandidates;
+import dev.troupe.model.Partition;
 import dev.troupe.tensor.Floats;
 import dev.troupe.tensor.Ints;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a rank contributes to reported log-probabilities, all from the model's own logits, before penalties and
@@ -43,6 +46,18 @@ public record TopLogits(Ints ids, Floats logits, SpanSums spans) {
             }
         }
         return new TopLogits(Ints.of(ids), new Floats(1, values.length, values), SpanSums.of(firstId, logits.row(row)));
+    }
+
+    /**
+     * What was found in a row that starts with {@code firstId}; null where log-probabilities were not asked for.
+     */
+    static @Nullable TopLogits of(FoundCandidates found, int firstId) {
+        return found.logitSpans() == null
+                ? null
+                : new TopLogits(
+                        found.top().ids(),
+                        found.top().logits(),
+                        new SpanSums(firstId / Partition.VOCABULARY_SPAN, found.logitSpans()));
     }
 
     /**

@@ -14,7 +14,7 @@ class SamplerStateTest {
         state.append(Ints.of(0, 1, 2, 2, 1));
         float[] logits = {3f, 3f, -3f, 3f};
 
-        state.adjust(0, logits);
+        state.scaling(0, logits.length).adjust(0, logits);
 
         assertThat(logits)
                 .as("0: prompt only; 1: prompt and once in the completion; 2: twice in the completion; 3: never")
@@ -28,7 +28,7 @@ class SamplerStateTest {
         state.append(0);
         float[] logits = {4f, 4f};
 
-        state.adjust(0, logits);
+        state.scaling(0, logits.length).adjust(0, logits);
 
         assertThat(logits).containsExactly(12f, 3f);
     }
@@ -40,7 +40,7 @@ class SamplerStateTest {
         float[] logits = new float[256];
         logits[44] = 8f;
 
-        state.adjust(256, logits);
+        state.scaling(256, logits.length).adjust(256, logits);
 
         float[] expected = new float[256];
         expected[44] = 8f / 2f - 1f - 1f + 5f;
@@ -59,8 +59,8 @@ class SamplerStateTest {
         float[] a = {1f, 2f, 3f, 4f, -5f, 6f, 7f, -8f};
         float[] b = a.clone();
 
-        oneByOne.adjust(0, a);
-        atOnce.adjust(0, b);
+        oneByOne.scaling(0, a.length).adjust(0, a);
+        atOnce.scaling(0, b.length).adjust(0, b);
 
         assertThat(a).containsExactly(b);
     }

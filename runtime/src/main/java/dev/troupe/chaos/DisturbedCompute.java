@@ -1,6 +1,7 @@
 package dev.troupe.chaos;
 
 import dev.troupe.kernel.TokenBatch;
+import dev.troupe.model.LogitSearch;
 import dev.troupe.model.ShardCompute;
 import dev.troupe.model.ShardStep;
 import dev.troupe.model.SubtreeSum;
@@ -70,6 +71,11 @@ record DisturbedCompute(ShardCompute compute, Saboteur saboteur, boolean first) 
         @Override
         public Floats logits(int[] rows) {
             return step.logits(rows);
+        }
+
+        @Override
+        public @Nullable LogitSearch logitSearch() {
+            return step.logitSearch();
         }
 
         @Override

@@ -3,6 +3,7 @@ package dev.troupe.kernel.cuda;
 import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.RopeTable;
+import dev.troupe.kernel.RowSearch;
 import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kernel.TokenFlags;
@@ -35,6 +36,7 @@ public final class CudaKernels implements Kernels {
     private final TokenOperations tokens;
     private final CacheOperations cache;
     private final RowSelection selection;
+    private final CandidateSearch search;
     private final MatrixProducts products;
     private final DeviceBatch batch;
     private final RowCounts counts;
@@ -77,6 +79,8 @@ public final class CudaKernels implements Kernels {
             ends.push(cache::close);
             this.selection = new RowSelection(stream);
             ends.push(selection::close);
+            this.search = new CandidateSearch(stream);
+            ends.push(search::close);
             this.products = new MatrixProducts(stream);
             ends.push(products::close);
             this.batch = new DeviceBatch(stream);
@@ -259,6 +263,11 @@ public final class CudaKernels implements Kernels {
     /** Kernels, copies and graphs that the host has handed to the device. */
     public long operations() {
         return stream.operations();
+    }
+
+    @Override
+    public RowSearch rowSearch() {
+        return search;
     }
 
     /** Waits for what was added, and frees what the kernels themselves have taken. */

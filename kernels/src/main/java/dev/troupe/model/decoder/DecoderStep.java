@@ -1,12 +1,17 @@
 package dev.troupe.model.decoder;
 
+import dev.troupe.kernel.CandidateQuery;
+import dev.troupe.kernel.FoundCandidates;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.PackedMatrix;
+import dev.troupe.kernel.RowSearch;
 import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.SumTree;
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kernel.TokenFlags;
+import dev.troupe.model.LogitSearch;
 import dev.troupe.model.ModelConfig;
+import dev.troupe.model.SearchedLogits;
 import dev.troupe.model.ShardStep;
 import dev.troupe.model.SubtreeSum;
 import dev.troupe.tensor.Floats;
@@ -236,6 +241,45 @@ final class DecoderStep implements ShardStep {
         kernels.matmul(head, null, work.chosen(), count, work.logits());
         work.failedLogits().clear();
         kernels.markNonFinite(work.logits(), count, work.failedLogits());
+    }
+
+    @Override
+    public @Nullable LogitSearch logitSearch() {
+        RowSearch search = kernels.rowSearch();
+        return search == null ? null : (rows, queries) -> search(search, rows, queries);
+    }
+
+    private List<SearchedLogits> search(RowSearch search, int[] rows, List<CandidateQuery> queries) {
+        require(segment == shard.segments() && shard.slice().last(), "search");
+        List<SearchedLogits> searched = new ArrayList<>(rows.length);
+        for (int from = 0; from < rows.length; from += Workspace.LOGIT_ROWS) {
+            int count = Math.min(Workspace.LOGIT_ROWS, rows.length - from);
+            Tensor states = normed(rows, from, count);
+            List<CandidateQuery> some = queries.subList(from, from + count);
+            List<FoundCandidates> found = candidates(search, states, some);
+            boolean lacksSome = false;
+            for (int i = 0; i < count; i++) {
+                lacksSome |= some.get(i).mayLackSome(found.get(i));
+            }
+            Floats kept = kernels.memory().read(states, lacksSome ? count : 0);
+            for (int i = 0; i < count; i++) {
+                if (!found.get(i).finiteLogits()) {
+                    failed.mark(rows[from + i]);
+                }
+                searched.add(new SearchedLogits(found.get(i), new LogitsAgain(shard, kept, i)));
+            }
+        }
+        return searched;
+    }
+
+    private List<FoundCandidates> candidates(RowSearch search, Tensor states, List<CandidateQuery> queries) {
+        StackedMatrix head = shard.weights().head();
+        if (head == null) {
+            return queries.stream().map(FoundCandidates::ofNothing).toList();
+        }
+        Tensor logits = shard.workspace().logits();
+        kernels.matmul(head, null, states, queries.size(), logits);
+        return search.candidates(logits, shard.firstVocabularyRow(), queries);
     }
 
     @Override

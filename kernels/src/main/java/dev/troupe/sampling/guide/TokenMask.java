@@ -1,7 +1,9 @@
 package dev.troupe.sampling.guide;
 
+import dev.troupe.kernel.AllowedIds;
+
 /** The tokens that a guide allows next, as a set of ids. Immutable. */
-public final class TokenMask {
+public final class TokenMask implements AllowedIds {
     private final long[] words;
     private final int size;
 
@@ -15,9 +17,14 @@ public final class TokenMask {
         return size;
     }
 
-    /** Whether a token may come next; ids that the vocabulary does not have never may. */
+    @Override
     public boolean allows(int id) {
         return id >= 0 && id < size && (words[id >>> 6] >>> (id & 63) & 1) != 0;
+    }
+
+    @Override
+    public long word(int index) {
+        return index < words.length ? words[index] : 0;
     }
 
     /** The first allowed id that is {@code from} or more, or −1. */

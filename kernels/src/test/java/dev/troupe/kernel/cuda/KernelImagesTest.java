@@ -42,6 +42,7 @@ class KernelImagesTest {
             assertThat(lines.stream().map(line -> line.split(" +", 2)[1]))
                     .containsExactly(
                             "attention.h",
+                            "candidates.h",
                             "dev.h",
                             "packed.h",
                             "rounded.h",
