@@ -53,8 +53,12 @@ DEVICE unsigned char *dynamic_shared() {
   return troupe_shared;
 }
 
-/* Starts to copy 16 aligned bytes from global to shared memory. They are there for this thread after wait_async, for others after a
+/* Starts to copy 4 or 16 aligned bytes from global to shared memory. They are there for this thread after wait_async, for others after a
    barrier behind it. */
+DEVICE void copy_async4(void *shared, const void *global) {
+  unsigned to = static_cast<unsigned>(__cvta_generic_to_shared(shared));
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(to), "l"(global) : "memory");
+}
 DEVICE void copy_async16(void *shared, const void *global) {
   unsigned to = static_cast<unsigned>(__cvta_generic_to_shared(shared));
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to), "l"(global) : "memory");

@@ -2,56 +2,14 @@
 // interleaved (PackedMatrix): a lane of a warp is a row, or two rows that share an int, so one pass over the weights reads whole lines. A
 // block takes some groups of rows and some tokens; its activations come to shared memory by pieces, which all lanes read alike. The z of
 // the grid is a part of the matrix: one of several types below each other, or a chunk of columns with sums of its own.
-#include "dev.h"
-
-struct matmul_part {
-  const void *w;
-  int rows;
-  int columns;
-  int x_column;  /* of x, where the part's columns begin */
-  int y_column;  /* of y, where its rows go */
-};
-
-struct matmul_f32_args {
-  const matmul_part *parts;
-  const float *x;
-  const float *bias; /* or null; of all rows of y */
-  float *y;
-  const int *count;
-  int x_stride;
-  int y_stride;
-  int part_stride; /* floats of y from part to part, in rows of y */
-};
-using matmul_bf16_args = matmul_f32_args;
-using matmul_f16_args = matmul_f32_args;
+#include "floats.h"
 
 constexpr int WARPS = 4;
 constexpr int TOKENS = 4; /* that a block takes together */
 constexpr int PIECE = 256;
 
-struct F32 {
-  static constexpr int ROWS = 1; /* of a lane */
-  static METHOD void row(int bits, float *w) { w[0] = float_of(bits); }
-};
-
-struct Bf16 {
-  static constexpr int ROWS = 2;
-  static METHOD void row(int bits, float *w) {
-    w[0] = float_of(bits << 16);
-    w[1] = float_of(bits & static_cast<int>(0xffff0000u));
-  }
-};
-
-struct F16 {
-  static constexpr int ROWS = 2;
-  static METHOD void row(int bits, float *w) {
-    w[0] = half_to_float(static_cast<unsigned short>(bits));
-    w[1] = half_to_float(static_cast<unsigned short>(static_cast<unsigned>(bits) >> 16));
-  }
-};
-
 /* Where 16 lanes hold 32 rows, a warp has two groups. */
-template <class W> DEVICE void matmul(const matmul_f32_args &a, float (&piece)[TOKENS][PIECE]) {
+template <class W> DEVICE void matmul(const float_product_args &a, float (&piece)[TOKENS][PIECE]) {
   const matmul_part part = a.parts[blockIdx.z];
   const int ints = LANES / W::ROWS; /* of a group and column */
   int count = *a.count;
@@ -102,6 +60,10 @@ UNROLL
     }
   }
 }
+
+using matmul_f32_args = float_product_args;
+using matmul_bf16_args = float_product_args;
+using matmul_f16_args = float_product_args;
 
 KERNEL(matmul_f32, WARPS * LANES) {
   SHARED2(float, piece, TOKENS, PIECE);

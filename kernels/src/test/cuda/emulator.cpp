@@ -314,7 +314,7 @@ void count_bank_conflicts(const char *all) {
 void start_copy(void *shared, const void *global, size_t bytes) {
   if (!in_shared(shared, bytes) || reinterpret_cast<uintptr_t>(global) % bytes != 0) {
     fault("thread " + std::to_string(running->number) +
-          " copies from or to an address that is not aligned to 16 bytes, or not to shared memory");
+          " copies from or to an address that is not aligned to " + std::to_string(bytes) + " bytes, or not to shared memory");
   }
   std::memset(shared, UNWRITTEN, bytes);
   running->copies.back().push_back({shared, global, bytes});

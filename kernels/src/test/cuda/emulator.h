@@ -154,6 +154,7 @@ template <class T> DEVICE T shuffle_xor(T x, int bits, int line = __builtin_LINE
 }
 
 DEVICE unsigned char *dynamic_shared() { return emulator::shared_of_launch(); }
+DEVICE void copy_async4(void *shared, const void *global) { emulator::start_copy(shared, global, 4); }
 DEVICE void copy_async16(void *shared, const void *global) { emulator::start_copy(shared, global, 16); }
 DEVICE void commit_async() { emulator::end_copy_group(); }
 template <int pending> DEVICE void wait_async() { emulator::wait_for_copies(pending); }

@@ -1,5 +1,6 @@
 package dev.troupe.kernel.cuda;
 
+import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.cuda.driver.CudaDevice;
 import dev.troupe.kernel.cuda.driver.CudaKernel;
 import dev.troupe.kernel.cuda.driver.CudaModule;
@@ -15,7 +16,7 @@ final class ProductKernels implements AutoCloseable {
     /** Tokens at most for which block-quantised weights are multiplied without tensor cores. */
     static final int FEW = 8;
 
-    /** Tokens at most for the narrower tile. */
+    /** Tokens at most for the narrower tile, and for float weights without a tile. */
     static final int SKINNY = 64;
 
     /** Groups of 32 rows that a block takes: one a warp. */
@@ -26,6 +27,11 @@ final class ProductKernels implements AutoCloseable {
 
     /** Bytes of a piece of rounded activations. */
     static final long ROUNDED = 48;
+
+    /** Columns of a stage and stages of {@code matmul_float_wide.cu}. */
+    private static final int COLUMNS = 16;
+
+    private static final int STAGES = 4;
 
     /** A tile as {@code matmul_tiles.cu} has it: groups of 32 rows, tokens, pieces of a stage, stages. */
     private enum Tile {
@@ -78,7 +84,8 @@ final class ProductKernels implements AutoCloseable {
         CudaModule floats = KernelImages.load(device, "matmul_float");
         CudaModule blocks = KernelImages.load(device, "matmul_blocks");
         CudaModule tiles = KernelImages.load(device, "matmul_tiles");
-        this.modules = List.of(floats, blocks, tiles);
+        CudaModule floatTiles = KernelImages.load(device, "matmul_float_wide");
+        this.modules = List.of(floats, blocks, tiles, floatTiles);
         for (DType type : DType.values()) {
             boolean halves = type == DType.BF16 || type == DType.F16; // of which a warp takes two groups
             CudaKernel kernel = (type.quantised() ? blocks : floats).kernel("matmul_" + packedAs(type));
@@ -86,8 +93,22 @@ final class ProductKernels implements AutoCloseable {
             if (type.quantised()) {
                 skinny.put(type, Tile.SKINNY.product(tiles, type));
                 wide.put(type, Tile.WIDE.product(tiles, type));
+            } else {
+                skinny.put(type, Objects.requireNonNull(few.get(type)));
+                wide.put(type, floatTile(floatTiles, type));
             }
         }
+    }
+
+    /** Its activations have four floats more for every token than columns, against bank conflicts. */
+    private static Product floatTile(CudaModule module, DType type) {
+        CudaKernel kernel = module.kernel("matmul_wide_" + type.label());
+        int groups = Tile.WIDE.groups;
+        int tokens = Tile.WIDE.tokens;
+        int weights = groups * PackedMatrix.GROUP_ROWS * type.blockBytes() * COLUMNS;
+        Product product = new Product(kernel, groups, tokens, STAGES * (tokens * 4 * (COLUMNS + 4) + weights));
+        kernel.permitShared(product.sharedBytes());
+        return product;
     }
 
     private static String packedAs(DType type) {
@@ -96,7 +117,7 @@ final class ProductKernels implements AutoCloseable {
 
     /** What multiplies a type for so many tokens. */
     Product of(DType type, int tokens) {
-        Map<DType, Product> products = !type.quantised() || tokens <= FEW ? few : tokens <= SKINNY ? skinny : wide;
+        Map<DType, Product> products = tokens <= FEW ? few : tokens <= SKINNY ? skinny : wide;
         return Objects.requireNonNull(products.get(type));
     }
 

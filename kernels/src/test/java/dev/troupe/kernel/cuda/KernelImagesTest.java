@@ -11,6 +11,8 @@ import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -24,6 +26,15 @@ class KernelImagesTest {
     private static final Path SOURCES = Path.of("src", "main", "cuda");
     private static final Path IMAGES = Path.of("src", "main", "resources", "cuda");
     private static final Pattern SPILLED = Pattern.compile("([1-9]\\d*) bytes spill");
+
+    /** A kernel, its registers, and its bytes of shared memory if it has any. */
+    private static final Pattern USED = Pattern.compile("Compiling entry function '(\\w+)'[\\s\\S]*?Used (\\d+) registers"
+            + "(?:, used \\d+ barriers)?(?:, (\\d+) bytes smem)?");
+
+    private static final String TABLE_HEAD = """
+            | kernel | registers, 8.0 | bytes shared | registers, 9.0 | bytes shared |
+            |---|---|---|---|---|
+            """;
 
     @Test
     void theImagesOfEverySourceAreThere() throws IOException {
@@ -44,6 +55,7 @@ class KernelImagesTest {
                             "attention.h",
                             "candidates.h",
                             "dev.h",
+                            "floats.h",
                             "packed.h",
                             "rounded.h",
                             kernel + ".cu",
@@ -78,12 +90,13 @@ class KernelImagesTest {
     }
 
     @Test
-    void everyPtxIsCompiledWithoutSpills(@TempDir Path temporary) throws IOException {
+    void everyPtxIsCompiledWithoutSpillsAsTheDocumentsSay(@TempDir Path temporary) throws IOException {
         assumeTrue(
                 System.getProperty("os.name").equals("Linux")
                         && System.getProperty("os.arch").equals("amd64"),
                 "JCuda has natives for Linux on x86-64");
         StringBuilder report = new StringBuilder();
+        Map<String, String> table = new TreeMap<>();
 
         for (String kernel : names(IMAGES, ".ptx")) {
             byte[] ptx = Files.readAllBytes(IMAGES.resolve(kernel + ".ptx"));
@@ -91,6 +104,11 @@ class KernelImagesTest {
             for (String device : new String[] {"sm_80", "sm_90"}) {
                 String said = compile(ptx, device, temporary);
                 report.append("%s for %s%n%s%n".formatted(kernel, device, said));
+                Matcher used = USED.matcher(said);
+                while (used.find()) {
+                    String shared = used.group(3) == null ? "0" : used.group(3);
+                    table.merge(used.group(1), " %s | %s |".formatted(used.group(2), shared), String::concat);
+                }
                 assertThat(said)
                         .as("%s for %s", kernel, device)
                         .contains("registers")
@@ -100,6 +118,13 @@ class KernelImagesTest {
 
         Files.createDirectories(Path.of("target"));
         Files.writeString(Path.of("target", "cuda-registers.txt"), report);
+        StringBuilder lines = new StringBuilder(TABLE_HEAD);
+        table.forEach((kernel, columns) ->
+                lines.append("| %s |%s\n".formatted(kernel, columns)));
+        Files.writeString(Path.of("target", "cuda-kernels.md"), lines);
+        assertThat(Files.readString(Path.of("..", "docs", "gpu.md")))
+                .as("docs/gpu.md ends with the table that is now in kernels/target/cuda-kernels.md")
+                .endsWith("\n\n" + lines);
     }
 
     @Test

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Products of many tokens by tensor cores give the bits of the plain loops, and meet no bank of shared memory twice. */
+/** Products of many tokens by tiles give the bits of the plain loops, and meet no bank of shared memory twice. */
 @Tag("cuda")
 class TiledProductsTest {
     private final Kernels expected = new ReferenceKernels();
@@ -62,8 +62,8 @@ class TiledProductsTest {
             StandIn.set("schedule", i % StandIn.SCHEDULES);
             Tokens tokens = TOKENS.get(i);
             try (DeviceWork work = new DeviceWork()) {
-                // pieces that are no whole stages where the type has blocks of 32 columns; a ragged group of rows
-                int columns = type.blockSize() == 256 ? 256 * (1 + i % 2) : 32 * (7 + i);
+                // no whole stages, where blocks are smaller than one; a ragged group of rows
+                int columns = type.blockSize() == 256 ? 256 * (1 + i % 2) : type.quantised() ? 32 * (7 + i) : 90 + 7 * i;
                 PackedMatrix w = MatrixPacker.pack(work.arena, Samples.weights(work.arena, type, 150 + i, columns, random));
                 Tensor bias = Samples.floats(work.arena, 1, w.rows(), random);
 
@@ -144,7 +144,7 @@ class TiledProductsTest {
     }
 
     @Test
-    void thereAreTensorCoresFromNineTokensOn() {
+    void manyTokensTakeTiles() {
         try (DeviceWork work = new DeviceWork()) {
             ProductKernels kernels = work.closing(new ProductKernels(work.device));
 
@@ -157,7 +157,8 @@ class TiledProductsTest {
                             "matmul_skinny_q4_k",
                             "matmul_wide_q4_k",
                             "matmul_wide_q4_k");
-            assertThat(kernels.of(DType.BF16, 4096).kernel().name()).isEqualTo("matmul_bf16");
+            assertThat(kernels.of(DType.BF16, 64).kernel().name()).isEqualTo("matmul_bf16");
+            assertThat(kernels.of(DType.BF16, 65).kernel().name()).isEqualTo("matmul_wide_bf16");
         }
     }
 
