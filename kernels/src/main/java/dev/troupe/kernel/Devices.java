@@ -75,7 +75,13 @@ public final class Devices implements AutoCloseable {
             CudaDetection detected,
             Function<CudaDetection.Found, KernelProvider> opening) {
         return switch (detected) {
-            case CudaDetection.No no -> of(no.driver() ? without(cpu, no.reason()) : cpu.get()); // most have no driver
+            case CudaDetection.No no -> {
+                if (!no.driver()) { // as on most machines
+                    yield of(cpu.get());
+                }
+                LOG.warn("no GPU is used: {}", no.reason());
+                yield of(cpu.get().withoutGpu(no.reason()));
+            }
             case CudaDetection.Ok ok -> {
                 List<KernelProvider> opened = new ArrayList<>();
                 String refusal = null;
@@ -85,17 +91,13 @@ public final class Devices implements AutoCloseable {
                             opened.add(opening.apply(found));
                         }
                     } catch (IllegalStateException e) {
+                        LOG.warn("a GPU is not used: {}", e.getMessage());
                         refusal = refusal == null ? e.getMessage() : refusal;
                     }
                 }
-                yield opened.isEmpty() ? of(without(cpu, String.valueOf(refusal))) : new Devices(opened);
+                yield opened.isEmpty() ? of(cpu.get().withoutGpu(String.valueOf(refusal))) : new Devices(opened);
             }
         };
-    }
-
-    private static CpuProvider without(Supplier<CpuProvider> cpu, String refusal) {
-        LOG.warn("the CPU computes, and no GPU: {}", refusal);
-        return cpu.get().withoutGpu(refusal);
     }
 
     private static KernelProvider gpu(
