@@ -27,7 +27,15 @@ final class CacheChecks {
     private CacheChecks() {}
 
     /** {@code counts[s]} tokens of sequence s, from position {@code starts[s]}. */
-    private record Step(int[] starts, int[] counts) {
+    private static final class Step {
+        private final int[] starts;
+        private final int[] counts;
+
+        Step(int[] starts, int[] counts) {
+            this.starts = starts;
+            this.counts = counts;
+        }
+
         TokenBatch batch(int blockSize) {
             return batch(blockSize, starts, counts);
         }

@@ -185,7 +185,7 @@ public final class KernelTable {
         int sequences = prompt ? 1 : tokens;
         TokenBatch batch = prompt ? prompt(tokens, context) : decode(tokens, context);
         long cached = 2L * context * sequences * shape.kvHeads() * shape.headDim() * shape.cache().bytes();
-        int layers = (int) Math.clamp(Math.ceilDiv(plan.rotation(), cached), 1, SHORT_CALLS);
+        int layers = Math.clamp(Math.ceilDiv(plan.rotation(), cached), 1, SHORT_CALLS);
         try (Arena arena = Arena.ofShared();
                 KvStore store = new KvStore(
                         kernels.memory(),

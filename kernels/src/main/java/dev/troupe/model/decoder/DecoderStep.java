@@ -254,7 +254,9 @@ final class DecoderStep implements ShardStep {
         List<SearchedLogits> searched = new ArrayList<>(rows.length);
         for (int from = 0; from < rows.length; from += Workspace.LOGIT_ROWS) {
             int count = Math.min(Workspace.LOGIT_ROWS, rows.length - from);
-            Tensor states = normed(rows, from, count);
+            gather(rows, from, count);
+            finalNorm(count);
+            Tensor states = shard.workspace().chosen();
             List<CandidateQuery> some = queries.subList(from, from + count);
             List<FoundCandidates> found = candidates(search, states, some);
             boolean lacksSome = false;

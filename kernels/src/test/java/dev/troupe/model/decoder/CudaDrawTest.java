@@ -162,6 +162,7 @@ class CudaDrawTest {
         Floats hidden = null;
         for (List<DecoderShard> ranks : shards) {
             List<ShardStep> steps = new ArrayList<>();
+            boolean last = ranks.equals(shards.getLast());
             for (DecoderShard rank : ranks) {
                 steps.add(rank.begin(batch, hidden));
             }
@@ -170,13 +171,13 @@ class CudaDrawTest {
             }
             hidden = steps.getFirst().hidden();
             List<List<CandidateRow>> rows = new ArrayList<>();
-            if (ranks == shards.getLast()) {
+            if (last) {
                 for (int r = 0; r < ranks.size(); r++) {
                     rows.add(rows(ranks.get(r), steps.get(r), states, batch.tokens() / states.size()));
                 }
             }
             steps.forEach(ShardStep::close);
-            if (ranks == shards.getLast()) {
+            if (last) {
                 return IntStream.range(0, states.size())
                         .mapToObj(i -> token(rows.stream().map(of -> of.get(i)).toList()))
                         .toList();
