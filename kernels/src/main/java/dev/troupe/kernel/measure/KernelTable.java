@@ -2,9 +2,9 @@ package dev.troupe.kernel.measure;
 
 import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.Kernels;
-import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.ReductionChunks;
 import dev.troupe.kernel.RopeTable;
+import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kernel.TokenFlags;
 import dev.troupe.kvstore.KvStore;
@@ -122,8 +122,11 @@ public final class KernelTable {
     private void matmul(String name, int rows, int columns, int mostTokens) {
         try (Arena arena = Arena.ofShared()) {
             Operands operands = new Operands(kernels, arena);
-            List<PackedMatrix> copies =
-                    operands.copies(operands.matrix(shape.type(), rows, columns), plan.rotation());
+            // The same objects at every call: a GPU knows them again.
+            List<StackedMatrix> copies =
+                    operands.copies(operands.matrix(shape.type(), rows, columns), plan.rotation()).stream()
+                            .map(StackedMatrix::of)
+                            .toList();
             for (int tokens : plan.tokens().stream()
                     .map(n -> Math.min(n, mostTokens))
                     .distinct()

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Tag("cuda")
 class DeviceSelfTestTest {
@@ -58,17 +59,20 @@ class DeviceSelfTestTest {
         }
     }
 
-    @Test
-    void findsAWrongBitOfEveryOperation() {
+    /** Every operation of another kind, under a stand-in that leaves a bit wrong behind every launch. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "matmul q4_0", "matmul of", "matmulChunks bf16", "embed q8_0", "r", "s", "add", "attention f16", "argmax",
+                "topK", "mark", "g"
+            })
+    void findsAWrongBitOfEveryOperation(String only) {
         StandIn.set("broken", 1);
 
-        List<Finding> findings = DeviceSelfTest.run(0, null, QUICK, told::add);
+        List<Finding> findings =
+                DeviceSelfTest.run(0, null, new SelfTest.Plan(SelfTest.Extent.QUICK, only), told::add);
 
-        assertThat(findings)
-                .filteredOn(Finding::ok)
-                .extracting(Finding::operation)
-                .containsExactly("memory");
-        assertThat(findings).extracting(Finding::operation).contains("graph");
+        assertThat(findings).isNotEmpty().noneMatch(Finding::ok);
     }
 
     @ParameterizedTest
