@@ -89,8 +89,8 @@ class CommandLineTest {
                 .endsWith("cpu or auto works%n".formatted());
         assertThat(run("generate", "--model", "tales", "--prompt", "Tom", "--device", "gpu")
                         .err())
-                .isEqualTo("troupe: command line: troupe.device.kind: device = gpu does not work; these do: auto, cpu,"
-                        + " cuda:0, cuda:1 and so on%n".formatted());
+                .endsWith("troupe.device.kind: device = gpu does not work; these do: auto, cpu, cuda:0, cuda:1 and so on%n"
+                        .formatted());
     }
 
     @Test
