@@ -15,7 +15,6 @@ import dev.troupe.sampling.SpanSums;
 import dev.troupe.sampling.TokenDraw;
 import dev.troupe.sampling.TopLogits;
 import dev.troupe.tensor.Floats;
-import dev.troupe.tensor.Ints;
 import java.util.Map;
 import java.util.stream.IntStream;
 
@@ -49,19 +48,15 @@ final class SearchingShard extends HookedShard {
         FoundCandidates found = new FoundCandidates(
                 plain.finite(),
                 first.finite(),
-                candidates(first.ids(), first.scores(), first.logits()),
+                new FoundCandidates.Candidates(first.ids(), first.scores(), first.logits()),
                 first.complete() ? first.ids().size() : Integer.MAX_VALUE,
                 spans == null || !query.spans() ? null : spans.maximumAndSum(),
                 top == null
                         ? FoundCandidates.Candidates.NONE
-                        : candidates(top.ids(), top.logits(), top.logits()),
+                        : new FoundCandidates.Candidates(top.ids(), top.logits(), top.logits()),
                 top == null ? null : top.spans().maximumAndSum(),
                 token >= 0 && token < logits.columns() ? logits.get(0, token) : Float.NaN);
         return new SearchedLogits(found, () -> logits);
-    }
-
-    private static FoundCandidates.Candidates candidates(Ints ids, Floats scores, Floats logits) {
-        return new FoundCandidates.Candidates(ids, scores, logits);
     }
 
     /** A draw on the host that asks for the same. */

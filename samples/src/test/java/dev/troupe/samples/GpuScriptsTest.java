@@ -102,8 +102,14 @@ class GpuScriptsTest {
 
         assertThat(run.status()).isEqualTo(1);
         assertThat(run.out())
-                .isEqualTo("DIFFERENT: Once upon a time --temperature 1.2 --top-p 0.95 --seed 11\n"
-                        + "--- cpu\nsame\n--- cuda:0\nother\n");
+                .isEqualTo(
+                        """
+                        DIFFERENT: Once upon a time --temperature 1.2 --top-p 0.95 --seed 11
+                        --- cpu
+                        same
+                        --- cuda:0
+                        other
+                        """);
     }
 
     @Test
