@@ -123,7 +123,7 @@ KERNEL(unwritten, 32) {
   a.y[lane()] = values[lane() + LANES];
 }
 
-/* y[4 lane + i] = x[32 i + lane]: row lane / 4 of matrix i, there the word lane % 4. */
+/* y[4 lane + i] = x[32 ((i + 1) % 4) + lane]: row lane / 4 of a matrix, there the word lane % 4. */
 template <bool barrier> DEVICE void matrices(const reverse_args &a, int stride) {
   SHARED(float4, rows, 2 * LANES);
   float4 row = {a.x[4 * lane()], a.x[4 * lane() + 1], a.x[4 * lane() + 2], a.x[4 * lane() + 3]};
@@ -132,7 +132,7 @@ template <bool barrier> DEVICE void matrices(const reverse_args &a, int stride) 
     sync_warp();
   }
   int words[4];
-  load_matrices(words, &rows[stride * lane()]);
+  load_matrices(words, &rows[stride * ((lane() + 8) % LANES)]);
   for (int i = 0; i < 4; i++) {
     a.y[4 * lane() + i] = float_of(words[i]);
   }
@@ -146,16 +146,7 @@ SAME_ARGUMENTS(conflicting_matrices);
 KERNEL(conflicting_matrices, 32) { matrices<true>(a, 2); }
 
 SAME_ARGUMENTS(matrices_without_barrier);
-KERNEL(matrices_without_barrier, 32) {
-  SHARED(float4, rows, LANES);
-  float4 row = {a.x[4 * lane()], a.x[4 * lane() + 1], a.x[4 * lane() + 2], a.x[4 * lane() + 3]};
-  rows[lane()] = row;
-  int words[4];
-  load_matrices(words, &rows[(lane() + 8) % LANES]);
-  for (int i = 0; i < 4; i++) {
-    a.y[4 * lane() + i] = float_of(words[i]);
-  }
-}
+KERNEL(matrices_without_barrier, 32) { matrices<false>(a, 1); }
 
 SAME_ARGUMENTS(matrices_out_of_line);
 KERNEL(matrices_out_of_line, 32) {

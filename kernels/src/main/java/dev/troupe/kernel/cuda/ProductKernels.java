@@ -14,10 +14,10 @@ import java.util.Objects;
 /** The kernels that multiply matrices of every type; which of them is fast depends on how many tokens there are, what it gives does not. */
 final class ProductKernels implements AutoCloseable {
     /** Tokens at most for which block-quantised weights are multiplied without tensor cores. */
-    static final int FEW = 8;
+    private static final int FEW = 8;
 
     /** Tokens at most for the narrower tile, and for float weights without a tile. */
-    static final int SKINNY = 64;
+    private static final int SKINNY = 64;
 
     /** Groups of 32 rows that a block takes: one a warp. */
     private static final int GROUPS = 4;
