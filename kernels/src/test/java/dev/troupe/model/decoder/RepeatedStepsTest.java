@@ -99,8 +99,8 @@ class RepeatedStepsTest {
             serving.step(1, 0, 30);
             serving.steps(3, 1, 1, 1);
             serving.steps(2, 1, 1, 2); // the same bucket
-            serving.step(1, 34, 0);
-            serving.steps(5, 1, 1, 0); // one grows beyond the first span
+            serving.step(1, 27, 0);
+            serving.steps(6, 1, 1, 0); // one grows beyond the first span, for which memory was taken before
             serving.steps(2, 1, 1, 1);
             return serving.logits;
         }
