@@ -154,7 +154,7 @@ Result cuMemGetInfo_v2(size_t *available, size_t *total) {
 Result cuMemAlloc_v2(uintptr_t *address, size_t bytes) {
   Guard guard(lock);
   Result result = ready();
-  return result == SUCCESS ? allocate(*current, bytes, address) : result;
+  return result == SUCCESS && (result = outside_captures()) == SUCCESS ? allocate(*current, bytes, address) : result;
 }
 
 /* Waits for the device, as a driver does; memory outlives a failed kernel. */
@@ -163,8 +163,12 @@ Result cuMemFree_v2(uintptr_t address) {
   if (current == nullptr || current->retained == 0) {
     return refuse(INVALID_CONTEXT, "this thread has no current context");
   }
-  run_all(*current);
-  return release(*current, address);
+  Result result = outside_captures();
+  if (result == SUCCESS) {
+    run_all(*current);
+    result = release(*current, address);
+  }
+  return result;
 }
 
 Result cuMemHostRegister_v2(void *, size_t, unsigned) {
@@ -288,6 +292,7 @@ Result cuStreamBeginCapture_v2(Stream *stream, int) {
   Result result = ready(stream);
   if (result == SUCCESS) {
     stream->capture = new Graph{current, {}};
+    stream->capturing = std::this_thread::get_id();
     stream->capture_broken = false;
   }
   return result;

@@ -195,6 +195,17 @@ Result waits(Stream &stream) {
   return refuse(CAPTURE_UNSUPPORTED, "a stream that captures cannot be waited for");
 }
 
+Result outside_captures() {
+  Result result = SUCCESS;
+  for (Stream *stream : streams()) {
+    if (stream->capture != nullptr && stream->capturing == std::this_thread::get_id()) {
+      stream->capture_broken = true;
+      result = refuse(CAPTURE_UNSUPPORTED, "memory cannot be taken or given back by a thread that captures");
+    }
+  }
+  return result;
+}
+
 Result ready() {
   if (current == nullptr || current->retained == 0) {
     return refuse(INVALID_CONTEXT, "this thread has no current context");

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace standin {
@@ -104,6 +105,7 @@ struct Stream {
   uint64_t added = 0;
   uint64_t done = 0;
   Graph *capture = nullptr;
+  std::thread::id capturing; /* the thread that does */
   bool capture_broken = false;
 };
 
@@ -122,6 +124,8 @@ Result run_until(Stream &stream, uint64_t done);
 Result run_all(Device &device);
 /* An error if the stream captures, which it then does no more. */
 Result waits(Stream &stream);
+/* The same for every stream that this thread captures. */
+Result outside_captures();
 
 std::vector<Stream *> &streams();
 

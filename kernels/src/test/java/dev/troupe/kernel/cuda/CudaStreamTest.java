@@ -71,6 +71,19 @@ class CudaStreamTest {
     }
 
     @Test
+    void takingMemoryInsideACaptureIsRefused() {
+        try (CudaDevice device = new CudaDevice(0);
+                Arena arena = Arena.ofShared();
+                CudaStream stream = device.stream()) {
+            assertThatThrownBy(() -> stream.capture(() -> ints(device, arena, 1)))
+                    .isInstanceOf(CudaException.class)
+                    .hasMessageContaining("memory cannot be taken or given back by a thread that captures");
+
+            ints(device, arena, 1);
+        }
+    }
+
+    @Test
     void aStreamWaitsForWhatAnEventMarksInAnother() {
         try (CudaDevice device = new CudaDevice(0);
                 Arena arena = Arena.ofShared();

@@ -1,5 +1,7 @@
 package dev.troupe.kernel.cuda;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.MatrixPacker;
@@ -84,6 +86,34 @@ class MatrixProductsTest {
 
             expected.matmul(w, null, x, 3, y);
             work.device.requireEqual("y", onDevice, y);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(DType.class)
+    void multipliesPartsOfOneTypeTogether(DType type) {
+        for (int schedule = 0; schedule < StandIn.SCHEDULES; schedule++) {
+            StandIn.set("schedule", schedule);
+            try (Work work = new Work(3, 4)) {
+                StackedMatrix w = new StackedMatrix(IntStream.of(300, 33, 64)
+                        .mapToObj(rows ->
+                                MatrixPacker.pack(work.arena, Samples.weights(work.arena, type, rows, 256, random)))
+                        .toList());
+                Tensor bias = Samples.floats(work.arena, 1, w.rows(), random);
+                Tensor x = Samples.floats(work.arena, work.rows.bucket(), 256, random);
+                Tensor y = Samples.floats(work.arena, work.rows.bucket(), w.rows(), random);
+                Tensor onDevice = work.device.upload(y);
+                StackedMatrix uploaded =
+                        new StackedMatrix(w.parts().stream().map(work::upload).toList());
+                long before = StandIn.count("launches");
+
+                work.products.multiply(
+                        uploaded, work.device.upload(bias), work.device.upload(x), onDevice, work.rows);
+
+                expected.matmul(w, bias, x, 3, y);
+                work.device.requireEqual("y", onDevice, y);
+                assertThat(StandIn.count("launches") - before).isEqualTo(type.quantised() ? 2 : 1);
+            }
         }
     }
 

@@ -63,6 +63,26 @@ class RowOperationsTest {
     }
 
     @ParameterizedTest
+    @ValueSource(ints = {1, 33, 576, 2049, 4100})
+    void normsWhatRowsBecomeByAnAddition(int n) {
+        everySchedule(work -> {
+            Tensor residual = work.floats(BUCKET, n);
+            Tensor x = work.floats(BUCKET, n);
+            Tensor w = work.floats(1, n);
+            Tensor y = work.floats(BUCKET, n);
+            Tensor sum = work.upload(residual);
+            Tensor onDevice = work.upload(y);
+
+            work.operations.addRmsNorm(
+                    work.stream, sum, work.upload(x), work.upload(w), 1e-5f, onDevice, work.rows);
+
+            expected.addRmsNorm(residual, x, w, 1e-5f, COUNT, y);
+            work.requireEqual(sum, residual);
+            work.requireEqual(onDevice, y);
+        });
+    }
+
+    @ParameterizedTest
     @ValueSource(ints = {16, 33, 64, 128})
     void normsSomeHeadsInPlace(int headDim) {
         everySchedule(work -> {
