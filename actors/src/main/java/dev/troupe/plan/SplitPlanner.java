@@ -51,8 +51,8 @@ public record SplitPlanner(
         }
         Assignment onAll = fitting(sites, most);
         if (onAll == null) {
-            throw new UnplannableException("no_capacity: %s"
-                    .formatted(shortage(plan(new Split(pipelineParallel, tensorParallel), sites))));
+            throw new UnplannableException(
+                    "no_capacity: %s".formatted(shortage(plan(new Split(pipelineParallel, tensorParallel), sites))));
         }
         return onAll;
     }

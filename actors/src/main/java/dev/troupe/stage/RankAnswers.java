@@ -152,8 +152,7 @@ record RankAnswers(
                 .toArray();
     }
 
-    private Candidates.Answer fromLogits(
-            int index, SequenceTable.WantedRow want, LogitRows all, VocabularyRows own) {
+    private Candidates.Answer fromLogits(int index, SequenceTable.WantedRow want, LogitRows all, VocabularyRows own) {
         int row = all.next();
         Floats logits = all.group();
         if (want.kind() == Want.Kind.ROW) {
@@ -164,9 +163,7 @@ record RankAnswers(
             return new Candidates.Answer(score.candidates(logits, row, own.first()), null);
         }
         RowDraw draw = draw(index, want, own);
-        return draw == null
-                ? NOTHING
-                : new Candidates.Answer(firstOf(index, new RankRow(logits, row, draw)), null);
+        return draw == null ? NOTHING : new Candidates.Answer(firstOf(index, new RankRow(logits, row, draw)), null);
     }
 
     /** What is to be drawn from own rows; null where nothing can be. */
@@ -215,8 +212,10 @@ record RankAnswers(
                 }
             }
         }
-        int[] tokens = queries.keySet().stream().mapToInt(w -> wants.get(w).row()).toArray();
-        Iterator<SearchedLogits> found = search.candidates(tokens, List.copyOf(queries.values())).iterator();
+        int[] tokens =
+                queries.keySet().stream().mapToInt(w -> wants.get(w).row()).toArray();
+        Iterator<SearchedLogits> found =
+                search.candidates(tokens, List.copyOf(queries.values())).iterator();
         Map<Integer, RankCandidates> candidates = new HashMap<>();
         for (int w : queries.keySet()) {
             SearchedLogits row = found.next();

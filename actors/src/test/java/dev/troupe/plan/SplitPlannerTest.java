@@ -69,7 +69,10 @@ class SplitPlannerTest {
             sites.add(new Site("g", "g/cuda" + n, new DeviceProfile("cuda" + n, 0, memory)));
         }
         return new SplitPlanner(MODEL, 2, 1, null, FOOTPRINT)
-                .plan(sites, most).sites().stream().flatMap(List::stream).map(Site::slot).toList();
+                .plan(sites, most).sites().stream()
+                        .flatMap(List::stream)
+                        .map(Site::slot)
+                        .toList();
     }
 
     @Test

@@ -102,15 +102,14 @@ public final class Devices implements AutoCloseable {
 
     private static KernelProvider gpu(
             DeviceChoice.Cuda wanted, CudaDetection detected, Function<CudaDetection.Found, KernelProvider> opening) {
-        CudaDetection.Found found =
-                switch (detected) {
-                    case CudaDetection.No no -> throw refused(wanted, no.reason(), "");
-                    case CudaDetection.Ok ok ->
-                        ok.devices().stream()
-                                .filter(device -> device.ordinal() == wanted.ordinal())
-                                .findFirst()
-                                .orElseThrow(() -> refused(wanted, missing(wanted, ok), others(ok)));
-                };
+        CudaDetection.Found found = switch (detected) {
+            case CudaDetection.No no -> throw refused(wanted, no.reason(), "");
+            case CudaDetection.Ok ok ->
+                ok.devices().stream()
+                        .filter(device -> device.ordinal() == wanted.ordinal())
+                        .findFirst()
+                        .orElseThrow(() -> refused(wanted, missing(wanted, ok), others(ok)));
+        };
         try {
             return opening.apply(found);
         } catch (IllegalStateException e) {

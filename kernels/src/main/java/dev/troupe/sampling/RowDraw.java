@@ -32,8 +32,7 @@ public record RowDraw(TokenDraw draw, int firstId, LogitScaling scaling) {
             return new CandidateQuery(scaling, null, 1, false, top, -1);
         }
         if (!parameters.hasFilters()) {
-            CandidateQuery.Noise noise =
-                    new CandidateQuery.Noise(parameters.seed(), draw.choice(), draw.position());
+            CandidateQuery.Noise noise = new CandidateQuery.Noise(parameters.seed(), draw.choice(), draw.position());
             return new CandidateQuery(scaling, noise, 1, false, top, -1);
         }
         int limit = draw.mostCandidates(CandidateQuery.MOST);

@@ -48,7 +48,9 @@ public final class SearchedRow implements CandidateRow {
                 first.ids(),
                 first.scores(),
                 first.logits(),
-                !several || found.reachable() <= most || most == draw.parameters().topK(),
+                !several
+                        || found.reachable() <= most
+                        || most == draw.parameters().topK(),
                 found.spans() == null ? null : new SpanSums(row.firstId() / Partition.VOCABULARY_SPAN, found.spans()),
                 TopLogits.of(found, row.firstId()),
                 true);

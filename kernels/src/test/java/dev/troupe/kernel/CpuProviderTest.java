@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
-import dev.troupe.kernel.KernelProvider.Choice;
 import dev.troupe.kernel.CpuProvider.Machine;
+import dev.troupe.kernel.KernelProvider.Choice;
 import dev.troupe.kernel.natives.NativeProducts;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.kernel.vector.VectorKernels;

@@ -94,8 +94,7 @@ class DevicesTest {
         assertThat(open(NO_DRIVER, 8, "auto").reasons())
                 .containsExactly("cpu0: plain loops on 1 thread, as configured");
         assertThat(open(OLD_DRIVER, 8, "auto").reasons())
-                .containsExactly(
-                        "cpu0: plain loops on 1 thread, as configured; no GPU: the NVIDIA driver is too old");
+                .containsExactly("cpu0: plain loops on 1 thread, as configured; no GPU: the NVIDIA driver is too old");
 
         broken.addAll(List.of(0, 1));
         assertThat(open(TWO_AND_AN_OLD_ONE, 8, "auto").reasons())

@@ -4,8 +4,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.troupe.kernel.ArithmeticCeiling;
-import dev.troupe.kernel.DotCeiling;
 import dev.troupe.kernel.CpuProvider;
+import dev.troupe.kernel.DotCeiling;
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.MemoryCeiling;
@@ -63,7 +63,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
             names = "--synthetic",
             required = true,
             paramLabel = "SHAPE:TYPE",
-            description = "shapes to measure: tiny, tiny-256, llama-1b, llama-8b; f32, bf16, f16, q8_0, q4_0, q4_k, ...")
+            description =
+                    "shapes to measure: tiny, tiny-256, llama-1b, llama-8b; f32, bf16, f16, q8_0, q4_0, q4_k, ...")
     @SuppressWarnings("NullAway.Init") // set by picocli
     private String synthetic;
 
@@ -72,7 +73,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
             paramLabel = "N",
             split = ",",
             defaultValue = "1,8,32,512",
-            description = "tokens of a step (default: 1,8,32,512); up to 64 are of as many sequences, more are a prompt")
+            description =
+                    "tokens of a step (default: 1,8,32,512); up to 64 are of as many sequences, more are a prompt")
     private List<Integer> tokens = List.of();
 
     @Option(
@@ -153,8 +155,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
                 CudaKernels kernels = new CudaKernels(opened)) {
             DeviceCeilings.Effort usual = DeviceCeilings.Effort.usual();
             long bytes = Math.min(usual.bytes(), gpu.found().bytes() / 8 / 16 * 16);
-            DeviceCeilings most = DeviceCeilings.measure(
-                    opened, new DeviceCeilings.Effort(bytes, usual.rounds(), usual.passes()));
+            DeviceCeilings most =
+                    DeviceCeilings.measure(opened, new DeviceCeilings.Effort(bytes, usual.rounds(), usual.passes()));
             Ceilings ceilings = new Ceilings(most.readBytes(), most.flops(), most.dots());
             print(
                     "cuda:%d (%s), copies %.0f GB/s"
@@ -164,8 +166,7 @@ final class BenchKernelsCommand implements Callable<Integer> {
                                     kernels,
                                     kernels.clock(),
                                     shape,
-                                    new KernelTable.Plan(
-                                            tokens, contexts, passes, (long) CACHES * opened.cacheBytes()),
+                                    new KernelTable.Plan(tokens, contexts, passes, (long) CACHES * opened.cacheBytes()),
                                     each)
                             .measure());
         } catch (CudaException | OutOfMemoryError e) {

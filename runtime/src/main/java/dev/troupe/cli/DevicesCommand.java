@@ -43,7 +43,8 @@ final class DevicesCommand implements Callable<Integer> {
      * @param free bytes of its memory that nobody uses
      * @param refusal why it is not used, or null
      */
-    private record Gpu(CudaDetection.Found found, long free, @Nullable String refusal) {
+    private record Gpu(
+            CudaDetection.Found found, long free, @Nullable String refusal) {
         static Gpu of(CudaDetection.Found found) {
             try (CudaProvider provider = CudaProvider.open(found)) {
                 return new Gpu(found, provider.freeBytes().orElse(0), null);
@@ -80,10 +81,11 @@ final class DevicesCommand implements Callable<Integer> {
         switch (detected) {
             case CudaDetection.No no -> lines.add("no GPU: " + no.reason());
             case CudaDetection.Ok ok -> {
-                gpus.forEach(gpu -> lines.add("%-8s %s".formatted(name(gpu.found().ordinal()), text(ok, gpu))));
+                gpus.forEach(
+                        gpu -> lines.add("%-8s %s".formatted(name(gpu.found().ordinal()), text(ok, gpu))));
                 ok.refused()
-                        .forEach(refused -> lines.add(
-                                "%-8s refused: %s".formatted(name(refused.ordinal()), refused.reason())));
+                        .forEach(refused ->
+                                lines.add("%-8s refused: %s".formatted(name(refused.ordinal()), refused.reason())));
             }
         }
         return lines;

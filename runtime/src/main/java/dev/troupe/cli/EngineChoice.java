@@ -10,8 +10,9 @@ final class EngineChoice {
             names = "--device",
             paramLabel = "DEVICE",
             defaultValue = "auto",
-            description = "auto, cpu, cuda:0 (a GPU), or several for ranks in turn, for example cuda:0,cuda:1 (default: auto, all"
-                    + " GPUs that will do or else the CPU); the result does not depend on it")
+            description =
+                    "auto, cpu, cuda:0 (a GPU), or several for ranks in turn, for example cuda:0,cuda:1 (default: auto, all"
+                            + " GPUs that will do or else the CPU); the result does not depend on it")
     private String device = "auto";
 
     @Option(

@@ -12,7 +12,8 @@ final class GpuChoice {
             names = "--device",
             paramLabel = "DEVICE",
             defaultValue = "auto",
-            description = "cuda:0, cuda:1 and so on, cpu, or auto: the first GPU that will do, else the CPU (default: auto)")
+            description =
+                    "cuda:0, cuda:1 and so on, cpu, or auto: the first GPU that will do, else the CPU (default: auto)")
     private String device = "auto";
 
     /**

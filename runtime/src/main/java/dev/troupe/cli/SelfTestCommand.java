@@ -75,9 +75,8 @@ final class SelfTestCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         SelfTest.Plan plan = new SelfTest.Plan(quick ? SelfTest.Extent.QUICK : SelfTest.Extent.FULL, only);
-        List<Section> sections = device.gpu()
-                .map(gpu -> List.of(ofGpu(gpu, plan)))
-                .orElseGet(() -> ofProcessor(plan));
+        List<Section> sections =
+                device.gpu().map(gpu -> List.of(ofGpu(gpu, plan))).orElseGet(() -> ofProcessor(plan));
         if (sections.stream().allMatch(section -> section.findings().isEmpty())) {
             throw new CommandFailure("--only %s; no operation begins so".formatted(only));
         }
@@ -91,8 +90,10 @@ final class SelfTestCommand implements Callable<Integer> {
     }
 
     private Section ofGpu(GpuChoice.Gpu gpu, SelfTest.Plan plan) {
-        String name = "cuda:%d (%s)".formatted(gpu.found().ordinal(), gpu.found().name());
-        @Nullable Integer other = gpu.others().isEmpty() ? null : gpu.others().getFirst().ordinal();
+        String name =
+                "cuda:%d (%s)".formatted(gpu.found().ordinal(), gpu.found().name());
+        @Nullable
+        Integer other = gpu.others().isEmpty() ? null : gpu.others().getFirst().ordinal();
         try {
             return new Section(name, DeviceSelfTest.run(gpu.found().ordinal(), other, plan, beginning(name)));
         } catch (CudaException | OutOfMemoryError e) {
@@ -136,8 +137,9 @@ final class SelfTestCommand implements Callable<Integer> {
     }
 
     private static String summary(List<Section> sections, boolean passed) {
-        List<Finding> all =
-                sections.stream().flatMap(section -> section.findings().stream()).toList();
+        List<Finding> all = sections.stream()
+                .flatMap(section -> section.findings().stream())
+                .toList();
         long cases = all.stream().mapToLong(Finding::cases).sum();
         return passed
                 ? "PASSED: %d operations, %d cases, all bits equal those of plain loops".formatted(all.size(), cases)

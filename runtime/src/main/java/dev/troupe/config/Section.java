@@ -59,7 +59,9 @@ final class Section {
 
     /** A list of texts, or one text, whose parts commas separate, as on a command line. */
     List<String> textOrTexts(String key) {
-        return whole.getValue(at(key)).valueType() == ConfigValueType.LIST ? texts(key) : List.of(text(key).split(","));
+        return whole.getValue(at(key)).valueType() == ConfigValueType.LIST
+                ? texts(key)
+                : List.of(text(key).split(","));
     }
 
     List<Integer> integers(String key) {

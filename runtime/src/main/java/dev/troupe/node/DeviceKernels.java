@@ -64,9 +64,8 @@ final class DeviceKernels {
     /** Bytes that ranks on one of the devices may take for weights and KV cache. */
     static long memoryBytes(DeviceConfig device, KernelProvider provider) {
         return device.memory()
-                .orElseGet(() -> provider.freeBytes().isPresent()
-                        ? provider.freeBytes().getAsLong() / 10 * 9
-                        : hostBytes());
+                .orElseGet(() ->
+                        provider.freeBytes().isPresent() ? provider.freeBytes().getAsLong() / 10 * 9 : hostBytes());
     }
 
     /** Four fifths of what this process may have: the rest is for the Java heap, files that are read, and others. */

@@ -146,15 +146,9 @@ public final class LocalTroupe {
             ActorSystem<Void> system, NodeConfig config, ModelStore store, Devices devices) {
         String model = config.replica().model();
         String numerics = NumericsId.exact(config.kv().type()).value();
-        List<String> places =
-                devices.all().stream().map(KernelProvider::device).toList();
+        List<String> places = devices.all().stream().map(KernelProvider::device).toList();
         ShardHost host = new ShardHost(
-                "",
-                "",
-                store,
-                (peer, message) -> peer.ref().tell(message),
-                LaneRegistry.NONE,
-                new ShardRoster());
+                "", "", store, (peer, message) -> peer.ref().tell(message), LaneRegistry.NONE, new ShardRoster());
         ActorRef<Placement.Command> placement = system.systemActorOf(
                 LocalPlacement.create(
                         store.config(model),

@@ -227,8 +227,7 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
         ShardSlice slice = ShardSlice.of(checkpoint.config(), plan.partition(), id.stage(), id.rank());
         WeightCache.Key key = new WeightCache.Key(plan.model(), plan.fingerprint(), device.device(), slice);
         KvSettings kv = new KvSettings(plan.kvType(), plan.kvBlockSize(), plan.kvBlocks());
-        requireRoom(
-                device, key, ShardMemory.of(checkpoint, slice, kv, limits.tokensPerStep(), limits.stepsInFlight()));
+        requireRoom(device, key, ShardMemory.of(checkpoint, slice, kv, limits.tokensPerStep(), limits.stepsInFlight()));
         // The kernels live longer than the weights: a device is given back with the last of them.
         Kernels own = observer.apply(device.create());
         try {

@@ -73,7 +73,9 @@ class CommandLineTest {
         JsonNode json = new ObjectMapper().readTree(run("devices", "--json").out());
 
         assertThat(text.exitCode()).isZero();
-        assertThat(text.out()).startsWith("cpu      ").contains(json.at("/cpu/kernels").asText());
+        assertThat(text.out())
+                .startsWith("cpu      ")
+                .contains(json.at("/cpu/kernels").asText());
         assertThat(json.at("/cpu/cores").asInt()).isPositive();
         assertThat(json.at("/gpus").isArray()).isTrue();
         assertThat(json.has("no_gpu")).isNotEqualTo(json.has("cuda"));
@@ -89,8 +91,9 @@ class CommandLineTest {
                 .endsWith("cpu or auto works%n".formatted());
         assertThat(run("generate", "--model", "tales", "--prompt", "Tom", "--device", "gpu")
                         .err())
-                .endsWith("troupe.device.kind: device = gpu does not work; these do: auto, cpu, cuda:0, cuda:1 and so on%n"
-                        .formatted());
+                .endsWith(
+                        "troupe.device.kind: device = gpu does not work; these do: auto, cpu, cuda:0, cuda:1 and so on%n"
+                                .formatted());
     }
 
     @Test
@@ -104,8 +107,8 @@ class CommandLineTest {
                 .isInstanceOf(IOException.class)
                 .hasMessageStartingWith(
                         "node 127.0.0.1:1#a was put out of the cluster or never let in (ClusterDowningReason): ");
-        assertThatThrownBy(() ->
-                        NodeCommand.requireAsked("127.0.0.1:1#a", Optional.of(DeviceWatch.Reason.DEVICE_FAILED)))
+        assertThatThrownBy(
+                        () -> NodeCommand.requireAsked("127.0.0.1:1#a", Optional.of(DeviceWatch.Reason.DEVICE_FAILED)))
                 .isInstanceOf(IOException.class)
                 .hasMessageStartingWith("a device of node 127.0.0.1:1#a has failed");
         assertThatThrownBy(() -> NodeCommand.requireAsked("127.0.0.1:1#a", Optional.of(IslandWatch.Reason.ISLAND)))

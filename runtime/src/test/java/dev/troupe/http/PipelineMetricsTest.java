@@ -80,8 +80,7 @@ class PipelineMetricsTest {
     @Test
     void sayWhereEveryRankRuns() throws Exception {
         assertThat(metrics())
-                .containsEntry(
-                        "troupe_rank_info{device=\"cpu0\",node=\"this process\",rank=\"1\",stage=\"0\"}", 1.0);
+                .containsEntry("troupe_rank_info{device=\"cpu0\",node=\"this process\",rank=\"1\",stage=\"0\"}", 1.0);
     }
 
     @Test

@@ -52,8 +52,7 @@ class DeviceKernelsTest {
         int loaded = VectorKernels.vectorBits();
         int other = loaded == 128 ? 256 : 128;
 
-        assertThat(cpu(device(OptionalInt.of(loaded))).vectorBits())
-                .isEqualTo(loaded);
+        assertThat(cpu(device(OptionalInt.of(loaded))).vectorBits()).isEqualTo(loaded);
         System.clearProperty(VectorWidth.PROPERTY);
         assertThatThrownBy(() -> cpu(device(OptionalInt.of(other))))
                 .isInstanceOf(ConfigurationException.class)

@@ -113,8 +113,8 @@ class GpuNodesTest {
         AtomicInteger tokens = new AtomicInteger();
         try (TestNodes nodes = new TestNodes(2, SMALL)) {
             nodes.start(MODEL, Map.of("troupe.device.kind", "cpu"));
-            TroupeNode gpu = nodes.start(
-                    MODEL, Map.of("troupe.device.kind", "cuda:0", "troupe.node.roles", List.of("compute")));
+            TroupeNode gpu =
+                    nodes.start(MODEL, Map.of("troupe.device.kind", "cuda:0", "troupe.node.roles", List.of("compute")));
             assertThat(gpu.devices()).containsExactly("cuda0: Stand-in 0 of compute capability 9.0, exact kernels");
             try (Troupe troupe = nodes.connect()) {
                 TestNodes.await(troupe, Troupe.Description::ready);
@@ -152,9 +152,8 @@ class GpuNodesTest {
             TestNodes.await(troupe, Troupe.Description::ready);
             StandIn.set("fail_after", 20);
 
-            assertThatThrownBy(() -> troupe.complete(REQUEST)
-                            .toCompletableFuture()
-                            .get(TestNodes.MINUTES, TimeUnit.MINUTES))
+            assertThatThrownBy(() ->
+                            troupe.complete(REQUEST).toCompletableFuture().get(TestNodes.MINUTES, TimeUnit.MINUTES))
                     .hasMessageContaining("device 0 (Stand-in 0) has failed: ")
                     .hasMessageContaining("it is of no use to this process any more");
         }

@@ -42,8 +42,9 @@ class LocalPlacementTest {
     }
 
     private static ModelConfig tales() throws IOException {
-        return ModelLocation.of(
-                        Path.of("src", "main", "models", "tales").toAbsolutePath().toString())
+        return ModelLocation.of(Path.of("src", "main", "models", "tales")
+                        .toAbsolutePath()
+                        .toString())
                 .open()
                 .config();
     }
@@ -53,8 +54,7 @@ class LocalPlacementTest {
     void aShardIsSpawnedOnceHoweverOftenItIsAskedFor() throws IOException {
         Partition partition = Partition.even(tales(), 1, 2);
         List<List<String>> slots = LocalPlacement.slots(partition, List.of("cpu0"));
-        ReplicaPlan plan =
-                new ReplicaPlan("tales", 0, "", "", partition, slots, KvType.F16, 32, 8);
+        ReplicaPlan plan = new ReplicaPlan("tales", 0, "", "", partition, slots, KvType.F16, 32, 8);
         ShardHost host = new ShardHost(
                 slots.getFirst().getFirst(),
                 "",

@@ -72,8 +72,7 @@ class GpuScriptsTest {
                 == selftest
                 selftest --device cuda:1
                 """);
-        assertThat(run.error())
-                .isEqualTo("run.sh: selftest has failed; its output is in results/selftest.txt\n");
+        assertThat(run.error()).isEqualTo("run.sh: selftest has failed; its output is in results/selftest.txt\n");
     }
 
     @Test
@@ -101,9 +100,7 @@ class GpuScriptsTest {
         Run run = run(troupe, "sh", SCRIPTS.resolve("exact.sh").toString());
 
         assertThat(run.status()).isEqualTo(1);
-        assertThat(run.out())
-                .isEqualTo(
-                        """
+        assertThat(run.out()).isEqualTo("""
                         DIFFERENT: Once upon a time --temperature 1.2 --top-p 0.95 --seed 11
                         --- cpu
                         same
@@ -130,9 +127,7 @@ class GpuScriptsTest {
 
         assertThat(run)
                 .isEqualTo(new Run(
-                        1,
-                        "",
-                        "peer.py: PyTorch is needed: https://pytorch.org/get-started, the build for CUDA\n"));
+                        1, "", "peer.py: PyTorch is needed: https://pytorch.org/get-started, the build for CUDA\n"));
     }
 
     /** What stands for the command. */
@@ -152,8 +147,6 @@ class GpuScriptsTest {
         builder.environment().put("TROUPE", troupe.toString());
         int status = builder.start().waitFor();
         return new Run(
-                status,
-                Files.readString(out, StandardCharsets.UTF_8),
-                Files.readString(error, StandardCharsets.UTF_8));
+                status, Files.readString(out, StandardCharsets.UTF_8), Files.readString(error, StandardCharsets.UTF_8));
     }
 }

@@ -14,8 +14,19 @@ import java.util.stream.IntStream;
 final class CacheChecks {
     /** Ties of f16, its least and largest values, and what it has not. */
     private static final float[] EDGES = {
-        0x1.002p0f, 0x1.006p0f, 0x1p-24f, 0x1p-25f, 0x1.8p-25f, 0x1.ffep-15f, 65519.996f, -65520f, 1e9f, Float.NaN,
-        Float.NEGATIVE_INFINITY, -0f, Float.MIN_VALUE
+        0x1.002p0f,
+        0x1.006p0f,
+        0x1p-24f,
+        0x1p-25f,
+        0x1.8p-25f,
+        0x1.ffep-15f,
+        65519.996f,
+        -65520f,
+        1e9f,
+        Float.NaN,
+        Float.NEGATIVE_INFINITY,
+        -0f,
+        Float.MIN_VALUE
     };
 
     /** No value that is stored here has such bytes. */
@@ -156,8 +167,14 @@ final class CacheChecks {
     /** Sizes of heads, groups and blocks, windows, one token and many. */
     static void attention(Cases cases, KvType type, SelfTest.Extent extent) {
         int[][] heads = {
-            {2, 2, 16, 32}, {2, 2, 24, 16}, {1, 1, 64, 16}, {2, 4, 64, 32}, {1, 7, 80, 64}, {1, 5, 128, 128},
-            {1, 2, 256, 16}, {1, 18, 24, 16}
+            {2, 2, 16, 32},
+            {2, 2, 24, 16},
+            {1, 1, 64, 16},
+            {2, 4, 64, 32},
+            {1, 7, 80, 64},
+            {1, 5, 128, 128},
+            {1, 2, 256, 16},
+            {1, 18, 24, 16}
         };
         for (int[] h : heads) {
             Layout layout = new Layout(type, h[0], h[1], h[2], h[3]);
@@ -192,8 +209,8 @@ final class CacheChecks {
         TokenBatch past = step.past(of.blockSize());
         TokenBatch batch = step.batch(of.blockSize());
         TokenFlags unmarked = cases.tested().flags(cases.arena(), batch.tokens());
-        try (Stores stores = Stores.of(
-                cases, of.type(), of.kvHeads(), of.headDim(), of.blockSize(), step.blocks(of.blockSize()))) {
+        try (Stores stores =
+                Stores.of(cases, of.type(), of.kvHeads(), of.headDim(), of.blockSize(), step.blocks(of.blockSize()))) {
             Tensor before = cases.floats(past.tokens(), columns).plain();
             cases.plain().storeKv(stores.plain(), LAYER, before, past, TokenFlags.onHost());
             stores.copy(cases.tested().memory());
@@ -206,12 +223,7 @@ final class CacheChecks {
             cases.compare(
                     "%d x %d heads of %d, blocks of %d, window %d, %d tokens"
                             .formatted(
-                                    of.kvHeads(),
-                                    of.perGroup(),
-                                    of.headDim(),
-                                    of.blockSize(),
-                                    window,
-                                    batch.tokens()),
+                                    of.kvHeads(), of.perGroup(), of.headDim(), of.blockSize(), window, batch.tokens()),
                     y);
         }
     }

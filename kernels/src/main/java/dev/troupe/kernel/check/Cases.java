@@ -60,12 +60,15 @@ final class Cases implements AutoCloseable {
         Tensor host = Tensor.floats(arena, rows, columns);
         for (int r = 0; r < rows; r++) {
             for (int c = 0; c < columns; c++) {
-                host.set(r, c, switch (random.nextInt(40)) {
-                    case 0 -> random.nextBoolean() ? 0f : -0f;
-                    case 1 -> (float) random.nextGaussian() * 1e-40f;
-                    case 2 -> (float) random.nextGaussian() * 50;
-                    default -> (float) random.nextGaussian();
-                });
+                host.set(
+                        r,
+                        c,
+                        switch (random.nextInt(40)) {
+                            case 0 -> random.nextBoolean() ? 0f : -0f;
+                            case 1 -> (float) random.nextGaussian() * 1e-40f;
+                            case 2 -> (float) random.nextGaussian() * 50;
+                            default -> (float) random.nextGaussian();
+                        });
             }
         }
         return twin(host);

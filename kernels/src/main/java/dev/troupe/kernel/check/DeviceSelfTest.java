@@ -39,8 +39,7 @@ public final class DeviceSelfTest {
      * @param other of another one, or null
      * @throws CudaException if the driver does not let it be used at all
      */
-    public static List<Finding> run(
-            int ordinal, @Nullable Integer other, SelfTest.Plan plan, Consumer<Finding> each) {
+    public static List<Finding> run(int ordinal, @Nullable Integer other, SelfTest.Plan plan, Consumer<Finding> each) {
         List<Finding> findings = new ArrayList<>();
         Consumer<Finding> noted = finding -> {
             findings.add(finding);

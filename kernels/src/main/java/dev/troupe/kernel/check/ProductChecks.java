@@ -104,7 +104,8 @@ final class ProductChecks {
         cases.tested().matmulChunks(placed, x.tested(), tokens, tested);
         for (int n = 0; n < sums.length; n++) {
             cases.compare(
-                    "groups %d to %d of %d, %d tokens, node %d".formatted(fromGroup, toGroup, chunks.groups(), tokens, n),
+                    "groups %d to %d of %d, %d tokens, node %d"
+                            .formatted(fromGroup, toGroup, chunks.groups(), tokens, n),
                     sums[n]);
         }
     }

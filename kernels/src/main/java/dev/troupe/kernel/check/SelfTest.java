@@ -100,8 +100,7 @@ public final class SelfTest {
             checks.add(new Check("storeKv " + type.label(), cases -> CacheChecks.storeKv(cases, type)));
         }
         for (KvType type : KvType.values()) {
-            checks.add(
-                    new Check("attention " + type.label(), cases -> CacheChecks.attention(cases, type, extent)));
+            checks.add(new Check("attention " + type.label(), cases -> CacheChecks.attention(cases, type, extent)));
         }
         checks.add(new Check("swiglu", cases -> RowChecks.swiglu(cases, extent)));
         checks.add(new Check("add", cases -> RowChecks.add(cases, extent)));

@@ -45,7 +45,8 @@ final class TokenChecks {
         DeviceMemory memory = cases.tested().memory();
         for (int bytes : new int[] {4, 1028, (4 << 20) + 4, (9 << 20) + 12}) {
             MemorySegment device = memory.allocate(cases.arena(), bytes, DeviceMemory.Use.WORKSPACE);
-            cases.compareMemory("%d new bytes".formatted(bytes), bytes, cases.arena().allocate(bytes, 64), device);
+            cases.compareMemory(
+                    "%d new bytes".formatted(bytes), bytes, cases.arena().allocate(bytes, 64), device);
             byte[] random = new byte[bytes];
             cases.random().nextBytes(random);
             memory.write(device, MemorySegment.ofArray(random));

@@ -122,8 +122,8 @@ final class DeviceCheck {
                     "product of " + type.label(),
                     TOKENS,
                     ROWS,
-                    (kernels, memory, y) -> kernels.matmul(
-                            packed.placed(memory, arena), null, memory.place(arena, x), TOKENS, y));
+                    (kernels, memory, y) ->
+                            kernels.matmul(packed.placed(memory, arena), null, memory.place(arena, x), TOKENS, y));
             if (difference != null) {
                 return difference;
             }
@@ -170,10 +170,12 @@ final class DeviceCheck {
         Tensor qkv = normal(LENGTH, (HEADS + 2) * HEAD_DIM);
         for (int attending : ATTENDING) {
             String difference = compare(
-                    "attention of %d tokens".formatted(attending), attending, HEADS * HEAD_DIM, (kernels, memory, y) -> {
+                    "attention of %d tokens".formatted(attending),
+                    attending,
+                    HEADS * HEAD_DIM,
+                    (kernels, memory, y) -> {
                         int blocks = Math.ceilDiv(LENGTH, BLOCK_SIZE);
-                        try (KvStore store =
-                                new KvStore(memory, KvType.F16, 1, 1, HEAD_DIM, BLOCK_SIZE, blocks)) {
+                        try (KvStore store = new KvStore(memory, KvType.F16, 1, 1, HEAD_DIM, BLOCK_SIZE, blocks)) {
                             kernels.storeKv(
                                     store,
                                     0,
@@ -201,11 +203,9 @@ final class DeviceCheck {
 
     /** Positions {@code [from, to)} of one sequence. */
     private static TokenBatch batch(int from, int to, int blocks) {
-        return new TokenBatch(
-                new int[to - from],
-                IntStream.range(from, to).toArray(),
-                new int[to - from],
-                new int[][] {IntStream.range(0, blocks).toArray()});
+        return new TokenBatch(new int[to - from], IntStream.range(from, to).toArray(), new int[to - from], new int[][] {
+            IntStream.range(0, blocks).toArray()
+        });
     }
 
     /** The rows of a tensor from one on. */

@@ -33,8 +33,7 @@ public final class DeviceClock implements WorkClock {
                 end.synchronize();
                 seconds[pass] = end.secondsSince(start);
             }
-            double[] sorted =
-                    DoubleStream.of(seconds).skip(WARM_UP).sorted().toArray();
+            double[] sorted = DoubleStream.of(seconds).skip(WARM_UP).sorted().toArray();
             return sorted[passes / 2];
         }
     }

@@ -96,12 +96,7 @@ public final class MatrixProducts implements AutoCloseable {
                 .number(x.columns())
                 .number(table.pieces())
                 .number(nibbles ? 1 : 0);
-        stream.launch(
-                rounding,
-                Math.ceilDiv(table.mostPieces(), PIECES),
-                rows.bucket(),
-                table.chunkCount(),
-                0);
+        stream.launch(rounding, Math.ceilDiv(table.mostPieces(), PIECES), rows.bucket(), table.chunkCount(), 0);
         return to;
     }
 

@@ -40,8 +40,7 @@ final class QueryWords {
     private int results;
 
     /** Where parts of a query and of its answer stand, in words; −1 for none. */
-    private record Places(
-            int header, int spans, int logitSpans, int candidates, int top, int adjusted, int allowed) {}
+    private record Places(int header, int spans, int logitSpans, int candidates, int top, int adjusted, int allowed) {}
 
     /**
      * @param ids columns of a row, the first of which is {@code firstId}
@@ -212,7 +211,9 @@ final class QueryWords {
                 from.getAtIndex(INT, place.header()) != 0,
                 finite,
                 first,
-                query.limit() > 1 ? from.getAtIndex(INT, place.header() + 2) : first.ids().size(),
+                query.limit() > 1
+                        ? from.getAtIndex(INT, place.header() + 2)
+                        : first.ids().size(),
                 sums(from, place.spans()),
                 finite && place.top() >= 0
                         ? candidates(from, place.top(), query.top())

@@ -106,8 +106,7 @@ public final class KernelTable {
         matmul("qkv", shape.qkvColumns(), shape.hidden(), Integer.MAX_VALUE);
         matmulChunks("attention out", ReductionChunks.attention(shape.heads(), shape.kvHeads(), shape.headDim()));
         matmul("gate and up", 2 * shape.intermediate(), shape.hidden(), Integer.MAX_VALUE);
-        matmulChunks(
-                "down", ReductionChunks.feedForward(shape.heads(), shape.kvHeads(), shape.intermediate()));
+        matmulChunks("down", ReductionChunks.feedForward(shape.heads(), shape.kvHeads(), shape.intermediate()));
         matmul("output head", shape.vocabulary(), shape.hidden(), LOGIT_ROWS);
         for (int context : plan.contexts()) {
             for (int tokens : plan.tokens()) {
@@ -174,7 +173,9 @@ public final class KernelTable {
 
     /** Seconds of one of so many calls. */
     private double seconds(int calls, IntConsumer call) {
-        return clock.medianSeconds(plan.passes(), () -> IntStream.range(0, calls).forEach(call)) / calls;
+        return clock.medianSeconds(
+                        plan.passes(), () -> IntStream.range(0, calls).forEach(call))
+                / calls;
     }
 
     private static long bytes(Tensor... tensors) {
@@ -187,7 +188,12 @@ public final class KernelTable {
         boolean prompt = tokens > MOST_SEQUENCES;
         int sequences = prompt ? 1 : tokens;
         TokenBatch batch = prompt ? prompt(tokens, context) : decode(tokens, context);
-        long cached = 2L * context * sequences * shape.kvHeads() * shape.headDim() * shape.cache().bytes();
+        long cached = 2L
+                * context
+                * sequences
+                * shape.kvHeads()
+                * shape.headDim()
+                * shape.cache().bytes();
         int layers = Math.clamp(Math.ceilDiv(plan.rotation(), cached), 1, SHORT_CALLS);
         try (Arena arena = Arena.ofShared();
                 KvStore store = new KvStore(
@@ -236,10 +242,9 @@ public final class KernelTable {
     /** The last tokens of a prompt. */
     private static TokenBatch prompt(int tokens, int context) {
         return new TokenBatch(
-                new int[tokens],
-                IntStream.range(context - tokens, context).toArray(),
-                new int[tokens],
-                new int[][] {IntStream.range(0, Math.ceilDiv(context, BLOCK_SIZE)).toArray()});
+                new int[tokens], IntStream.range(context - tokens, context).toArray(), new int[tokens], new int[][] {
+                    IntStream.range(0, Math.ceilDiv(context, BLOCK_SIZE)).toArray()
+                });
     }
 
     /** What is neither a product nor attention. */
@@ -266,7 +271,11 @@ public final class KernelTable {
             TokenFlags flags = kernels.flags(arena, tokens);
             int rotated = shape.heads() + shape.kvHeads();
             long pairs = 8L * tokens * rotated * shape.headDim();
-            long kept = 2L * tokens * shape.kvHeads() * shape.headDim() * (4 + shape.cache().bytes());
+            long kept = 2L
+                    * tokens
+                    * shape.kvHeads()
+                    * shape.headDim()
+                    * (4 + shape.cache().bytes());
             row("rmsNorm", tokens, bytes(x, y, norm), () -> kernels.rmsNorm(x, norm, 1e-5f, tokens, y));
             row("rope", tokens, pairs, () -> kernels.rope(qkv, 0, rotated, shape.headDim(), table, batch));
             row("storeKv", tokens, kept, () -> kernels.storeKv(store, 0, qkv, batch, flags));

@@ -88,7 +88,12 @@ final class DecoderStep implements ShardStep {
 
     private void computeSegment() {
         LayerWeights layer = shard.weights().layers().get(segment / 2);
-        kernels.rmsNorm(state.residual(), norm(segment), config.rmsNormEps(), tokens, shard.workspace().normed());
+        kernels.rmsNorm(
+                state.residual(),
+                norm(segment),
+                config.rmsNormEps(),
+                tokens,
+                shard.workspace().normed());
         if (segment % 2 == 0) {
             attention(layer, segment / 2);
         } else {

@@ -38,8 +38,7 @@ public record ShardMemory(long weights, long keysAndValues, long workspace) {
         long chunkProducts = 4L * chunks * capacity * config.hiddenSize();
         return new ShardMemory(
                 WeightLoader.bytes(checkpoint, slice) + rotations,
-                KvStore.bytes(
-                        kv.type(), slice.layers(), slice.groups(), config.headDim(), kv.blockSize(), kv.blocks()),
+                KvStore.bytes(kv.type(), slice.layers(), slice.groups(), config.headDim(), kv.blockSize(), kv.blocks()),
                 Workspace.bytes(config, slice, capacity)
                         + steps * Workspace.StepState.bytes(config, slice, capacity)
                         + chunkProducts

@@ -48,9 +48,10 @@ class DeviceSelfTestTest {
 
         List<Finding> findings = DeviceSelfTest.run(0, 1, QUICK, told::add);
 
-        assertThat(findings).isEqualTo(told).allSatisfy(finding -> assertThat(finding.difference())
-                .as(finding.operation())
-                .isNull());
+        assertThat(findings)
+                .isEqualTo(told)
+                .allSatisfy(finding ->
+                        assertThat(finding.difference()).as(finding.operation()).isNull());
         assertThat(findings).extracting(Finding::operation).contains("graph", "two devices");
         for (int i = 0; i < before.length; i++) {
             assertThat(StandIn.count("launches:" + kernels.get(i)))
@@ -63,14 +64,23 @@ class DeviceSelfTestTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "matmul q4_0", "matmul of", "matmulChunks bf16", "embed q8_0", "r", "s", "add", "attention f16", "argmax",
-                "topK", "mark", "g"
+                "matmul q4_0",
+                "matmul of",
+                "matmulChunks bf16",
+                "embed q8_0",
+                "r",
+                "s",
+                "add",
+                "attention f16",
+                "argmax",
+                "topK",
+                "mark",
+                "g"
             })
     void findsAWrongBitOfEveryOperation(String only) {
         StandIn.set("broken", 1);
 
-        List<Finding> findings =
-                DeviceSelfTest.run(0, null, new SelfTest.Plan(SelfTest.Extent.QUICK, only), told::add);
+        List<Finding> findings = DeviceSelfTest.run(0, null, new SelfTest.Plan(SelfTest.Extent.QUICK, only), told::add);
 
         assertThat(findings).isNotEmpty().noneMatch(Finding::ok);
     }

@@ -46,8 +46,23 @@ class SelfTestTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "matmul", "matmulChunks", "embed", "rmsNorm", "addRmsNorm", "rmsNormHeads", "rope", "storeKv",
-                "attention", "swiglu", "add", "addBias", "gatherRows", "softmax", "argmax", "topK", "markNonFinite"
+                "matmul",
+                "matmulChunks",
+                "embed",
+                "rmsNorm",
+                "addRmsNorm",
+                "rmsNormHeads",
+                "rope",
+                "storeKv",
+                "attention",
+                "swiglu",
+                "add",
+                "addBias",
+                "gatherRows",
+                "softmax",
+                "argmax",
+                "topK",
+                "markNonFinite"
             })
     void findsOneWrongBitOfEveryOperation(String operation) {
         List<Finding> findings = SelfTest.run(wrong(operation), only(operation), told::add);
@@ -85,8 +100,8 @@ class SelfTestTest {
 
     @Test
     void goesOnAfterAnErrorOfTheProcessor() {
-        List<Finding> findings = SelfTest.run(
-                failing("rmsNorm", new IllegalStateException("no more")), only("rms"), told::add);
+        List<Finding> findings =
+                SelfTest.run(failing("rmsNorm", new IllegalStateException("no more")), only("rms"), told::add);
 
         assertThat(findings).filteredOn(Finding::stopped).singleElement().satisfies(finding -> {
             assertThat(finding.operation()).isEqualTo("rmsNorm");
@@ -128,8 +143,10 @@ class SelfTestTest {
 
     private static Kernels proxy(Around around) {
         return (Kernels) Proxy.newProxyInstance(
-                Kernels.class.getClassLoader(), new Class<?>[] {Kernels.class}, (_, method, arguments) -> around.run(
-                        method.getName(), arguments == null ? new Object[0] : arguments, kernels -> {
+                Kernels.class.getClassLoader(),
+                new Class<?>[] {Kernels.class},
+                (_, method, arguments) ->
+                        around.run(method.getName(), arguments == null ? new Object[0] : arguments, kernels -> {
                             try {
                                 return method.invoke(kernels, arguments);
                             } catch (InvocationTargetException e) {

@@ -72,7 +72,12 @@ class CandidateSearchTest {
     }
 
     private static void compare(
-            DeviceWork work, CandidateSearch search, SplittableRandom random, int ids, int firstId, AtomicInteger onHost) {
+            DeviceWork work,
+            CandidateSearch search,
+            SplittableRandom random,
+            int ids,
+            int firstId,
+            AtomicInteger onHost) {
         Floats logits = logits(random, ids);
         List<RowDraw> draws = new ArrayList<>();
         for (int row = 0; row < ROWS; row++) {
@@ -80,7 +85,9 @@ class CandidateSearchTest {
         }
 
         List<FoundCandidates> found = search.candidates(
-                upload(work, logits), firstId, draws.stream().map(RowDraw::query).toList());
+                upload(work, logits),
+                firstId,
+                draws.stream().map(RowDraw::query).toList());
 
         for (int row = 0; row < ROWS; row++) {
             Floats own = logits.slice(row, row + 1);
@@ -179,7 +186,8 @@ class CandidateSearchTest {
 
                     @Override
                     public long word(int index) {
-                        long[] word = allowed.get(Long.SIZE * index, Long.SIZE * (index + 1)).toLongArray();
+                        long[] word = allowed.get(Long.SIZE * index, Long.SIZE * (index + 1))
+                                .toLongArray();
                         return word.length == 0 ? 0 : word[0];
                     }
                 });
@@ -202,7 +210,9 @@ class CandidateSearchTest {
                 }
 
                 List<FoundCandidates> found = search.candidates(
-                        upload(work, logits), 256, scores.stream().map(TokenScore::query).toList());
+                        upload(work, logits),
+                        256,
+                        scores.stream().map(TokenScore::query).toList());
 
                 for (int row = 0; row < ROWS; row++) {
                     assertThat(scores.get(row).candidates(found.get(row), 256, ids))

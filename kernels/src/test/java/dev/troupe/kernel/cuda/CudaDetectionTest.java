@@ -18,23 +18,21 @@ class CudaDetectionTest {
     void findsEveryDevice() {
         StandIn.set("devices", 2);
 
-        assertThat(CudaDetection.detect())
-                .isInstanceOfSatisfying(
-                        CudaDetection.Ok.class,
-                        ok -> {
-                            assertThat(ok.cuda()).isEqualTo("12.0");
-                            assertThat(ok.refused()).isEmpty();
-                            assertThat(ok.devices())
-                                    .containsExactly(
-                                        new CudaDetection.Found(0, "Stand-in 0", 9, 0, 1 << 30, List.of(1)),
-                                        new CudaDetection.Found(1, "Stand-in 1", 9, 0, 1 << 30, List.of(0)));
-                        });
+        assertThat(CudaDetection.detect()).isInstanceOfSatisfying(CudaDetection.Ok.class, ok -> {
+            assertThat(ok.cuda()).isEqualTo("12.0");
+            assertThat(ok.refused()).isEmpty();
+            assertThat(ok.devices())
+                    .containsExactly(
+                            new CudaDetection.Found(0, "Stand-in 0", 9, 0, 1 << 30, List.of(1)),
+                            new CudaDetection.Found(1, "Stand-in 1", 9, 0, 1 << 30, List.of(0)));
+        });
     }
 
     @Test
     void saysThatThereIsNoDriver() {
         assertThat(CudaDetection.detect("libcuda-of-nobody.so.1"))
-                .isEqualTo(new CudaDetection.No("there is no NVIDIA driver (libcuda-of-nobody.so.1 cannot be loaded)", false));
+                .isEqualTo(new CudaDetection.No(
+                        "there is no NVIDIA driver (libcuda-of-nobody.so.1 cannot be loaded)", false));
     }
 
     @Test

@@ -88,8 +88,9 @@ class CudaMemoryTest {
                     .withMessageContaining("KV 12 MB");
             assertThatExceptionOfType(DeviceMemoryException.class)
                     .isThrownBy(() -> memory.requireRoom(Map.of(Use.WEIGHTS, 6L << 20, Use.WORKSPACE, 4L << 20)))
-                    .withMessage("device 0 (Stand-in 0) has no room for weights 6 MB, KV 0 bytes, workspace 4 MB: 8 MB of"
-                            + " 20 MB are free, and this process holds weights 0 bytes, KV 12 MB, workspace 0 bytes");
+                    .withMessage(
+                            "device 0 (Stand-in 0) has no room for weights 6 MB, KV 0 bytes, workspace 4 MB: 8 MB of"
+                                    + " 20 MB are free, and this process holds weights 0 bytes, KV 12 MB, workspace 0 bytes");
             memory.requireRoom(Map.of(Use.WEIGHTS, 4L << 20, Use.WORKSPACE, 4L << 20));
         }
     }

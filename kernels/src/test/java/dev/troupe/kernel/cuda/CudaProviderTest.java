@@ -65,8 +65,9 @@ class CudaProviderTest {
 
         try (Devices devices = open("auto")) {
             assertThat(devices.reasons().getFirst())
-                    .startsWith("cpu0: plain loops on 1 thread, as configured; no GPU: device 0 (Stand-in 0) fails in its"
-                            + " check: device 0 (Stand-in 0) has no room for workspace");
+                    .startsWith(
+                            "cpu0: plain loops on 1 thread, as configured; no GPU: device 0 (Stand-in 0) fails in its"
+                                    + " check: device 0 (Stand-in 0) has no room for workspace");
         }
     }
 

@@ -98,7 +98,11 @@ class DeviceCeilingsTest {
         for (int chain = 0; chain < 8; chain++) {
             int value = chain;
             for (int step = 0; step < 32; step++) {
-                value = (byte) value * 4 + (byte) (value >> 8) * 3 + (byte) (value >> 16) * 2 + (byte) (value >> 24) + 1;
+                value = (byte) value * 4
+                        + (byte) (value >> 8) * 3
+                        + (byte) (value >> 16) * 2
+                        + (byte) (value >> 24)
+                        + 1;
             }
             all ^= value;
         }

@@ -28,8 +28,9 @@ class KernelImagesTest {
     private static final Pattern SPILLED = Pattern.compile("([1-9]\\d*) bytes spill");
 
     /** A kernel, its registers, and its bytes of shared memory if it has any. */
-    private static final Pattern USED = Pattern.compile("Compiling entry function '(\\w+)'[\\s\\S]*?Used (\\d+) registers"
-            + "(?:, used \\d+ barriers)?(?:, (\\d+) bytes smem)?");
+    private static final Pattern USED =
+            Pattern.compile("Compiling entry function '(\\w+)'[\\s\\S]*?Used (\\d+) registers"
+                    + "(?:, used \\d+ barriers)?(?:, (\\d+) bytes smem)?");
 
     private static final String TABLE_HEAD = """
             | kernel | registers, 8.0 | bytes shared | registers, 9.0 | bytes shared |
@@ -119,8 +120,7 @@ class KernelImagesTest {
         Files.createDirectories(Path.of("target"));
         Files.writeString(Path.of("target", "cuda-registers.txt"), report);
         StringBuilder lines = new StringBuilder(TABLE_HEAD);
-        table.forEach((kernel, columns) ->
-                lines.append("| %s |%s\n".formatted(kernel, columns)));
+        table.forEach((kernel, columns) -> lines.append("| %s |%s\n".formatted(kernel, columns)));
         Files.writeString(Path.of("target", "cuda-kernels.md"), lines);
         assertThat(Files.readString(Path.of("..", "docs", "gpu.md")))
                 .as("docs/gpu.md ends with the table that is now in kernels/target/cuda-kernels.md")

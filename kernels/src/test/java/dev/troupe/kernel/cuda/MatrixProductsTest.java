@@ -107,8 +107,7 @@ class MatrixProductsTest {
                         new StackedMatrix(w.parts().stream().map(work::upload).toList());
                 long before = StandIn.count("launches");
 
-                work.products.multiply(
-                        uploaded, work.device.upload(bias), work.device.upload(x), onDevice, work.rows);
+                work.products.multiply(uploaded, work.device.upload(bias), work.device.upload(x), onDevice, work.rows);
 
                 expected.matmul(w, bias, x, 3, y);
                 work.device.requireEqual("y", onDevice, y);

@@ -187,7 +187,8 @@ class RepeatedWorkTest {
         try (Device on = new Device(true)) {
             Runnable wrong = () -> operations(on).get(operation).run();
             Runnable work = () -> on.kernels.add(on.a, on.b, 3);
-            String message = "%s cannot be part of work that is repeated: it needs the host every time".formatted(operation);
+            String message =
+                    "%s cannot be part of work that is repeated: it needs the host every time".formatted(operation);
 
             assertThatIllegalStateException()
                     .isThrownBy(() -> on.kernels.repeat("work", 3, three, wrong))

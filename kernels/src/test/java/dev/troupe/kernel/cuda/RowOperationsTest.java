@@ -73,8 +73,7 @@ class RowOperationsTest {
             Tensor sum = work.upload(residual);
             Tensor onDevice = work.upload(y);
 
-            work.operations.addRmsNorm(
-                    work.stream, sum, work.upload(x), work.upload(w), 1e-5f, onDevice, work.rows);
+            work.operations.addRmsNorm(work.stream, sum, work.upload(x), work.upload(w), 1e-5f, onDevice, work.rows);
 
             expected.addRmsNorm(residual, x, w, 1e-5f, COUNT, y);
             work.requireEqual(sum, residual);

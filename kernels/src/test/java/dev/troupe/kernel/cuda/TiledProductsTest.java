@@ -12,7 +12,6 @@ import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
-import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -63,8 +62,10 @@ class TiledProductsTest {
             Tokens tokens = TOKENS.get(i);
             try (DeviceWork work = new DeviceWork()) {
                 // no whole stages, where blocks are smaller than one; a ragged group of rows
-                int columns = type.blockSize() == 256 ? 256 * (1 + i % 2) : type.quantised() ? 32 * (7 + i) : 90 + 7 * i;
-                PackedMatrix w = MatrixPacker.pack(work.arena, Samples.weights(work.arena, type, 150 + i, columns, random));
+                int columns =
+                        type.blockSize() == 256 ? 256 * (1 + i % 2) : type.quantised() ? 32 * (7 + i) : 90 + 7 * i;
+                PackedMatrix w =
+                        MatrixPacker.pack(work.arena, Samples.weights(work.arena, type, 150 + i, columns, random));
                 Tensor bias = Samples.floats(work.arena, 1, w.rows(), random);
 
                 multiply(work, StackedMatrix.of(w), bias, tokens);
@@ -133,8 +134,7 @@ class TiledProductsTest {
                     .toArray(Tensor[]::new);
             Tensor[] onDevice = Arrays.stream(sums).map(work::upload).toArray(Tensor[]::new);
 
-            products.multiplyChunks(
-                    uploaded, work.upload(x), onDevice, work.rows(tokens.count(), tokens.bucket()));
+            products.multiplyChunks(uploaded, work.upload(x), onDevice, work.rows(tokens.count(), tokens.bucket()));
 
             expected.matmulChunks(w, x, tokens.count(), sums);
             for (int n = 0; n < sums.length; n++) {
@@ -149,7 +149,8 @@ class TiledProductsTest {
             ProductKernels kernels = work.closing(new ProductKernels(work.device));
 
             assertThat(IntStream.of(1, 8, 9, 64, 65, 4096)
-                            .mapToObj(tokens -> kernels.of(DType.Q4_K, tokens).kernel().name()))
+                            .mapToObj(tokens ->
+                                    kernels.of(DType.Q4_K, tokens).kernel().name()))
                     .containsExactly(
                             "matmul_q4_k",
                             "matmul_q4_k",
@@ -163,6 +164,7 @@ class TiledProductsTest {
     }
 
     private static PackedMatrix uploaded(DeviceWork work, PackedMatrix host) {
-        return new PackedMatrix(host.type(), host.rows(), host.firstColumn(), host.pieces(), work.upload(host.memory()));
+        return new PackedMatrix(
+                host.type(), host.rows(), host.firstColumn(), host.pieces(), work.upload(host.memory()));
     }
 }

@@ -84,9 +84,10 @@ class KernelTableTest {
     void countsWhatTokensOfAPromptSee() {
         measure(new KernelTable.Plan(List.of(65), List.of(65), 3, 1));
 
-        assertThat(rows).filteredOn(row -> row.context() == 65).singleElement().satisfies(attention -> assertThat(
-                        attention.operations())
-                .isEqualTo(4.0 * (65 * 66 / 2) * 8 * 16));
+        assertThat(rows)
+                .filteredOn(row -> row.context() == 65)
+                .singleElement()
+                .satisfies(attention -> assertThat(attention.operations()).isEqualTo(4.0 * (65 * 66 / 2) * 8 * 16));
     }
 
     @Test

@@ -114,7 +114,8 @@ class CudaDrawTest {
             for (int s = 0; s < stages; s++) {
                 shards.add(new ArrayList<>());
                 for (int r = 0; r < ranks; r++) {
-                    shards.getLast().add(shard(checkpoint, ShardSlice.of(checkpoint.config(), partition, s, r), kernels));
+                    shards.getLast()
+                            .add(shard(checkpoint, ShardSlice.of(checkpoint.config(), partition, s, r), kernels));
                 }
             }
             for (int step = 0; step < TOKENS; step++) {
@@ -199,9 +200,8 @@ class CudaDrawTest {
 
     /** A rank's rows of the last token of every sequence. */
     private List<CandidateRow> rows(DecoderShard rank, ShardStep step, List<SamplerState> states, int length) {
-        int[] last = IntStream.range(0, states.size())
-                .map(i -> length * (i + 1) - 1)
-                .toArray();
+        int[] last =
+                IntStream.range(0, states.size()).map(i -> length * (i + 1) - 1).toArray();
         List<RowDraw> draws = states.stream()
                 .map(state -> RowDraw.of(state, 1, rank.firstVocabularyRow(), rank.vocabularyRows()))
                 .toList();
@@ -216,10 +216,11 @@ class CudaDrawTest {
                 search.candidates(last, draws.stream().map(RowDraw::query).toList());
         assertThat(step.failedTokens().isEmpty()).isTrue();
         return IntStream.range(0, last.length)
-                .<CandidateRow>mapToObj(i -> new SearchedRow(draws.get(i), found.get(i).found(), () -> {
-                    again++;
-                    return found.get(i).logits().get();
-                }))
+                .<CandidateRow>mapToObj(
+                        i -> new SearchedRow(draws.get(i), found.get(i).found(), () -> {
+                            again++;
+                            return found.get(i).logits().get();
+                        }))
                 .toList();
     }
 

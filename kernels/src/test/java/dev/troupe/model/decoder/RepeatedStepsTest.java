@@ -55,7 +55,8 @@ class RepeatedStepsTest {
                 CudaDevice device = new CudaDevice(0)) {
             List<Floats> expected = serve(checkpoint, 1, 1, ReferenceKernels::new);
 
-            assertThat(serve(checkpoint, 1, 1, () -> new CudaKernels(device, false))).isEqualTo(expected);
+            assertThat(serve(checkpoint, 1, 1, () -> new CudaKernels(device, false)))
+                    .isEqualTo(expected);
             assertThat(serve(checkpoint, 1, 1, () -> opened(device))).isEqualTo(expected);
 
             CudaKernels kernels = opened.getFirst();
@@ -86,11 +87,7 @@ class RepeatedStepsTest {
     private static List<Floats> serve(Checkpoint checkpoint, int stages, int ranks, Supplier<Kernels> kernels)
             throws IOException {
         try (LocalModel model = LocalModel.load(
-                checkpoint,
-                Partition.even(checkpoint.config(), stages, ranks),
-                kernels,
-                KV,
-                LoadProgress.NONE)) {
+                checkpoint, Partition.even(checkpoint.config(), stages, ranks), kernels, KV, LoadProgress.NONE)) {
             Serving serving = new Serving(model, checkpoint.config().vocabularySize());
             serving.step(3, 0, 0);
             serving.steps(4, 1, 0, 0); // in the smallest workspace
@@ -201,7 +198,8 @@ class RepeatedStepsTest {
 
             decode(shard, 3);
 
-            // marks; batch; rows of the embedding, their kernel; graph; rows that are wanted, their kernel; graph; logits, two kinds of marks
+            // marks; batch; rows of the embedding, their kernel; graph; rows that are wanted, their kernel; graph;
+            // logits, two kinds of marks
             assertThat(kernels.operations() - before).isEqualTo(11);
         }
     }
