@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.function.Consumer;
@@ -185,7 +186,7 @@ class RepeatedWorkTest {
     @MethodSource("whatNeedsTheHost")
     void refusesWhatNeedsTheHost(String operation) {
         try (Device on = new Device(true)) {
-            Runnable wrong = () -> operations(on).get(operation).run();
+            Runnable wrong = () -> Objects.requireNonNull(operations(on).get(operation)).run();
             Runnable work = () -> on.kernels.add(on.a, on.b, 3);
             String message =
                     "%s cannot be part of work that is repeated: it needs the host every time".formatted(operation);
@@ -199,7 +200,7 @@ class RepeatedWorkTest {
                     .isThrownBy(() -> on.kernels.repeat("work", 3, three, wrong))
                     .withMessage(message);
             on.kernels.repeat("work", 3, three, work);
-            operations(on).get(operation).run();
+            Objects.requireNonNull(operations(on).get(operation)).run();
 
             assertThat(on.kernels.memory().read(on.b, 3).toArray()).containsOnly(1);
             assertThat(on.kernels.graphCaptures()).isEqualTo(1);
