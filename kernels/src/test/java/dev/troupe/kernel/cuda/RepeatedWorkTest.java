@@ -186,7 +186,8 @@ class RepeatedWorkTest {
     @MethodSource("whatNeedsTheHost")
     void refusesWhatNeedsTheHost(String operation) {
         try (Device on = new Device(true)) {
-            Runnable wrong = () -> Objects.requireNonNull(operations(on).get(operation)).run();
+            Runnable wrong =
+                    () -> Objects.requireNonNull(operations(on).get(operation)).run();
             Runnable work = () -> on.kernels.add(on.a, on.b, 3);
             String message =
                     "%s cannot be part of work that is repeated: it needs the host every time".formatted(operation);
