@@ -5,6 +5,7 @@ import dev.troupe.model.ShardCompute;
 import dev.troupe.model.ShardStep;
 import dev.troupe.model.SubtreeSum;
 import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Rows;
 import java.util.BitSet;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -40,7 +41,7 @@ class HookedShard implements ShardCompute {
     }
 
     @Override
-    public ShardStep begin(TokenBatch batch, @Nullable Floats hidden) {
+    public ShardStep begin(TokenBatch batch, @Nullable Rows hidden) {
         return new Step(inner.begin(batch, hidden), beforeSegment);
     }
 
@@ -62,7 +63,7 @@ class HookedShard implements ShardCompute {
         }
 
         @Override
-        public Floats hidden() {
+        public Rows hidden() {
             return inner.hidden();
         }
 

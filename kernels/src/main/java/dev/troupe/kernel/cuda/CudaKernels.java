@@ -175,6 +175,11 @@ public final class CudaKernels implements Kernels {
         tokens.markNonFinite(x, marks(nonFinite), rows(count));
     }
 
+    @Override
+    public void poisonRows(Tensor x, int count, TokenFlags failed) {
+        tokens.poisonRows(x, marks(failed), rows(count));
+    }
+
     /** Waits for what was added, and frees what the kernels themselves have taken. */
     @Override
     public void close() {

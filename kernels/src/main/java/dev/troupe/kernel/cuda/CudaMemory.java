@@ -3,7 +3,10 @@ package dev.troupe.kernel.cuda;
 import dev.troupe.kernel.cuda.driver.CudaEvent;
 import dev.troupe.kernel.cuda.driver.CudaStream;
 import dev.troupe.kernel.cuda.driver.DeviceMemoryException;
+import dev.troupe.kernel.cuda.driver.PublishedRows;
 import dev.troupe.tensor.DeviceMemory;
+import dev.troupe.tensor.Rows;
+import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -45,10 +48,14 @@ public final class CudaMemory implements DeviceMemory, AutoCloseable {
             stream.synchronize();
             return memory;
         } catch (DeviceMemoryException e) {
-            OutOfMemoryError error = new OutOfMemoryError(e.getMessage());
-            error.initCause(e);
-            throw error;
+            throw outOfMemory(e);
         }
+    }
+
+    private static OutOfMemoryError outOfMemory(DeviceMemoryException cause) {
+        OutOfMemoryError error = new OutOfMemoryError(cause.getMessage());
+        error.initCause(cause);
+        return error;
     }
 
     @Override
@@ -76,6 +83,31 @@ public final class CudaMemory implements DeviceMemory, AutoCloseable {
             stream.synchronize();
             host.asSlice(at, bytes).copyFrom(piece);
         }
+    }
+
+    @Override
+    public synchronized Rows publish(Tensor tensor, int rows) {
+        tensor.requireRows(rows, tensor.columns());
+        if (rows == 0) {
+            return DeviceMemory.super.publish(tensor, rows);
+        }
+        try {
+            return stream.device().exchange().publish(stream, first(tensor, rows), rows, tensor.columns());
+        } catch (DeviceMemoryException e) {
+            throw outOfMemory(e);
+        }
+    }
+
+    @Override
+    public synchronized void write(Tensor tensor, Rows source) {
+        tensor.requireRows(source.rows(), source.columns());
+        if (!(source instanceof PublishedRows there) || !there.copyTo(stream, first(tensor, source.rows()))) {
+            DeviceMemory.super.write(tensor, source);
+        }
+    }
+
+    private static MemorySegment first(Tensor tensor, int rows) {
+        return tensor.memory().asSlice(0, tensor.type().rowBytes(tensor.columns()) * rows);
     }
 
     @Override

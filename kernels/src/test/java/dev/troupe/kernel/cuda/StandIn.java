@@ -43,6 +43,7 @@ public final class StandIn {
         set("version", 12000);
         set("capability", 90);
         set("cubins", 1);
+        set("peers", 1);
         heal();
     }
 
