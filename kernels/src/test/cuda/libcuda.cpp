@@ -46,9 +46,12 @@ Result cuGetErrorName(Result result, const char **name) {
                                                        {INVALID_DEVICE, "CUDA_ERROR_INVALID_DEVICE"},
                                                        {INVALID_IMAGE, "CUDA_ERROR_INVALID_IMAGE"},
                                                        {INVALID_CONTEXT, "CUDA_ERROR_INVALID_CONTEXT"},
+                                                       {PEER_ACCESS_UNSUPPORTED, "CUDA_ERROR_PEER_ACCESS_UNSUPPORTED"},
                                                        {INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE"},
                                                        {NOT_FOUND, "CUDA_ERROR_NOT_FOUND"},
                                                        {NOT_READY, "CUDA_ERROR_NOT_READY"},
+                                                       {PEER_ACCESS_ALREADY_ENABLED, "CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED"},
+                                                       {PEER_ACCESS_NOT_ENABLED, "CUDA_ERROR_PEER_ACCESS_NOT_ENABLED"},
                                                        {LAUNCH_FAILED, "CUDA_ERROR_LAUNCH_FAILED"},
                                                        {NOT_SUPPORTED, "CUDA_ERROR_NOT_SUPPORTED"},
                                                        {CAPTURE_UNSUPPORTED, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"},
@@ -94,15 +97,6 @@ Result cuDeviceTotalMem_v2(size_t *bytes, int) {
   return SUCCESS;
 }
 
-/* Two devices reach each other; more than two do not reach across pairs. */
-Result cuDeviceCanAccessPeer(int *can, int number, int peer) {
-  if (device(number) == nullptr || device(peer) == nullptr) {
-    return refuse(INVALID_DEVICE, "there is no such device");
-  }
-  *can = number != peer && number / 2 == peer / 2;
-  return SUCCESS;
-}
-
 Result cuDevicePrimaryCtxRetain(Device **context, int number) {
   Guard guard(lock);
   *context = device(number);
@@ -120,7 +114,9 @@ Result cuDevicePrimaryCtxRelease_v2(int number) {
   if (of == nullptr || of->retained == 0) {
     return refuse(INVALID_CONTEXT, "it was not retained");
   }
-  of->retained--;
+  if (--of->retained == 0) {
+    of->reached.clear();
+  }
   counter("contexts")--;
   return SUCCESS;
 }
@@ -139,6 +135,30 @@ Result cuCtxSynchronize(void) {
   Guard guard(lock);
   Result result = ready();
   return result == SUCCESS ? run_all(*current) : result;
+}
+
+/* Two devices reach each other; more than two do not reach across pairs. */
+Result cuDeviceCanAccessPeer(int *can, int from, int to) {
+  if (device(from) == nullptr || device(to) == nullptr) {
+    return refuse(INVALID_DEVICE, "there is no such device");
+  }
+  *can = from != to && from / 2 == to / 2 && setting("peers") != 0;
+  return SUCCESS;
+}
+
+Result cuCtxEnablePeerAccess(Device *peer, unsigned) {
+  Guard guard(lock);
+  Result result = ready();
+  if (result != SUCCESS) {
+    return result;
+  }
+  if (peer == nullptr || peer->retained == 0 || peer == current) {
+    return refuse(INVALID_CONTEXT, "there is no such peer");
+  }
+  if (setting("peers") == 0) {
+    return refuse(PEER_ACCESS_UNSUPPORTED, "the stand-in has no access between devices");
+  }
+  return current->reached.insert(peer).second ? SUCCESS : refuse(PEER_ACCESS_ALREADY_ENABLED, "it was enabled before");
 }
 
 Result cuMemGetInfo_v2(size_t *available, size_t *total) {
@@ -217,6 +237,7 @@ Result cuMemcpyHtoDAsync_v2(uintptr_t to, const void *from, size_t bytes, Stream
   Result result = ready(stream);
   if (result == SUCCESS && (result = on_device(*current, to, bytes)) == SUCCESS) {
     result = copy_later(stream, reinterpret_cast<void *>(to), from, bytes);
+    counter("uploaded") += static_cast<long>(bytes);
   }
   return result;
 }
@@ -226,6 +247,7 @@ Result cuMemcpyDtoHAsync_v2(void *to, uintptr_t from, size_t bytes, Stream *stre
   Result result = ready(stream);
   if (result == SUCCESS && (result = on_device(*current, from, bytes)) == SUCCESS) {
     result = copy_later(stream, to, reinterpret_cast<void *>(from), bytes);
+    counter("downloaded") += static_cast<long>(bytes);
   }
   return result;
 }
@@ -236,6 +258,30 @@ Result cuMemcpyDtoDAsync_v2(uintptr_t to, uintptr_t from, size_t bytes, Stream *
   if (result == SUCCESS && (result = on_device(*current, from, bytes)) == SUCCESS &&
       (result = on_device(*current, to, bytes)) == SUCCESS) {
     result = copy_later(stream, reinterpret_cast<void *>(to), reinterpret_cast<void *>(from), bytes);
+  }
+  return result;
+}
+
+/* A driver would go by the host where access is not enabled; that is not what is wanted of anybody here. */
+Result cuMemcpyPeerAsync(uintptr_t to, Device *target, uintptr_t from, Device *source, size_t bytes, Stream *stream) {
+  Guard guard(lock);
+  Result result = ready(stream);
+  if (result != SUCCESS) {
+    return result;
+  }
+  if (target != current || source == nullptr || source->retained == 0) {
+    return refuse(INVALID_CONTEXT, "the stand-in copies from another device to the current one");
+  }
+  if (current->reached.count(source) == 0) {
+    return refuse(PEER_ACCESS_NOT_ENABLED, "access to the other device was not enabled");
+  }
+  if ((result = on_device(*source, from, bytes)) == SUCCESS && (result = on_device(*current, to, bytes)) == SUCCESS) {
+    counter("peered") += static_cast<long>(bytes);
+    result = add(*stream, [=] {
+      Access access(*source);
+      std::memcpy(reinterpret_cast<void *>(to), reinterpret_cast<void *>(from), bytes);
+      return SUCCESS;
+    });
   }
   return result;
 }
@@ -346,6 +392,15 @@ Result cuGraphLaunch(Graph *graph, Stream *stream) {
   return result;
 }
 
+static std::set<const Event *> &events() {
+  static std::set<const Event *> all;
+  return all;
+}
+
+static Result known(const Event *event) {
+  return events().count(event) == 0 ? refuse(INVALID_HANDLE, "there is no such event") : SUCCESS;
+}
+
 Result cuEventCreate(Event **event, unsigned flags) {
   Guard guard(lock);
   Result result = ready();
@@ -354,6 +409,7 @@ Result cuEventCreate(Event **event, unsigned flags) {
     if ((flags & EVENT_DISABLE_TIMING) == 0) {
       (*event)->reached = std::make_shared<std::chrono::steady_clock::time_point>();
     }
+    events().insert(*event);
     counter("events")++;
   }
   return result;
@@ -361,9 +417,13 @@ Result cuEventCreate(Event **event, unsigned flags) {
 
 Result cuEventDestroy_v2(Event *event) {
   Guard guard(lock);
-  delete event;
-  counter("events")--;
-  return SUCCESS;
+  Result result = known(event);
+  if (result == SUCCESS) {
+    events().erase(event);
+    delete event;
+    counter("events")--;
+  }
+  return result;
 }
 
 Result cuEventRecord(Event *event, Stream *stream) {
@@ -371,6 +431,9 @@ Result cuEventRecord(Event *event, Stream *stream) {
   Result result = ready(stream);
   if (result == SUCCESS && stream->capture != nullptr) {
     return refuse(NOT_SUPPORTED, "the stand-in captures no events");
+  }
+  if (result == SUCCESS && (result = known(event)) == SUCCESS && event->device != stream->device) {
+    return refuse(INVALID_HANDLE, "the event belongs to another device");
   }
   if (result == SUCCESS && event->reached != nullptr) {
     std::shared_ptr<std::chrono::steady_clock::time_point> reached = event->reached; /* outlives the event */
@@ -394,7 +457,7 @@ Result cuStreamWaitEvent(Stream *stream, Event *event, unsigned) {
   if (result == SUCCESS && stream->capture != nullptr) {
     return refuse(NOT_SUPPORTED, "the stand-in captures no events");
   }
-  if (result == SUCCESS && event->stream != nullptr) {
+  if (result == SUCCESS && (result = known(event)) == SUCCESS && event->stream != nullptr) {
     Stream *before = event->stream;
     uint64_t after = event->after;
     result = add(*stream, [=] { return alive(before) ? run_until(*before, after) : SUCCESS; });
@@ -405,6 +468,9 @@ Result cuStreamWaitEvent(Stream *stream, Event *event, unsigned) {
 Result cuEventSynchronize(Event *event) {
   Guard guard(lock);
   Result result = ready();
+  if (result == SUCCESS) {
+    result = known(event);
+  }
   return result == SUCCESS && event->stream != nullptr && alive(event->stream) ? run_until(*event->stream, event->after) : result;
 }
 
@@ -414,6 +480,10 @@ static bool is_done(const Event *event) {
 
 Result cuEventQuery(Event *event) {
   Guard guard(lock);
+  Result result = known(event);
+  if (result != SUCCESS) {
+    return result;
+  }
   return is_done(event) ? SUCCESS : NOT_READY;
 }
 

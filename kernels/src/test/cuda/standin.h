@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -26,9 +27,12 @@ enum Result {
   INVALID_DEVICE = 101,
   INVALID_IMAGE = 200,
   INVALID_CONTEXT = 201,
+  PEER_ACCESS_UNSUPPORTED = 217,
   INVALID_HANDLE = 400,
   NOT_FOUND = 500,
   NOT_READY = 600,
+  PEER_ACCESS_ALREADY_ENABLED = 704,
+  PEER_ACCESS_NOT_ENABLED = 705,
   LAUNCH_FAILED = 719,
   NOT_SUPPORTED = 801,
   CAPTURE_UNSUPPORTED = 900,
@@ -40,7 +44,8 @@ extern std::recursive_mutex lock;
 
 /* A setting by its name: devices, memory (bytes of each), schedule, init (what cuInit answers), version (of the driver), capability
    (major * 10 + minor), cubins (whether it takes any), broken (every launch leaves one bit wrong; "broken:KERNEL" breaks one kernel),
-   fail_after (the kernel that fails, counted from the next one; 0: none). The variable TROUPE_STANDIN_NAME sets it too. */
+   fail_after (the kernel that fails, counted from the next one; 0: none), peers (whether devices reach each other's memory). The
+   variable TROUPE_STANDIN_NAME sets it too. */
 long &setting(const std::string &name);
 
 /* How many of a thing live, or have been since the start; "launches:KERNEL" counts those of a kernel. */
@@ -64,6 +69,7 @@ struct Device {
   size_t used = 0;
   int opened = 0;
   std::map<uintptr_t, Allocation> memory;
+  std::set<const Device *> reached; /* devices whose memory it may use, until its context ends */
   std::string fault; /* once a kernel has failed, everything fails */
 };
 

@@ -1,7 +1,7 @@
 package dev.troupe.stage;
 
-import dev.troupe.tensor.Floats;
 import dev.troupe.tensor.Ints;
+import dev.troupe.tensor.Rows;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -52,7 +52,7 @@ final class Backlog {
 
         /** The state from the stage before {@code [tokens, hidden]}; null on the first stage. */
         @Nullable
-        Floats hidden() {
+        Rows hidden() {
             return hidden == null ? null : hidden.whole();
         }
 
@@ -180,7 +180,7 @@ final class Backlog {
         return total;
     }
 
-    private static long bytesOf(Floats values) {
+    private static long bytesOf(Rows values) {
         return 4L * values.rows() * values.columns();
     }
 

@@ -1,6 +1,6 @@
 package dev.troupe.stage;
 
-import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Rows;
 import dev.troupe.tensor.Ints;
 import java.util.List;
 
@@ -13,7 +13,7 @@ import java.util.List;
  * @param firstRow first token row of this piece; a large tensor is split in several
  * @param values {@code [rows, hidden]}
  */
-public record HandOff(StepBatch batch, Ints failedTokens, List<StageWork> work, int firstRow, Floats values)
+public record HandOff(StepBatch batch, Ints failedTokens, List<StageWork> work, int firstRow, Rows values)
         implements TensorMessage {
     public HandOff {
         work = List.copyOf(work);

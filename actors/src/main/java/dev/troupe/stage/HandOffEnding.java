@@ -1,7 +1,7 @@
 package dev.troupe.stage;
 
-import dev.troupe.tensor.Floats;
 import dev.troupe.tensor.Ints;
+import dev.troupe.tensor.Rows;
 import java.util.List;
 
 /**
@@ -20,7 +20,8 @@ record HandOffEnding(int stage, int rank, int ranks, int nextRanks, StepOutput o
         if (rank >= nextRanks) {
             return;
         }
-        Floats hidden = step.compute().hidden();
+        Rows hidden = step.compute().hidden();
+        hidden.expectReaders((nextRanks - rank + ranks - 1) / ranks);
         Ints failed = Ints.of(step.failedTokens().stream().toArray());
         for (int next = rank; next < nextRanks; next += ranks) {
             step.addBytesSent(4L * hidden.rows() * hidden.columns());

@@ -2,10 +2,9 @@ package dev.troupe.stage;
 
 import dev.troupe.model.ShardStep;
 import dev.troupe.model.SubtreeSum;
-import dev.troupe.tensor.Floats;
 import dev.troupe.tensor.Ints;
+import dev.troupe.tensor.Rows;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 
@@ -150,9 +149,9 @@ final class OpenStep implements AutoCloseable {
         if (stage.ranks() == 1) {
             return;
         }
-        BitSet failed = failedTokens();
         for (SubtreeSum sum : sums) {
-            Floats values = poisoned(sum.values(), failed);
+            Rows values = sum.values();
+            values.expectReaders(stage.ranks() - 1);
             Partial partial =
                     new Partial(batch.epoch(), batch.step(), exchange, stage.rank(), sum.from(), sum.to(), 0, values);
             for (int peer = 0; peer < stage.ranks(); peer++) {
@@ -163,20 +162,6 @@ final class OpenStep implements AutoCloseable {
                 }
             }
         }
-    }
-
-    /**
-     * A rank may be the only one to see that a token fails (a value of its own heads that overflows the cache). It makes
-     * the token's rows NaN, so that every rank of the stage learns of it without another message.
-     */
-    private static Floats poisoned(Floats values, BitSet failed) {
-        if (failed.isEmpty()) {
-            return values;
-        }
-        float[] copy = values.toArray();
-        failed.stream()
-                .forEach(row -> Arrays.fill(copy, row * values.columns(), (row + 1) * values.columns(), Float.NaN));
-        return new Floats(values.rows(), values.columns(), copy);
     }
 
     /** Tokens that this rank, or one before it, knows to have failed. */

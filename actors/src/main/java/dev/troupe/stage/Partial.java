@@ -1,6 +1,6 @@
 package dev.troupe.stage;
 
-import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Rows;
 
 /**
  * A piece of one tree node's sum in one exchange, from one rank of a stage to a peer.
@@ -13,5 +13,5 @@ import dev.troupe.tensor.Floats;
  * @param values {@code [rows, hidden]}
  */
 public record Partial(
-        Epoch epoch, long step, int exchange, int fromRank, int fromGroup, int toGroup, int firstRow, Floats values)
+        Epoch epoch, long step, int exchange, int fromRank, int fromGroup, int toGroup, int firstRow, Rows values)
         implements TensorMessage {}

@@ -1,6 +1,7 @@
 package dev.troupe.stage;
 
 import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Rows;
 import java.lang.foreign.MemorySegment;
 import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
@@ -11,7 +12,7 @@ final class RowAssembly {
     private final int columns;
     private final BitSet present;
     private float @Nullable [] values;
-    private @Nullable Floats whole;
+    private @Nullable Rows whole;
 
     RowAssembly(int rows, int columns) {
         this.rows = rows;
@@ -25,7 +26,7 @@ final class RowAssembly {
      * @param firstRow row of the tensor at which the piece begins
      * @throws ContradictionException if the piece does not fit the tensor or overlaps others in part
      */
-    Noted note(int firstRow, Floats piece) {
+    Noted note(int firstRow, Rows piece) {
         int end = firstRow + piece.rows();
         if (piece.columns() != columns || piece.rows() == 0 || firstRow < 0 || end < 0 || end > rows) {
             throw new ContradictionException("rows [%d, %d) of %d columns do not fit a tensor [%d, %d]"
@@ -44,7 +45,7 @@ final class RowAssembly {
         return Noted.KEPT;
     }
 
-    private void keep(int firstRow, Floats piece) {
+    private void keep(int firstRow, Rows piece) {
         if (piece.rows() == rows) {
             whole = piece;
             return;
@@ -52,7 +53,8 @@ final class RowAssembly {
         if (values == null) {
             values = new float[Math.multiplyExact(rows, columns)];
         }
-        piece.copyTo(MemorySegment.ofArray(values).asSlice(4L * firstRow * columns, 4L * piece.rows() * columns));
+        piece.floats()
+                .copyTo(MemorySegment.ofArray(values).asSlice(4L * firstRow * columns, 4L * piece.rows() * columns));
         if (complete()) {
             whole = new Floats(rows, columns, values);
         }
@@ -63,7 +65,7 @@ final class RowAssembly {
     }
 
     /** The tensor. */
-    Floats whole() {
+    Rows whole() {
         if (whole == null) {
             throw new IllegalStateException("%d of %d rows are there".formatted(present.cardinality(), rows));
         }

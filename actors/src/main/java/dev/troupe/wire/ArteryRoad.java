@@ -51,7 +51,7 @@ public final class ArteryRoad implements TensorRoad {
     }
 
     private void pieces(Peer peer, Partial whole) {
-        Floats values = whole.values();
+        Floats values = whole.values().floats();
         int each = rowsEach(values, PARTIAL_HEAD);
         for (int from = 0; from < Math.max(1, values.rows()); from += each) {
             peer.ref()
@@ -68,7 +68,7 @@ public final class ArteryRoad implements TensorRoad {
     }
 
     private void pieces(Peer peer, HandOff whole) {
-        Floats values = whole.values();
+        Floats values = whole.values().floats();
         int each = values.rows() == 0 ? 1 : rowsEach(values, headOf(whole));
         for (int from = 0; from < Math.max(1, values.rows()); from += each) {
             peer.ref()

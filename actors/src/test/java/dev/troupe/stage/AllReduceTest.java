@@ -58,9 +58,9 @@ class AllReduceTest {
                 int rank = sum.from() == 7 ? 2 : 0;
                 if (cut > 0) {
                     pieces.add(
-                            partial(rank, sum.from(), sum.to(), 0, sum.values().slice(0, cut)));
+                            partial(rank, sum.from(), sum.to(), 0, sum.values().floats().slice(0, cut)));
                 }
-                pieces.add(partial(rank, sum.from(), sum.to(), cut, sum.values().slice(cut, ROWS)));
+                pieces.add(partial(rank, sum.from(), sum.to(), cut, sum.values().floats().slice(cut, ROWS)));
             }
             pieces.add(pieces.get(random.nextInt(pieces.size())));
             Collections.shuffle(pieces, random);

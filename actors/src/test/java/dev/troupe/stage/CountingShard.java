@@ -7,6 +7,7 @@ import dev.troupe.model.ShardCompute;
 import dev.troupe.model.ShardStep;
 import dev.troupe.model.SubtreeSum;
 import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Rows;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
@@ -72,7 +73,7 @@ final class CountingShard implements ShardCompute {
     }
 
     @Override
-    public ShardStep begin(TokenBatch batch, @Nullable Floats hidden) {
+    public ShardStep begin(TokenBatch batch, @Nullable Rows hidden) {
         if ((hidden == null) != (stage.fromLayer() == 0)) {
             throw new IllegalArgumentException(
                     "hidden=%s in a stage from layer %d".formatted(hidden, stage.fromLayer()));
@@ -95,13 +96,13 @@ final class CountingShard implements ShardCompute {
         private int segment;
         private boolean computed;
 
-        Step(TokenBatch batch, @Nullable Floats hidden, int number) {
+        Step(TokenBatch batch, @Nullable Rows hidden, int number) {
             this.batch = batch;
             this.number = number;
             this.state = new int[batch.tokens()][model.hidden()];
             for (int t = 0; t < batch.tokens(); t++) {
                 for (int c = 0; c < model.hidden(); c++) {
-                    state[t][c] = hidden == null ? model.embedding(batch.id(t), c) : (int) hidden.get(t, c);
+                    state[t][c] = hidden == null ? model.embedding(batch.id(t), c) : (int) hidden.floats().get(t, c);
                 }
             }
         }
@@ -184,6 +185,7 @@ final class CountingShard implements ShardCompute {
                     }
                 }
             }
+            failed.stream().forEach(t -> Arrays.fill(values, t * model.hidden(), (t + 1) * model.hidden(), Float.NaN));
             return new Floats(batch.tokens(), model.hidden(), values);
         }
 
@@ -204,7 +206,7 @@ final class CountingShard implements ShardCompute {
                 for (int c = 0; c < model.hidden(); c++) {
                     float total = 0;
                     for (SubtreeSum sum : all) {
-                        total += sum.values().get(t, c);
+                        total += sum.values().floats().get(t, c);
                     }
                     if (!Float.isFinite(total)) {
                         failed.set(t);

@@ -6,6 +6,7 @@ import dev.troupe.model.ShardCompute;
 import dev.troupe.model.ShardStep;
 import dev.troupe.model.SubtreeSum;
 import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Rows;
 import java.util.BitSet;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -41,7 +42,7 @@ class HookedShard implements ShardCompute {
     }
 
     @Override
-    public ShardStep begin(TokenBatch batch, @Nullable Floats hidden) {
+    public ShardStep begin(TokenBatch batch, @Nullable Rows hidden) {
         return new Step(this, inner.begin(batch, hidden));
     }
 
@@ -69,7 +70,7 @@ class HookedShard implements ShardCompute {
         }
 
         @Override
-        public Floats hidden() {
+        public Rows hidden() {
             return inner.hidden();
         }
 

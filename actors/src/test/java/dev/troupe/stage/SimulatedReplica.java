@@ -197,7 +197,7 @@ public final class SimulatedReplica {
     }
 
     private static Partial rows(Partial p, int from, int to) {
-        Floats piece = p.values().slice(from, to);
+        Floats piece = p.values().floats().slice(from, to);
         return new Partial(
                 p.epoch(),
                 p.step(),
@@ -215,7 +215,7 @@ public final class SimulatedReplica {
                 h.failedTokens(),
                 h.work(),
                 h.firstRow() + from,
-                h.values().slice(from, to));
+                h.values().floats().slice(from, to));
     }
 
     private TensorMessage stale(TensorMessage message) {

@@ -129,8 +129,8 @@ class RoadsTest {
         Map<Long, Whole> whole = new TreeMap<>();
         for (TensorMessage message : messages) {
             Floats values = switch (message) {
-                case Partial partial -> partial.values();
-                case HandOff handOff -> handOff.values();
+                case Partial partial -> partial.values().floats();
+                case HandOff handOff -> handOff.values().floats();
                 case Candidates _, CandidateRequest _ -> new Floats(0, 0, new float[0]);
             };
             int firstRow = switch (message) {
@@ -162,9 +162,9 @@ class RoadsTest {
                         p.fromGroup(),
                         p.toGroup(),
                         0,
-                        p.values().slice(0, 0));
+                        p.values().floats().slice(0, 0));
             case HandOff h ->
-                new HandOff(h.batch(), h.failedTokens(), h.work(), 0, h.values().slice(0, 0));
+                new HandOff(h.batch(), h.failedTokens(), h.work(), 0, h.values().floats().slice(0, 0));
             case Candidates _, CandidateRequest _ -> message;
         };
     }

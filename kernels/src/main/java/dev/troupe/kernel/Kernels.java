@@ -4,6 +4,7 @@ import dev.troupe.kvstore.KvStore;
 import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
+import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -135,6 +136,17 @@ public interface Kernels extends AutoCloseable {
 
     /** Marks in {@code nonFinite} every one of the first {@code tokens} rows with a value that is not finite. */
     void markNonFinite(Tensor x, int tokens, TokenFlags nonFinite);
+
+    /** {@code x[t] = NaN} for every marked one of the first {@code tokens} rows: whoever adds them up learns that they failed. */
+    default void poisonRows(Tensor x, int tokens, TokenFlags failed) {
+        KernelShapes.requireFloats("poisonRows", x, tokens);
+        BitSet marked = failed.marked();
+        for (int t = marked.nextSetBit(0); t >= 0 && t < tokens; t = marked.nextSetBit(t + 1)) {
+            for (int i = 0; i < x.columns(); i++) {
+                x.set(t, i, Float.NaN);
+            }
+        }
+    }
 
     /**
      * Whether {@link #repeat} of work on so many rows costs the host less than its operations one by one, so that callers should make the

@@ -160,6 +160,11 @@ final class TimedKernels implements Kernels {
     }
 
     @Override
+    public void poisonRows(Tensor x, int tokens, TokenFlags failed) {
+        kernels.poisonRows(x, tokens, failed);
+    }
+
+    @Override
     public boolean repeats(int rows) {
         return kernels.repeats(rows);
     }

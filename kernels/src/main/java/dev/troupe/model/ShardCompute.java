@@ -1,7 +1,7 @@
 package dev.troupe.model;
 
 import dev.troupe.kernel.TokenBatch;
-import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Rows;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,7 +31,7 @@ public interface ShardCompute extends AutoCloseable {
      *     the embeddings up itself
      * @throws IllegalArgumentException if a size or an id is out of range
      */
-    ShardStep begin(TokenBatch batch, @Nullable Floats hidden);
+    ShardStep begin(TokenBatch batch, @Nullable Rows hidden);
 
     /** Frees weights, cache and workspace. */
     @Override

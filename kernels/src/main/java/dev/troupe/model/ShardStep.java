@@ -1,6 +1,7 @@
 package dev.troupe.model;
 
 import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Rows;
 import java.util.BitSet;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -14,8 +15,9 @@ public interface ShardStep extends AutoCloseable {
     /**
      * Runs the local work of the next segment.
      *
-     * @return this rank's sums: the maximal nodes of the tree inside its own groups, each {@code [tokens, hidden]};
-     *     empty when the rank owns all groups, because nobody needs them
+     * @return this rank's sums: the maximal nodes of the tree inside its own groups, each {@code [tokens, hidden]}, with NaN in the
+     *     rows of tokens that it knows to have failed, so that all ranks of the stage learn of it; empty when the rank owns all
+     *     groups, because nobody needs them
      */
     List<SubtreeSum> compute();
 
@@ -28,7 +30,7 @@ public interface ShardStep extends AutoCloseable {
     void finish(List<SubtreeSum> peers);
 
     /** The state after the last segment of this stage, {@code [tokens, hidden]}: whole on every rank. */
-    Floats hidden();
+    Rows hidden();
 
     /**
      * Logits of this rank's vocabulary rows, {@code [rows.length, vocabularyRows]}; last stage only.

@@ -63,10 +63,10 @@ public interface DeviceMemory {
                 DType.F32, rows, columns, allocate(arena, Math.multiplyExact(4L * columns, rows), Use.WORKSPACE));
     }
 
-    /** Overwrites the first rows of an f32 tensor. */
-    default void write(Tensor tensor, Floats source) {
+    /** Overwrites the first rows of an f32 tensor, at the turn of its kernels. */
+    default void write(Tensor tensor, Rows source) {
         tensor.requireRows(source.rows(), source.columns());
-        write(tensor.memory(), source.memory());
+        write(tensor.memory(), source.floats().memory());
     }
 
     /** Copies the first {@code rows} rows of an f32 tensor to the heap. */
@@ -75,6 +75,11 @@ public interface DeviceMemory {
         float[] values = new float[Math.multiplyExact(rows, tensor.columns())];
         read(tensor.memory(), MemorySegment.ofArray(values));
         return new Floats(rows, tensor.columns(), values);
+    }
+
+    /** A copy of the first {@code rows} rows of an f32 tensor for other ranks, which stays on the device where it can. */
+    default Rows publish(Tensor tensor, int rows) {
+        return read(tensor, rows);
     }
 
     /** A host tensor in this memory: itself where that is the host's, else a copy that lives as long as {@code arena}. */

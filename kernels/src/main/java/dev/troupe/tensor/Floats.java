@@ -10,7 +10,7 @@ import java.util.Objects;
  * Rows of f32 on the heap, {@code [rows, columns]}: what messages between ranks carry. Immutable by contract: whoever
  * makes one hands its array over and never writes to it again, so it may pass by reference inside a JVM.
  */
-public final class Floats {
+public final class Floats implements Rows {
     private static final ValueLayout.OfFloat WIRE = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final int rows;
@@ -32,12 +32,19 @@ public final class Floats {
         this.values = values;
     }
 
+    @Override
     public int rows() {
         return rows;
     }
 
+    @Override
     public int columns() {
         return columns;
+    }
+
+    @Override
+    public Floats floats() {
+        return this;
     }
 
     public float get(int row, int column) {

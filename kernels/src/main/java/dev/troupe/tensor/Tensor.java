@@ -98,7 +98,7 @@ public final class Tensor {
     }
 
     /** @throws IllegalArgumentException unless it is f32 and has these columns and at least so many rows */
-    void requireRows(int count, int width) {
+    public void requireRows(int count, int width) {
         if (type != DType.F32 || width != columns || count > rows) {
             throw new IllegalArgumentException("f32[%d, %d] does not fit %s".formatted(count, width, this));
         }

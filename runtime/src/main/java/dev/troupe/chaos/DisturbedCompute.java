@@ -6,6 +6,7 @@ import dev.troupe.model.ShardCompute;
 import dev.troupe.model.ShardStep;
 import dev.troupe.model.SubtreeSum;
 import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Rows;
 import java.util.BitSet;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -37,7 +38,7 @@ record DisturbedCompute(ShardCompute compute, Saboteur saboteur, boolean first) 
     }
 
     @Override
-    public ShardStep begin(TokenBatch batch, @Nullable Floats hidden) {
+    public ShardStep begin(TokenBatch batch, @Nullable Rows hidden) {
         if (first && saboteur.isDeadly(batch)) {
             Runtime.getRuntime().halt(Saboteur.KILLED);
         }
@@ -64,7 +65,7 @@ record DisturbedCompute(ShardCompute compute, Saboteur saboteur, boolean first) 
         }
 
         @Override
-        public Floats hidden() {
+        public Rows hidden() {
             return step.hidden();
         }
 

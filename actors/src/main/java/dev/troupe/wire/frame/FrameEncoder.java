@@ -44,14 +44,20 @@ public final class FrameEncoder {
      */
     public List<ByteBuffer> encode(ShardId target, TensorMessage message) {
         Draft draft = switch (message) {
-            case Partial partial -> new Draft(FrameKind.PARTIAL, target, message, NO_METADATA, partial.values());
+            case Partial partial ->
+                new Draft(
+                        FrameKind.PARTIAL,
+                        target,
+                        message,
+                        NO_METADATA,
+                        partial.values().floats());
             case HandOff handOff ->
                 new Draft(
                         FrameKind.HAND_OFF,
                         target,
                         message,
                         ByteBuffer.wrap(codec.encode(withoutValues(handOff))),
-                        handOff.values());
+                        handOff.values().floats());
             case Candidates _, CandidateRequest _ ->
                 new Draft(FrameKind.OBJECT, target, message, ByteBuffer.wrap(codec.encode(message)), NO_VALUES);
         };

@@ -8,6 +8,7 @@ import com.esotericsoftware.kryo.io.Output;
 import com.esotericsoftware.kryo.serializers.ImmutableSerializer;
 import dev.troupe.tensor.Floats;
 import dev.troupe.tensor.Ints;
+import dev.troupe.tensor.Rows;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -36,7 +37,8 @@ final class BasicSerializers {
             Map.entry(Instant.class, of(BasicSerializers::writeInstant, BasicSerializers::readInstant)),
             Map.entry(UUID.class, of(BasicSerializers::writeUuid, BasicSerializers::readUuid)),
             Map.entry(Ints.class, of(BasicSerializers::writeInts, BasicSerializers::readInts)),
-            Map.entry(Floats.class, of(BasicSerializers::writeFloats, BasicSerializers::readFloats)));
+            Map.entry(Floats.class, of(BasicSerializers::writeFloats, BasicSerializers::readFloats)),
+            Map.entry(Rows.class, of(BasicSerializers::writeFloats, BasicSerializers::readFloats)));
 
     private BasicSerializers() {}
 
@@ -142,7 +144,8 @@ final class BasicSerializers {
         return Ints.of(values);
     }
 
-    private static void writeFloats(Output output, Floats value) {
+    private static void writeFloats(Output output, Rows rows) {
+        Floats value = rows.floats();
         output.writeVarInt(value.rows(), true);
         output.writeVarInt(value.columns(), true);
         int bytes = Math.multiplyExact(Float.BYTES, Math.multiplyExact(value.rows(), value.columns()));

@@ -1,9 +1,12 @@
 package dev.troupe.wire.kryo;
 
+import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Rows;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.lang.reflect.RecordComponent;
+import java.lang.reflect.Type;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -161,7 +164,8 @@ public final class WireTypes {
                 .append(entry.type().getName());
         if (entry.type().isRecord()) {
             for (RecordComponent component : entry.type().getRecordComponents()) {
-                shape.append(' ').append(component.getGenericType().getTypeName());
+                Type type = component.getGenericType();
+                shape.append(' ').append((type == Rows.class ? Floats.class : type).getTypeName()); // as they are written
                 if (component.getAnnotatedType().isAnnotationPresent(Nullable.class)) {
                     shape.append('?');
                 }

@@ -12,7 +12,7 @@ import dev.troupe.stage.Epoch;
 import dev.troupe.stage.ReplicaPlan;
 import dev.troupe.stage.ShardId;
 import dev.troupe.stage.ShardLoader;
-import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Rows;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -57,7 +57,7 @@ class PromisedLoaderTest {
         }
 
         @Override
-        public ShardStep begin(TokenBatch batch, @Nullable Floats hidden) {
+        public ShardStep begin(TokenBatch batch, @Nullable Rows hidden) {
             throw new UnsupportedOperationException("no weights");
         }
 

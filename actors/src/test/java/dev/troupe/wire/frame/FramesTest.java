@@ -72,7 +72,7 @@ class FramesTest {
                             4,
                             6,
                             30 + 2 * i,
-                            whole.values().slice(2 * i, 2 * i + 2)));
+                            whole.values().floats().slice(2 * i, 2 * i + 2)));
         }
     }
 
@@ -87,6 +87,7 @@ class FramesTest {
             assertThat(handOff.batch()).isEqualTo(whole.batch());
             assertThat(handOff.values())
                     .isEqualTo(whole.values()
+                            .floats()
                             .slice(
                                     handOff.firstRow(),
                                     handOff.firstRow() + handOff.values().rows()));
@@ -104,7 +105,7 @@ class FramesTest {
         assertThat(decoded(encoder.encode(TARGET, wideRows)))
                 .extracting(delivery -> ((Partial) delivery.message()).values())
                 .containsExactly(
-                        wideRows.values().slice(0, 1), wideRows.values().slice(1, 2));
+                        wideRows.values().floats().slice(0, 1), wideRows.values().floats().slice(1, 2));
     }
 
     @Test

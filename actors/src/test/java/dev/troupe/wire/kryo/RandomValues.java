@@ -230,7 +230,8 @@ public final class RandomValues {
             case "java.util.UUID" -> new UUID(random.nextLong(), random.nextLong());
             case "dev.troupe.tensor.Ints" ->
                 Ints.of(random.ints(random.nextInt(5), 0, 1 << 20).toArray());
-            case "dev.troupe.tensor.Floats" -> floats(1 + random.nextInt(3), 1 + random.nextInt(5));
+            case "dev.troupe.tensor.Floats", "dev.troupe.tensor.Rows" ->
+                floats(1 + random.nextInt(3), 1 + random.nextInt(5));
             default -> throw new IllegalStateException("RandomValues does not know " + type.getName());
         };
     }

@@ -112,6 +112,7 @@ class TensorLaneTest {
         assertThat(pieces).hasSizeGreaterThan(15);
         for (Partial piece : pieces) {
             Floats expected = large.values()
+                    .floats()
                     .slice(piece.firstRow(), piece.firstRow() + piece.values().rows());
             assertThat(piece.values()).isEqualTo(expected);
         }

@@ -135,7 +135,7 @@ class TlsLaneTest {
         for (int rows = 0; rows < large.values().rows(); ) {
             Partial piece = at.probe().expectMessageClass(Partial.class, LaneFixture.SOON);
             int end = piece.firstRow() + piece.values().rows();
-            assertThat(piece.values().equals(large.values().slice(piece.firstRow(), end)))
+            assertThat(piece.values().equals(large.values().floats().slice(piece.firstRow(), end)))
                     .as("rows %d to %d", piece.firstRow(), end)
                     .isTrue();
             rows += piece.values().rows();

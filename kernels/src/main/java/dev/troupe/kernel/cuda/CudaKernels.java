@@ -230,6 +230,11 @@ public final class CudaKernels implements Kernels {
     }
 
     @Override
+    public void poisonRows(Tensor x, int count, TokenFlags failed) {
+        tokens.poisonRows(x, marks(failed), rows(count));
+    }
+
+    @Override
     public boolean repeats(int count) {
         return repeated != null && count > 0 && count <= MOST_REPEATED_ROWS;
     }

@@ -2,7 +2,10 @@ package dev.troupe.kernel.cuda;
 
 import dev.troupe.kernel.cuda.driver.CudaEvent;
 import dev.troupe.kernel.cuda.driver.CudaStream;
+import dev.troupe.kernel.cuda.driver.PublishedRows;
 import dev.troupe.tensor.DeviceMemory;
+import dev.troupe.tensor.Rows;
+import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
@@ -78,6 +81,29 @@ public final class CudaMemory implements DeviceMemory, AutoCloseable {
             stream.synchronize();
             host.asSlice(at, bytes).copyFrom(piece);
         }
+    }
+
+    @Override
+    public synchronized Rows publish(Tensor tensor, int rows) {
+        tensor.requireRows(rows, tensor.columns());
+        if (rows == 0) {
+            return DeviceMemory.super.publish(tensor, rows);
+        }
+        stream.requireHost("publishing rows");
+        return stream.device().exchange().publish(stream, first(tensor, rows), rows, tensor.columns());
+    }
+
+    @Override
+    public synchronized void write(Tensor tensor, Rows source) {
+        tensor.requireRows(source.rows(), source.columns());
+        stream.requireHost("writing rows");
+        if (!(source instanceof PublishedRows there) || !there.copyTo(stream, first(tensor, source.rows()))) {
+            DeviceMemory.super.write(tensor, source);
+        }
+    }
+
+    private static MemorySegment first(Tensor tensor, int rows) {
+        return tensor.memory().asSlice(0, tensor.type().rowBytes(tensor.columns()) * rows);
     }
 
     @Override

@@ -27,11 +27,13 @@ public final class TokenOperations implements AutoCloseable {
     private final CudaModule biasModule;
     private final CudaModule gatherModule;
     private final CudaModule markModule;
+    private final CudaModule poisonModule;
     private final CudaModule embedModule;
     private final CudaKernel rope;
     private final CudaKernel bias;
     private final CudaKernel gather;
     private final CudaKernel mark;
+    private final CudaKernel poison;
     private final Map<DType, CudaKernel> embed = new EnumMap<>(DType.class);
     private final UploadBuffer stored;
     private final UploadBuffer gathered;
@@ -43,11 +45,13 @@ public final class TokenOperations implements AutoCloseable {
         biasModule = KernelImages.load(stream.device(), "add_bias");
         gatherModule = KernelImages.load(stream.device(), "gather_rows");
         markModule = KernelImages.load(stream.device(), "mark_non_finite");
+        poisonModule = KernelImages.load(stream.device(), "poison_rows");
         embedModule = KernelImages.load(stream.device(), "embed");
         rope = ropeModule.kernel("rope");
         bias = biasModule.kernel("add_bias");
         gather = gatherModule.kernel("gather_rows");
         mark = markModule.kernel("mark_non_finite");
+        poison = poisonModule.kernel("poison_rows");
         for (DType type : DType.values()) {
             embed.put(type, embedModule.kernel("embed_" + type.label()));
         }
@@ -119,6 +123,18 @@ public final class TokenOperations implements AutoCloseable {
         stream.launch(mark, rows.bucket(), 1, 0);
     }
 
+    /** {@code x[t] = NaN} for every row with {@code failed[t] = 1}; x {@code [rows, n]}, failed an int for every row. */
+    public void poisonRows(Tensor x, MemorySegment failed, StepRows rows) {
+        KernelShapes.requireFloats("poisonRows", x, rows.bucket());
+        requireFlags("poisonRows", failed, rows.bucket());
+        stream.arguments()
+                .pointer(x.memory())
+                .pointer(failed)
+                .pointer(rows.count())
+                .number(x.columns());
+        stream.launch(poison, rows.bucket(), 1, 0);
+    }
+
     /**
      * {@code y[t] = table[ids[t]]} widened to f32. Not for work that is noted.
      *
@@ -173,6 +189,6 @@ public final class TokenOperations implements AutoCloseable {
     public void close() {
         stored.close();
         gathered.close();
-        List.of(ropeModule, biasModule, gatherModule, markModule, embedModule).forEach(CudaModule::close);
+        List.of(ropeModule, biasModule, gatherModule, markModule, poisonModule, embedModule).forEach(CudaModule::close);
     }
 }

@@ -8,7 +8,7 @@ import dev.troupe.kvstore.KvStore;
 import dev.troupe.model.ModelConfig;
 import dev.troupe.model.ShardCompute;
 import dev.troupe.model.ShardStep;
-import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Rows;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -91,7 +91,7 @@ public final class DecoderShard implements ShardCompute {
     }
 
     @Override
-    public ShardStep begin(TokenBatch batch, @Nullable Floats hidden) {
+    public ShardStep begin(TokenBatch batch, @Nullable Rows hidden) {
         requireBatch(batch);
         if (slice.first() != (hidden == null)) {
             throw new IllegalArgumentException(

@@ -15,6 +15,7 @@ import dev.troupe.model.SearchedLogits;
 import dev.troupe.model.ShardStep;
 import dev.troupe.model.SubtreeSum;
 import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Rows;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -42,7 +43,7 @@ final class DecoderStep implements ShardStep {
     private boolean computed;
     private boolean closed;
 
-    DecoderStep(DecoderShard shard, TokenBatch batch, @Nullable Floats hidden, Workspace.StepState state) {
+    DecoderStep(DecoderShard shard, TokenBatch batch, @Nullable Rows hidden, Workspace.StepState state) {
         this.shard = shard;
         this.config = shard.config();
         this.kernels = shard.kernels();
@@ -183,7 +184,9 @@ final class DecoderStep implements ShardStep {
         List<SubtreeSum> messages = new ArrayList<>(nodes.size());
         for (int n = 0; n < nodes.size(); n++) {
             SumTree.Node node = nodes.get(n);
-            messages.add(new SubtreeSum(node.from(), node.to(), kernels.memory().read(state.sums()[n], tokens)));
+            Tensor sum = state.sums()[n];
+            kernels.poisonRows(sum, tokens, failed);
+            messages.add(new SubtreeSum(node.from(), node.to(), kernels.memory().publish(sum, tokens)));
         }
         return messages;
     }
@@ -210,9 +213,9 @@ final class DecoderStep implements ShardStep {
     }
 
     @Override
-    public Floats hidden() {
+    public Rows hidden() {
         require(segment == shard.segments(), "hidden");
-        return kernels.memory().read(state.residual(), tokens);
+        return kernels.memory().publish(state.residual(), tokens);
     }
 
     @Override

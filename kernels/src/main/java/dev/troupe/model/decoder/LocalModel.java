@@ -8,6 +8,7 @@ import dev.troupe.model.ShardStep;
 import dev.troupe.model.SubtreeSum;
 import dev.troupe.model.checkpoint.Checkpoint;
 import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Rows;
 import dev.troupe.weights.LoadProgress;
 import dev.troupe.weights.RowCheck;
 import dev.troupe.weights.WeightFormatException;
@@ -93,7 +94,7 @@ public final class LocalModel implements AutoCloseable {
      * @throws ArithmeticException if a token met a value that is not finite
      */
     public Floats run(TokenBatch batch, int[] rows) {
-        Floats hidden = null;
+        Rows hidden = null;
         Floats logits = new Floats(0, vocabularySize, new float[0]);
         for (int s = 0; s < stages.size(); s++) {
             List<ShardStep> steps = new ArrayList<>();
@@ -101,9 +102,11 @@ public final class LocalModel implements AutoCloseable {
                 steps.add(shard.begin(batch, hidden));
             }
             runSegments(steps, stages.get(s).getFirst().segments());
-            hidden = steps.getFirst().hidden();
             if (s == stages.size() - 1) {
                 logits = join(steps.stream().map(step -> step.logits(rows)).toList(), rows.length);
+            } else {
+                hidden = steps.getFirst().hidden();
+                hidden.expectReaders(stages.get(s + 1).size());
             }
             requireFinite(steps, batch);
             steps.forEach(ShardStep::close);
@@ -116,6 +119,7 @@ public final class LocalModel implements AutoCloseable {
             List<List<SubtreeSum>> sums = new ArrayList<>();
             for (ShardStep step : steps) {
                 sums.add(step.compute());
+                sums.getLast().forEach(sum -> sum.values().expectReaders(steps.size() - 1));
             }
             for (int r = 0; r < steps.size(); r++) {
                 List<SubtreeSum> peers = new ArrayList<>();

@@ -3,7 +3,7 @@ package dev.troupe.model.decoder;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.SumTree;
 import dev.troupe.model.SubtreeSum;
-import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Rows;
 import dev.troupe.tensor.Tensor;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -36,7 +36,7 @@ final class TreeSum {
      */
     void requireComplete(List<SubtreeSum> peers, int tokens, int hiddenSize) {
         for (SubtreeSum peer : peers) {
-            Floats values = peer.values();
+            Rows values = peer.values();
             if (values.rows() != tokens || values.columns() != hiddenSize) {
                 throw new IllegalArgumentException("the sum of groups [%d, %d) is %s, expected [%d, %d]"
                         .formatted(peer.from(), peer.to(), values, tokens, hiddenSize));

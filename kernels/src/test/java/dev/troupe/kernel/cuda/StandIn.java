@@ -45,6 +45,7 @@ public final class StandIn {
         set("cubins", 1);
         set("broken", 0);
         set("fail_after", 0);
+        set("peers", 1);
         heal();
     }
 

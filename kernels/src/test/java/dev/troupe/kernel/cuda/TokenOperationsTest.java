@@ -8,6 +8,7 @@ import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.RopeTable;
 import dev.troupe.kernel.Samples;
 import dev.troupe.kernel.TokenBatch;
+import dev.troupe.kernel.TokenFlags;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
@@ -126,6 +127,24 @@ class TokenOperationsTest {
             operations.markNonFinite(work.upload(x), failed, work.rows(6, 7));
 
             assertThat(work.ints(failed)).containsExactly(0, 1, 1, 1, 1, 0, 0);
+        });
+    }
+
+    @Test
+    void makesMarkedRowsNotANumber() throws Exception {
+        everySchedule(work -> {
+            TokenOperations operations = work.closing(new TokenOperations(work.stream));
+            Tensor x = Samples.floats(work.arena, 5, 700, random);
+            Tensor onDevice = work.upload(x);
+            MemorySegment failed = work.upload(work.arena.allocateFrom(ValueLayout.JAVA_INT, 1, 0, 1, 0, 1));
+            TokenFlags flags = TokenFlags.onHost();
+            flags.mark(0);
+            flags.mark(2);
+
+            operations.poisonRows(onDevice, failed, work.rows(4, 5));
+
+            expected.poisonRows(x, 4, flags);
+            work.requireEqual("poisonRows", onDevice, x);
         });
     }
 

@@ -221,6 +221,21 @@ class ReferenceKernelsTest {
     }
 
     @Test
+    void makesMarkedRowsNotANumber() {
+        Tensor x = Samples.floats(arena, 4, 9, random);
+        Floats before = x.copyRows(0, 4);
+        TokenFlags failed = TokenFlags.onHost();
+        failed.mark(1);
+        failed.mark(3);
+
+        kernels.poisonRows(x, 3, failed);
+
+        assertThat(x.copyRows(1, 2).toArray()).containsOnly(Float.NaN);
+        assertThat(x.copyRows(0, 1)).isEqualTo(before.slice(0, 1));
+        assertThat(x.copyRows(2, 4)).isEqualTo(before.slice(2, 4));
+    }
+
+    @Test
     void leavesRowsBeyondTheTokensAlone() {
         Tensor a = Samples.floats(arena, 3, 5, random);
         float untouched = a.get(2, 4);

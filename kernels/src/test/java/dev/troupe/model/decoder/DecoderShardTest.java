@@ -119,7 +119,7 @@ class DecoderShardTest {
     @Test
     void givesTheStateBehindTheFinalNorm() throws IOException {
         ShardStep step = stepped(shard("tiny:f32", 1, 1, 0, 0), batch(0, 4));
-        Floats hidden = step.hidden();
+        Floats hidden = step.hidden().floats();
 
         Floats normed = step.finalHidden(new int[] {2});
 
@@ -210,6 +210,44 @@ class DecoderShardTest {
 
         assertThat(narrow.failedTokens().stream()).containsExactly(0, 1);
         assertThat(wide.failedTokens().stream()).isEmpty();
+    }
+
+    @Test
+    void learnsOfTokensThatFailOnAPeerAlone() throws IOException {
+        Checkpoint checkpoint = withLargeKeysOfTheLastGroup();
+        ShardStep one = shard(checkpoint, 1, 2, 0, 0, KV).begin(batch(0, 2), null);
+        ShardStep other = shard(checkpoint, 1, 2, 0, 1, KV).begin(batch(0, 2), null);
+        ShardStep alone = stepped(shard(checkpoint, 1, 1, 0, 0, KV), batch(0, 2));
+
+        exchangeAll(one, other, 8);
+
+        assertThat(other.failedTokens()).isEqualTo(alone.failedTokens());
+        assertThat(one.failedTokens()).isEqualTo(alone.failedTokens());
+        assertThat(alone.failedTokens().stream()).containsExactly(0, 1);
+    }
+
+    /**
+     * Keys of one group overflow the cache, so that all it gives is not finite; the product that adds it up rounds that to zeros, and
+     * nobody else can see it.
+     */
+    static Checkpoint withLargeKeysOfTheLastGroup() {
+        Checkpoint base = SyntheticModel.named("tiny:q8_0");
+        WeightSource changed = new ChangedWeights(base.weights(), "model.layers.0.self_attn.k_proj.weight", bytes -> {
+            long block = 34;
+            for (long at = bytes.byteSize() / 4 * 3; at < bytes.byteSize(); at += block) {
+                bytes.set(ValueLayout.JAVA_SHORT_UNALIGNED, at, (short) 0x7bff);
+            }
+        });
+        return new Checkpoint("large keys", null, base.config(), changed);
+    }
+
+    /** All segments of two ranks, in turn. */
+    static void exchangeAll(ShardStep one, ShardStep other, int segments) {
+        for (int segment = 0; segment < segments; segment++) {
+            List<SubtreeSum> sums = one.compute();
+            one.finish(other.compute());
+            other.finish(sums);
+        }
     }
 
     @Test

@@ -5,9 +5,12 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdevice_attribute;
+import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
 /**
@@ -23,6 +26,8 @@ public final class CudaDevice implements AutoCloseable {
     private final CUcontext context = new CUcontext();
     private final int capability;
     private final DeviceHeap memory = new DeviceHeap(this);
+    private final ExchangeMemory exchange = new ExchangeMemory(this);
+    private final Map<CudaDevice, Boolean> reached = new HashMap<>();
 
     /**
      * Starts to use a device that a detection found.
@@ -79,6 +84,42 @@ public final class CudaDevice implements AutoCloseable {
         return memory;
     }
 
+    /** Its memory for what its streams leave to those of other ranks. */
+    public ExchangeMemory exchange() {
+        return exchange;
+    }
+
+    /**
+     * Whether its streams can copy from the memory of another device, which is made possible when it is first asked.
+     *
+     * @throws CudaException if the driver refuses although it can be done
+     */
+    public synchronized boolean reaches(CudaDevice other) {
+        return ordinal == other.ordinal || reached.computeIfAbsent(other, this::enable);
+    }
+
+    private boolean enable(CudaDevice other) {
+        int[] can = new int[1];
+        CudaException.check(
+                JCudaDriver.cuDeviceCanAccessPeer(can, device, other.device), "cuDeviceCanAccessPeer of " + other);
+        if (can[0] == 0) {
+            return false;
+        }
+        makeCurrent();
+        int result = JCudaDriver.cuCtxEnablePeerAccess(other.context, 0);
+        if (result == CUresult.CUDA_ERROR_TOO_MANY_PEERS) {
+            return false;
+        }
+        if (result != CUresult.CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED) { // by other code of this process
+            CudaException.check(result, "access of %s to %s".formatted(this, other));
+        }
+        return true;
+    }
+
+    CUcontext context() {
+        return context;
+    }
+
     /** A new stream, which the caller closes. */
     public CudaStream stream() {
         return new CudaStream(this);
@@ -95,7 +136,7 @@ public final class CudaDevice implements AutoCloseable {
     }
 
     /**
-     * Memory of the host that the device copies from and to while the host does other things.
+     * Memory of the host that all devices copy from and to while the host does other things.
      *
      * @param arena ends its life
      * @throws CudaException if the driver refuses
@@ -105,7 +146,8 @@ public final class CudaDevice implements AutoCloseable {
         Arena own = Arena.ofShared();
         MemorySegment memory = own.allocate(bytes, PAGE);
         makeCurrent();
-        int result = JCudaDriver.cuMemHostRegister(new HostAddress(memory), bytes, 0);
+        int result = JCudaDriver.cuMemHostRegister(
+                new HostAddress(memory), bytes, JCudaDriver.CU_MEMHOSTREGISTER_PORTABLE);
         if (result != 0) {
             own.close();
             throw CudaException.of(result, "cuMemHostRegister of %d bytes".formatted(bytes));
@@ -132,6 +174,7 @@ public final class CudaDevice implements AutoCloseable {
      */
     @Override
     public void close() {
+        exchange.close();
         boolean empty = Arrays.stream(Use.values()).allMatch(use -> memory.held(use) == 0);
         if (!empty) {
             throw new IllegalStateException(

@@ -7,6 +7,7 @@ import jcuda.driver.CUstream;
 import jcuda.driver.CUstreamCaptureMode;
 import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Work that a device does in order, while the host goes on. Memory that the work uses must live until it is done, and what it reads
@@ -19,6 +20,7 @@ public final class CudaStream implements AutoCloseable {
     private final KernelArguments arguments;
     private long operations;
     private boolean alone;
+    private @Nullable ReadMark reads;
 
     CudaStream(CudaDevice device) {
         this.device = device;
@@ -108,12 +110,34 @@ public final class CudaStream implements AutoCloseable {
 
     /** Copies inside the device. */
     public void copy(MemorySegment from, MemorySegment to) {
+        copy(device, from, to);
+    }
+
+    /**
+     * Copies from another device, or inside the own one.
+     *
+     * @param source one that this stream's device {@linkplain CudaDevice#reaches reaches}
+     */
+    public void copy(CudaDevice source, MemorySegment from, MemorySegment to) {
         requireSame(from, to);
         device.makeCurrent();
         operations++;
-        DeviceAddress source = new DeviceAddress(device.memory().requireAddress(from));
+        DeviceAddress start = new DeviceAddress(source.memory().requireAddress(from));
         DeviceAddress target = new DeviceAddress(device.memory().requireAddress(to));
-        CudaException.check(JCudaDriver.cuMemcpyDtoDAsync(target, source, to.byteSize(), stream), "cuMemcpyDtoDAsync");
+        int result = source.ordinal() == device.ordinal()
+                ? JCudaDriver.cuMemcpyDtoDAsync(target, start, to.byteSize(), stream)
+                : JCudaDriver.cuMemcpyPeerAsync(
+                        target, device.context(), start, source.context(), to.byteSize(), stream);
+        CudaException.check(result, "copy from %s to %s".formatted(source, device));
+    }
+
+    /** Marks what was read so far; the same mark for the life of the stream. */
+    ReadMark markRead() {
+        if (reads == null) {
+            reads = new ReadMark(this);
+        }
+        reads.record();
+        return reads;
     }
 
     /** Sets all bytes of memory of the device. */
@@ -230,6 +254,9 @@ public final class CudaStream implements AutoCloseable {
 
     @Override
     public void close() {
+        if (reads != null) {
+            reads.close();
+        }
         device.makeCurrent();
         CudaException.checkRelease(JCudaDriver.cuStreamDestroy(stream), "cuStreamDestroy");
         arena.close();
