@@ -147,6 +147,11 @@ final class Cases implements AutoCloseable {
         return memory.get(ValueLayout.JAVA_INT_UNALIGNED, 4 * word);
     }
 
+    /** A case is over: both have these values in a row. */
+    void compare(String what, float[] wanted, float[] got) {
+        compare(what, Math.max(1, wanted.length), MemorySegment.ofArray(wanted), MemorySegment.ofArray(got));
+    }
+
     /** A case is over: both have found these columns. */
     void compare(String what, int[] wanted, int[] got) {
         count++;

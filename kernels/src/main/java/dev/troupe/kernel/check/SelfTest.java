@@ -53,7 +53,7 @@ public final class SelfTest {
     public static List<Finding> run(Kernels tested, Plan plan, Consumer<Finding> each) {
         List<Finding> findings = new ArrayList<>();
         try (Kernels plain = new ReferenceKernels()) {
-            for (Check check : checks(plan.extent())) {
+            for (Check check : checks(tested, plan.extent())) {
                 if (!plan.has(check.operation())) {
                     continue;
                 }
@@ -78,7 +78,7 @@ public final class SelfTest {
         }
     }
 
-    private static List<Check> checks(Extent extent) {
+    private static List<Check> checks(Kernels tested, Extent extent) {
         List<Check> checks = new ArrayList<>();
         checks.add(new Check("memory", TokenChecks::memory));
         for (DType type : DType.values()) {
@@ -110,6 +110,9 @@ public final class SelfTest {
         checks.add(new Check("argmax", cases -> RowChecks.argmax(cases, extent)));
         checks.add(new Check("topK", cases -> RowChecks.topK(cases, extent)));
         checks.add(new Check("markNonFinite", cases -> RowChecks.markNonFinite(cases, extent)));
+        if (tested.rowSearch() != null) {
+            checks.add(new Check("candidates", SearchChecks::candidates));
+        }
         return checks;
     }
 }

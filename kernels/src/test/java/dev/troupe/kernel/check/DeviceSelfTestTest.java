@@ -73,6 +73,7 @@ class DeviceSelfTestTest {
                 "add",
                 "attention f16",
                 "argmax",
+                "candidates",
                 "topK",
                 "mark",
                 "g"
