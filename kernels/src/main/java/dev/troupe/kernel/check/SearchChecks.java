@@ -76,7 +76,8 @@ final class SearchChecks {
             Cases cases, String what, float[] scores, float[] logits, int limit, FoundCandidates.Candidates found) {
         int[] first = IntStream.range(0, scores.length)
                 .boxed()
-                .sorted(Comparator.comparing((Integer i) -> -(scores[i] + 0f)).thenComparing(i -> i))
+                .sorted(Comparator.comparingDouble((Integer i) -> -(scores[i] + 0f))
+                        .thenComparingInt(i -> i))
                 .limit(limit)
                 .mapToInt(i -> i)
                 .toArray();
