@@ -25,6 +25,7 @@ import dev.troupe.sampling.SamplingParameters;
 import dev.troupe.sampling.SearchedRow;
 import dev.troupe.sampling.TokenDraw;
 import dev.troupe.tensor.Floats;
+import dev.troupe.tensor.Rows;
 import dev.troupe.tensor.Ints;
 import dev.troupe.weights.LoadProgress;
 import dev.troupe.weights.RowCheck;
@@ -160,7 +161,7 @@ class CudaDrawTest {
     private List<TokenDraw.Token> step(
             List<List<DecoderShard>> shards, List<SamplerState> states, List<List<TokenDraw.Token>> drawn) {
         TokenBatch batch = batch(drawn);
-        Floats hidden = null;
+        Rows hidden = null;
         for (List<DecoderShard> ranks : shards) {
             List<ShardStep> steps = new ArrayList<>();
             boolean last = ranks.equals(shards.getLast());
