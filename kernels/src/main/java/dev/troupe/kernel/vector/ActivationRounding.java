@@ -41,16 +41,16 @@ final class ActivationRounding {
             }
             float s = most.reduceLanes(MAX) / 127f;
             ALL.set(FLOAT, scales + k / BLOCK * 4L, s);
+            // Where s is 0, all of them are so small that they round to 0; a vector chosen by a condition may be boxed.
+            float divisor = s == 0f ? 1f : s;
             for (int i = 0; i < BLOCK; i += L) {
-                FloatVector q = s == 0f
-                        ? FloatVector.zero(F)
-                        : FloatVector.fromMemorySegment(F, ALL, at + 4L * i, LE)
-                                .div(s)
-                                .add(ExactMath.ROUNDER)
-                                .sub(ExactMath.ROUNDER)
-                                .max(-127f)
-                                .min(127f);
-                q.intoMemorySegment(ALL, to + 4L * i, LE);
+                FloatVector.fromMemorySegment(F, ALL, at + 4L * i, LE)
+                        .div(divisor)
+                        .add(ExactMath.ROUNDER)
+                        .sub(ExactMath.ROUNDER)
+                        .max(-127f)
+                        .min(127f)
+                        .intoMemorySegment(ALL, to + 4L * i, LE);
             }
         }
     }
