@@ -159,18 +159,37 @@ final class RowChecks {
 
     static void markNonFinite(Cases all, SelfTest.Extent extent) {
         widths(all, extent, (cases, n) -> {
-            Tensor host = cases.floats(ROWS, n).plain();
-            host.set(0, 0, Float.MAX_VALUE);
-            host.set(1, n - 1, Float.NaN);
-            host.set(2, n / 2, Float.NEGATIVE_INFINITY);
-            host.set(3, 0, Float.NaN); // takes no part
-            Twin x = cases.twin(host);
             TokenFlags wanted = cases.plain().flags(cases.arena(), ROWS);
             TokenFlags got = cases.tested().flags(cases.arena(), ROWS);
-            got.clear();
-            cases.plain().markNonFinite(x.plain(), TOKENS, wanted);
-            cases.tested().markNonFinite(x.tested(), TOKENS, got);
+            mark(cases, notFinite(cases, n), wanted, got);
             cases.compare("rows of %d".formatted(n), wanted, got);
         });
+    }
+
+    static void poisonRows(Cases all, SelfTest.Extent extent) {
+        widths(all, extent, (cases, n) -> {
+            TokenFlags plain = cases.plain().flags(cases.arena(), ROWS);
+            TokenFlags tested = cases.tested().flags(cases.arena(), ROWS);
+            mark(cases, notFinite(cases, n), plain, tested);
+            Twin sums = cases.floats(ROWS, n);
+            cases.plain().poisonRows(sums.plain(), TOKENS, plain);
+            cases.tested().poisonRows(sums.tested(), TOKENS, tested);
+            cases.compare("rows of %d".formatted(n), sums);
+        });
+    }
+
+    private static Twin notFinite(Cases cases, int n) {
+        Tensor host = cases.floats(ROWS, n).plain();
+        host.set(0, 0, Float.MAX_VALUE);
+        host.set(1, n - 1, Float.NaN);
+        host.set(2, n / 2, Float.NEGATIVE_INFINITY);
+        host.set(3, 0, Float.NaN); // takes no part
+        return cases.twin(host);
+    }
+
+    private static void mark(Cases cases, Twin x, TokenFlags plain, TokenFlags tested) {
+        tested.clear();
+        cases.plain().markNonFinite(x.plain(), TOKENS, plain);
+        cases.tested().markNonFinite(x.tested(), TOKENS, tested);
     }
 }

@@ -110,6 +110,7 @@ public final class SelfTest {
         checks.add(new Check("argmax", cases -> RowChecks.argmax(cases, extent)));
         checks.add(new Check("topK", cases -> RowChecks.topK(cases, extent)));
         checks.add(new Check("markNonFinite", cases -> RowChecks.markNonFinite(cases, extent)));
+        checks.add(new Check("poisonRows", cases -> RowChecks.poisonRows(cases, extent)));
         if (tested.rowSearch() != null) {
             checks.add(new Check("candidates", SearchChecks::candidates));
         }
