@@ -1,7 +1,7 @@
 package dev.troupe.stage;
 
-import dev.troupe.tensor.Rows;
 import dev.troupe.tensor.Ints;
+import dev.troupe.tensor.Rows;
 import java.util.List;
 
 /**

@@ -57,10 +57,11 @@ class AllReduceTest {
                 int cut = random.nextInt(ROWS);
                 int rank = sum.from() == 7 ? 2 : 0;
                 if (cut > 0) {
-                    pieces.add(
-                            partial(rank, sum.from(), sum.to(), 0, sum.values().floats().slice(0, cut)));
+                    pieces.add(partial(
+                            rank, sum.from(), sum.to(), 0, sum.values().floats().slice(0, cut)));
                 }
-                pieces.add(partial(rank, sum.from(), sum.to(), cut, sum.values().floats().slice(cut, ROWS)));
+                pieces.add(partial(
+                        rank, sum.from(), sum.to(), cut, sum.values().floats().slice(cut, ROWS)));
             }
             pieces.add(pieces.get(random.nextInt(pieces.size())));
             Collections.shuffle(pieces, random);

@@ -102,7 +102,9 @@ final class CountingShard implements ShardCompute {
             this.state = new int[batch.tokens()][model.hidden()];
             for (int t = 0; t < batch.tokens(); t++) {
                 for (int c = 0; c < model.hidden(); c++) {
-                    state[t][c] = hidden == null ? model.embedding(batch.id(t), c) : (int) hidden.floats().get(t, c);
+                    state[t][c] = hidden == null
+                            ? model.embedding(batch.id(t), c)
+                            : (int) hidden.floats().get(t, c);
                 }
             }
         }

@@ -164,7 +164,12 @@ class RoadsTest {
                         0,
                         p.values().floats().slice(0, 0));
             case HandOff h ->
-                new HandOff(h.batch(), h.failedTokens(), h.work(), 0, h.values().floats().slice(0, 0));
+                new HandOff(
+                        h.batch(),
+                        h.failedTokens(),
+                        h.work(),
+                        0,
+                        h.values().floats().slice(0, 0));
             case Candidates _, CandidateRequest _ -> message;
         };
     }

@@ -165,7 +165,8 @@ public final class WireTypes {
         if (entry.type().isRecord()) {
             for (RecordComponent component : entry.type().getRecordComponents()) {
                 Type type = component.getGenericType();
-                shape.append(' ').append((type == Rows.class ? Floats.class : type).getTypeName()); // as they are written
+                shape.append(' ')
+                        .append((type == Rows.class ? Floats.class : type).getTypeName()); // as they are written
                 if (component.getAnnotatedType().isAnnotationPresent(Nullable.class)) {
                     shape.append('?');
                 }

@@ -105,7 +105,8 @@ class FramesTest {
         assertThat(decoded(encoder.encode(TARGET, wideRows)))
                 .extracting(delivery -> ((Partial) delivery.message()).values())
                 .containsExactly(
-                        wideRows.values().floats().slice(0, 1), wideRows.values().floats().slice(1, 2));
+                        wideRows.values().floats().slice(0, 1),
+                        wideRows.values().floats().slice(1, 2));
     }
 
     @Test

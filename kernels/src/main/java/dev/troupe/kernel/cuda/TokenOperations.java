@@ -189,6 +189,7 @@ public final class TokenOperations implements AutoCloseable {
     public void close() {
         stored.close();
         gathered.close();
-        List.of(ropeModule, biasModule, gatherModule, markModule, poisonModule, embedModule).forEach(CudaModule::close);
+        List.of(ropeModule, biasModule, gatherModule, markModule, poisonModule, embedModule)
+                .forEach(CudaModule::close);
     }
 }

@@ -274,10 +274,14 @@ class ExchangeMemoryTest {
 
             assertThat(ranks.second.reaches(ranks.first)).isTrue();
             try (CudaDevice again = new CudaDevice(1)) {
-                assertThat(again.reaches(ranks.first)).as("when it is enabled already").isTrue();
+                assertThat(again.reaches(ranks.first))
+                        .as("when it is enabled already")
+                        .isTrue();
             }
             ranks.reader.copy(ranks.first, ranks.sums, ranks.got);
-            assertThat(ranks.read(ranks.reader)).as("memory that nobody has written").containsOnly(Float.NaN);
+            assertThat(ranks.read(ranks.reader))
+                    .as("memory that nobody has written")
+                    .containsOnly(Float.NaN);
         }
     }
 }

@@ -72,7 +72,8 @@ class DeviceExchangeTest {
                 CudaDevice second = new CudaDevice(1)) {
             Floats expected = logits(checkpoint, 1, 1, ReferenceKernels::new, LENGTH);
 
-            assertThat(logits(checkpoint, stages, ranks, turns(first, second), 7)).isEqualTo(expected);
+            assertThat(logits(checkpoint, stages, ranks, turns(first, second), 7))
+                    .isEqualTo(expected);
         }
     }
 
@@ -98,7 +99,11 @@ class DeviceExchangeTest {
         try (Checkpoint checkpoint = Checkpoints.open(MODEL);
                 CudaDevice first = new CudaDevice(0);
                 CudaDevice second = new CudaDevice(1)) {
-            long sums = 2L * 2 * checkpoint.config().layers() * LENGTH * 4
+            long sums = 2L
+                    * 2
+                    * checkpoint.config().layers()
+                    * LENGTH
+                    * 4
                     * checkpoint.config().hiddenSize();
             long[] onOne = traffic(checkpoint, turns(first));
             long[] reached = traffic(checkpoint, turns(first, second));
@@ -297,8 +302,7 @@ class DeviceExchangeTest {
     }
 
     private static ShardCompute shard(Checkpoint checkpoint, int ranks, int rank, Kernels kernels) throws IOException {
-        ShardSlice slice =
-                ShardSlice.of(checkpoint.config(), Partition.even(checkpoint.config(), 1, ranks), 0, rank);
+        ShardSlice slice = ShardSlice.of(checkpoint.config(), Partition.even(checkpoint.config(), 1, ranks), 0, rank);
         return new DecoderShard(
                 WeightLoader.load(checkpoint, slice, kernels.memory(), 1, RowCheck.NONE, LoadProgress.NONE),
                 kernels,

@@ -146,8 +146,8 @@ public final class CudaDevice implements AutoCloseable {
         Arena own = Arena.ofShared();
         MemorySegment memory = own.allocate(bytes, PAGE);
         makeCurrent();
-        int result = JCudaDriver.cuMemHostRegister(
-                new HostAddress(memory), bytes, JCudaDriver.CU_MEMHOSTREGISTER_PORTABLE);
+        int result =
+                JCudaDriver.cuMemHostRegister(new HostAddress(memory), bytes, JCudaDriver.CU_MEMHOSTREGISTER_PORTABLE);
         if (result != 0) {
             own.close();
             throw CudaException.of(result, "cuMemHostRegister of %d bytes".formatted(bytes));
