@@ -100,9 +100,13 @@ public final class Devices implements AutoCloseable {
         };
     }
 
-    private static KernelProvider gpu(
-            DeviceChoice.Cuda wanted, CudaDetection detected, Function<CudaDetection.Found, KernelProvider> opening) {
-        CudaDetection.Found found = switch (detected) {
+    /**
+     * The GPU that was asked for.
+     *
+     * @throws IllegalStateException if it will not do, with the reason and what works
+     */
+    public static CudaDetection.Found find(DeviceChoice.Cuda wanted, CudaDetection detected) {
+        return switch (detected) {
             case CudaDetection.No no -> throw refused(wanted, no.reason(), "");
             case CudaDetection.Ok ok ->
                 ok.devices().stream()
@@ -110,6 +114,11 @@ public final class Devices implements AutoCloseable {
                         .findFirst()
                         .orElseThrow(() -> refused(wanted, missing(wanted, ok), others(ok)));
         };
+    }
+
+    private static KernelProvider gpu(
+            DeviceChoice.Cuda wanted, CudaDetection detected, Function<CudaDetection.Found, KernelProvider> opening) {
+        CudaDetection.Found found = find(wanted, detected);
         try {
             return opening.apply(found);
         } catch (IllegalStateException e) {

@@ -1,6 +1,7 @@
 package dev.troupe.cli;
 
 import dev.troupe.kernel.DeviceChoice;
+import dev.troupe.kernel.Devices;
 import dev.troupe.kernel.cuda.CudaDetection;
 import java.util.List;
 import java.util.Optional;
@@ -38,12 +39,16 @@ final class GpuChoice {
         if (choice instanceof DeviceChoice.Cpu) {
             return Optional.empty();
         }
-        return switch (CudaDetection.detect()) {
-            case CudaDetection.No _ when choice instanceof DeviceChoice.Auto -> Optional.empty();
-            case CudaDetection.No no ->
-                throw new CommandFailure("device = %s cannot be used: %s".formatted(choice, no.reason()));
-            case CudaDetection.Ok ok -> Optional.of(chosen(choice, ok.devices()));
-        };
+        CudaDetection detected = CudaDetection.detect();
+        List<CudaDetection.Found> devices = detected instanceof CudaDetection.Ok ok ? ok.devices() : List.of();
+        if (choice instanceof DeviceChoice.Cuda cuda) {
+            try {
+                return Optional.of(chosen(Devices.find(cuda, detected), devices));
+            } catch (IllegalStateException e) {
+                throw new CommandFailure(String.valueOf(e.getMessage()));
+            }
+        }
+        return devices.stream().findFirst().map(first -> chosen(first, devices));
     }
 
     /** A driver that refuses in the middle, or memory that is not enough, as one sentence. */
@@ -54,19 +59,7 @@ final class GpuChoice {
         return failure;
     }
 
-    private static Gpu chosen(DeviceChoice choice, List<CudaDetection.Found> devices) {
-        int ordinal = choice instanceof DeviceChoice.Cuda cuda
-                ? cuda.ordinal()
-                : devices.getFirst().ordinal();
-        CudaDetection.Found found = devices.stream()
-                .filter(device -> device.ordinal() == ordinal)
-                .findFirst()
-                .orElseThrow(() -> new CommandFailure("device = %s cannot be used: the GPUs that will do are %s"
-                        .formatted(
-                                choice,
-                                devices.stream()
-                                        .map(device -> "cuda:%d (%s)".formatted(device.ordinal(), device.name()))
-                                        .toList())));
+    private static Gpu chosen(CudaDetection.Found found, List<CudaDetection.Found> devices) {
         return new Gpu(
                 found, devices.stream().filter(device -> !device.equals(found)).toList());
     }

@@ -1,13 +1,10 @@
 package dev.troupe.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.troupe.cluster.watch.IslandWatch;
 import dev.troupe.kernel.natives.NativeProducts;
-import dev.troupe.node.DeviceWatch;
 import dev.troupe.node.Installation;
 import dev.troupe.serving.meter.PipelineStats;
 import dev.troupe.text.TokenizerFiles;
@@ -16,12 +13,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
-import org.apache.pekko.actor.CoordinatedShutdown;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -94,40 +86,6 @@ class CommandLineTest {
                 .endsWith(
                         "troupe.device.kind: device = gpu does not work; these do: auto, cpu, cuda:0, cuda:1 and so on%n"
                                 .formatted());
-    }
-
-    @Test
-    void aNodeThatTheClusterPutsOutHasFailed() throws IOException {
-        NodeCommand.requireAsked("127.0.0.1:1#a", Optional.empty());
-        NodeCommand.requireAsked("127.0.0.1:1#a", Optional.of(CoordinatedShutdown.actorSystemTerminateReason()));
-        NodeCommand.requireAsked("127.0.0.1:1#a", Optional.of(CoordinatedShutdown.jvmExitReason()));
-
-        assertThatThrownBy(() -> NodeCommand.requireAsked(
-                        "127.0.0.1:1#a", Optional.of(CoordinatedShutdown.clusterDowningReason())))
-                .isInstanceOf(IOException.class)
-                .hasMessageStartingWith(
-                        "node 127.0.0.1:1#a was put out of the cluster or never let in (ClusterDowningReason): ");
-        assertThatThrownBy(
-                        () -> NodeCommand.requireAsked("127.0.0.1:1#a", Optional.of(DeviceWatch.Reason.DEVICE_FAILED)))
-                .isInstanceOf(IOException.class)
-                .hasMessageStartingWith("a device of node 127.0.0.1:1#a has failed");
-        assertThatThrownBy(() -> NodeCommand.requireAsked("127.0.0.1:1#a", Optional.of(IslandWatch.Reason.ISLAND)))
-                .isInstanceOf(IOException.class)
-                .hasMessageContaining("in a cluster of its own", "start it again");
-    }
-
-    @Test
-    void aNodeThatHasBegunToEndAndDoesNotIsNotWaitedFor() throws Exception {
-        Duration within = Duration.ofMillis(500);
-
-        assertThat(NodeCommand.hasEnded(new CompletableFuture<>(), () -> true, within))
-                .isFalse();
-        assertThat(NodeCommand.hasEnded(CompletableFuture.completedFuture(1), () -> true, within))
-                .isTrue();
-        CompletableFuture<Integer> later = new CompletableFuture<Integer>().completeOnTimeout(1, 2, TimeUnit.SECONDS);
-        assertThat(NodeCommand.hasEnded(later, () -> false, within))
-                .as("it has not begun to end")
-                .isTrue();
     }
 
     @Test
