@@ -80,7 +80,7 @@ class DevicePackerTest {
     @Test
     void needsAPieceOfTheHostsMemoryHoweverLargeTheMatrix() {
         Tensor source = Samples.weights(arena, DType.BF16, 640, 512, random);
-        long piece = 3 * 32 * 1024;
+        long piece = 3L * 32 * 1024;
         CountedArena scratch = new CountedArena();
 
         new DevicePacker(memory, arena, scratch, piece).pack(List.of(Rows.of(source)));

@@ -21,13 +21,15 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** What a rank is said to need of its device's memory. */
 class ShardMemoryTest {
+    /** 512 tokens of a hidden size of 64. */
+    private static final long BUFFER = 128 << 10;
+
     private static final KvSettings KV = new KvSettings(KvType.F16, 32, 17);
 
     private static ShardSlice slice(Checkpoint checkpoint, int stages, int ranks, int rank) {
         return ShardSlice.of(checkpoint.config(), Partition.even(checkpoint.config(), stages, ranks), 0, rank);
     }
 
-    /** 512 tokens of a hidden size of 64 are 128 KiB. */
     @ParameterizedTest
     @CsvSource({"1, 1, 0, 512, 1, 2", "1, 2, 0, 512, 1, 6", "1, 2, 0, 300, 1, 6", "1, 2, 1, 512, 3, 18"})
     void countsBuffersForHiddenStatesAndForSumsOfTwoSegments(
@@ -37,7 +39,7 @@ class ShardMemoryTest {
 
             long bytes = ShardMemory.exchange(checkpoint.config(), slice, DecoderShard.capacity(tokens), steps);
 
-            assertThat(bytes).isEqualTo((long) buffers * 128 << 10);
+            assertThat(bytes).isEqualTo(BUFFER * buffers);
             ShardMemory all = ShardMemory.of(checkpoint, slice, KV, tokens, steps);
             assertThat(all.workspace()).isGreaterThan(bytes + (96 << 20));
         }
@@ -52,8 +54,8 @@ class ShardMemoryTest {
         try (Checkpoint checkpoint = SyntheticModel.named("tiny:bf16");
                 CudaDevice device = new CudaDevice(0)) {
             Partition partition = Partition.even(checkpoint.config(), 2, 3);
-            LocalModel model = LocalModel.load(
-                    checkpoint, partition, () -> new CudaKernels(device), KV, LoadProgress.NONE);
+            LocalModel model =
+                    LocalModel.load(checkpoint, partition, () -> new CudaKernels(device), KV, LoadProgress.NONE);
             int[] blocks = IntStream.range(0, KV.blocks()).toArray();
             for (int tokens = 4; tokens <= most; tokens *= 2) {
                 model.run(
@@ -73,7 +75,7 @@ class ShardMemoryTest {
                     counted += ShardMemory.exchange(checkpoint.config(), slice, DecoderShard.capacity(most), 1);
                 }
             }
-            assertThat(device.memory().held(Use.WORKSPACE)).isBetween(3L * 128 << 10, counted);
+            assertThat(device.memory().held(Use.WORKSPACE)).isBetween(3 * BUFFER, counted);
         }
         StandIn.requireNothingLeft();
     }
