@@ -85,6 +85,10 @@ Result cuDeviceGetAttribute(int *value, int attribute, int number) {
   int capability = static_cast<int>(setting("capability"));
   static const std::map<int, int> values = {{1, 1024}, {10, 32}, {16, 4}, {38, L2_BYTES}, {97, SHARED_AT_MOST}};
   auto found = values.find(attribute);
+  if (attribute == 11) {
+    *value = static_cast<int>(setting("pitch"));
+    return SUCCESS;
+  }
   *value = attribute == 75 ? capability / 10 : attribute == 76 ? capability % 10 : found == values.end() ? 0 : found->second;
   return SUCCESS;
 }

@@ -34,7 +34,7 @@ long &setting(const std::string &name) {
     std::map<std::string, long> values = {{"devices", 1}, {"memory", 1l << 30}, {"schedule", 0},
                                           {"init", 0},    {"version", 12000},   {"capability", 90},
                                           {"cubins", 1},  {"broken", 0},
-                                          {"fail_after", 0}, {"peers", 1}};
+                                          {"fail_after", 0}, {"peers", 1},        {"pitch", 2147483647}};
     for (auto &entry : values) {
       std::string variable = "TROUPE_STANDIN_";
       for (char c : entry.first) {

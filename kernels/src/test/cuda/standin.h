@@ -44,8 +44,8 @@ extern std::recursive_mutex lock;
 
 /* A setting by its name: devices, memory (bytes of each), schedule, init (what cuInit answers), version (of the driver), capability
    (major * 10 + minor), cubins (whether it takes any), broken (every launch leaves one bit wrong; "broken:KERNEL" breaks one kernel),
-   fail_after (the kernel that fails, counted from the next one; 0: none), peers (whether devices reach each other's memory). The
-   variable TROUPE_STANDIN_NAME sets it too. */
+   fail_after (the kernel that fails, counted from the next one; 0: none), peers (whether devices reach each other's memory),
+   pitch (bytes from row to row at most of a copy). The variable TROUPE_STANDIN_NAME sets it too. */
 long &setting(const std::string &name);
 
 /* How many of a thing live, or have been since the start; "launches:KERNEL" counts those of a kernel. */

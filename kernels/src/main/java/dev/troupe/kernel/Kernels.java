@@ -1,5 +1,6 @@
 package dev.troupe.kernel;
 
+import dev.troupe.kvstore.BlockCopies;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.tensor.Tensor;
@@ -174,6 +175,11 @@ public interface Kernels extends AutoCloseable {
     /** Searches rows of logits in {@link #memory}; null where that is the host's, which searches by itself. */
     default @Nullable RowSearch rowSearch() {
         return null;
+    }
+
+    /** Copies blocks of stores in {@link #memory}, at the turn of these operations. */
+    default BlockCopies blockCopies() {
+        return BlockCopies.onHost();
     }
 
     /** Ends its threads. */

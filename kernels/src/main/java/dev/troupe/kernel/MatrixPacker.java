@@ -15,11 +15,15 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.LongFunction;
 
 /** The repacker of row-major weights, as they lie in a file, to the interleaved layout of {@link PackedMatrix}. */
 public final class MatrixPacker {
     private static final int GROUP = PackedMatrix.GROUP_ROWS;
-    private static final long PADDING = 64;
+
+    /** Bytes behind the last group. */
+    static final long PADDING = 64;
+
     private static final int COLUMN_TILE = 64;
 
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -67,6 +71,19 @@ public final class MatrixPacker {
      *     weight or scale is not finite
      */
     public static PackedMatrix pack(Arena arena, List<Rows> parts, int fromColumn, int toColumn, int firstColumn) {
+        PackedMatrix packed = place(
+                parts, fromColumn, toColumn, firstColumn, bytes -> LargePages.allocate(arena, bytes, PADDING));
+        fill(packed, parts, fromColumn);
+        return packed;
+    }
+
+    /**
+     * A matrix that nothing has been packed into yet.
+     *
+     * @param memory gives so many bytes
+     */
+    static PackedMatrix place(
+            List<Rows> parts, int fromColumn, int toColumn, int firstColumn, LongFunction<MemorySegment> memory) {
         Tensor first = parts.getFirst().source();
         for (Rows part : parts) {
             if (part.source().type() != first.type() || part.source().columns() != first.columns()) {
@@ -76,21 +93,24 @@ public final class MatrixPacker {
         }
         Objects.checkFromToIndex(fromColumn, toColumn, first.columns());
         int rows = parts.stream().mapToInt(Rows::count).reduce(0, Math::addExact);
-        DType type = first.type();
         ColumnPieces pieces = ColumnPieces.of(toColumn - fromColumn, fromColumn);
-        long bytes = Math.multiplyExact(PackedMatrix.groupBytes(type, pieces), (long) Math.ceilDiv(rows, GROUP));
-        MemorySegment memory = LargePages.allocate(arena, Math.addExact(bytes, PADDING), PADDING);
-        PackedMatrix packed = new PackedMatrix(type, rows, firstColumn, pieces, memory);
+        long bytes =
+                Math.multiplyExact(PackedMatrix.groupBytes(first.type(), pieces), (long) Math.ceilDiv(rows, GROUP));
+        MemorySegment packed = memory.apply(Math.addExact(bytes, PADDING));
+        return new PackedMatrix(first.type(), rows, firstColumn, pieces, packed);
+    }
+
+    /** Packs all rows of {@code parts} into memory of zeros. */
+    static void fill(PackedMatrix packed, List<Rows> parts, int fromColumn) {
         int row = 0;
         for (Rows part : parts) {
-            if (type.quantised()) {
+            if (packed.type().quantised()) {
                 packBlocks(packed, part, row, fromColumn);
             } else {
                 packRows(packed, part, row, fromColumn);
             }
             row += part.count();
         }
-        return packed;
     }
 
     /**
@@ -103,6 +123,22 @@ public final class MatrixPacker {
      */
     public static ChunkedMatrix packChunks(
             Arena arena, Tensor source, ReductionChunks chunks, int fromGroup, int toGroup) {
+        return packChunks(
+                source,
+                chunks,
+                fromGroup,
+                toGroup,
+                (parts, from, to, firstColumn) -> pack(arena, parts, from, to, firstColumn));
+    }
+
+    /** A way to pack columns {@code [fromColumn, toColumn)}; see {@link #pack(Arena, List, int, int, int)}. */
+    @FunctionalInterface
+    interface ColumnPacker {
+        PackedMatrix pack(List<Rows> parts, int fromColumn, int toColumn, int firstColumn);
+    }
+
+    static ChunkedMatrix packChunks(
+            Tensor source, ReductionChunks chunks, int fromGroup, int toGroup, ColumnPacker packer) {
         int columns = chunks.groupStart(chunks.groups());
         if (source.columns() != columns) {
             throw new IllegalArgumentException(
@@ -113,7 +149,7 @@ public final class MatrixPacker {
         List<PackedMatrix> packed = new ArrayList<>();
         for (int c = fromGroup * chunks.subChunks(); c < toGroup * chunks.subChunks(); c++) {
             int start = chunks.start(c);
-            packed.add(pack(arena, List.of(Rows.of(source)), start, chunks.end(c), start - base));
+            packed.add(packer.pack(List.of(Rows.of(source)), start, chunks.end(c), start - base));
         }
         return new ChunkedMatrix(chunks.groups(), chunks.subChunks(), fromGroup, packed);
     }

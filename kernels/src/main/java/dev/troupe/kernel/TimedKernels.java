@@ -5,6 +5,7 @@ import static dev.troupe.kernel.KernelTimes.Operation.LOGITS;
 import static dev.troupe.kernel.KernelTimes.Operation.PRODUCTS;
 import static dev.troupe.kernel.KernelTimes.Operation.ROWS;
 
+import dev.troupe.kvstore.BlockCopies;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.tensor.Tensor;
@@ -177,6 +178,11 @@ final class TimedKernels implements Kernels {
     @Override
     public @Nullable RowSearch rowSearch() {
         return kernels.rowSearch();
+    }
+
+    @Override
+    public BlockCopies blockCopies() {
+        return kernels.blockCopies();
     }
 
     @Override

@@ -3,6 +3,8 @@ package dev.troupe.kvstore;
 import dev.troupe.tensor.DeviceMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 
 /**
@@ -10,11 +12,15 @@ import java.util.List;
  *
  * <p>Keys of a layer are {@code [blocks][kvHeads][headDim][blockSize]}: lanes are tokens. Values are
  * {@code [blocks][kvHeads][blockSize][paddedHeadDim]}: lanes are head elements; the padding up to a multiple of 16 is
- * never summed into a result.
+ * never summed into a result. The layers' keys lie one behind the other, and so do their values, so that the same block of all layers is
+ * rows of memory with one stride ({@link #keysOfBlock}).
  */
 public final class KvStore implements AutoCloseable {
     /** Block sizes that kernels accept, in tokens; they divide the span of 128 of NUMERICS rule 6. */
     public static final List<Integer> BLOCK_SIZES = List.of(16, 32, 64, 128);
+
+    /** Bytes behind each layer that a kernel may read, and the alignment of its first. */
+    private static final long PADDING = 64;
 
     private final KvType type;
     private final int layers;
@@ -23,6 +29,8 @@ public final class KvStore implements AutoCloseable {
     private final int blockSize;
     private final int blocks;
     private final Arena arena;
+    private final MemorySegment allKeys;
+    private final MemorySegment allValues;
     private final MemorySegment[] keys;
     private final MemorySegment[] values;
 
@@ -45,20 +53,18 @@ public final class KvStore implements AutoCloseable {
         this.blockSize = blockSize;
         this.blocks = blocks;
         this.arena = Arena.ofShared();
-        this.keys = new MemorySegment[layers];
-        this.values = new MemorySegment[layers];
         boolean made = false;
         try {
-            for (int layer = 0; layer < layers; layer++) {
-                keys[layer] = allocate(memory, keyBlockBytes());
-                values[layer] = allocate(memory, valueBlockBytes());
-            }
+            this.allKeys = allocate(memory, keyLayerStride());
+            this.allValues = allocate(memory, valueLayerStride());
             made = true;
         } finally {
             if (!made) {
                 arena.close();
             }
         }
+        this.keys = byLayer(allKeys, keyLayerStride(), keyBlockBytes());
+        this.values = byLayer(allValues, valueLayerStride(), valueBlockBytes());
     }
 
     /** A store of kernels that run on the host. */
@@ -66,9 +72,19 @@ public final class KvStore implements AutoCloseable {
         this(DeviceMemory.host(), type, layers, kvHeads, headDim, blockSize, blocks);
     }
 
-    private MemorySegment allocate(DeviceMemory memory, long blockBytes) {
+    private MemorySegment allocate(DeviceMemory memory, long layerStride) {
         return memory.allocate(
-                arena, Math.multiplyExact(blockBytes, (long) blocks) + 64, DeviceMemory.Use.KEYS_AND_VALUES);
+                arena, Math.multiplyExact(layerStride, (long) layers), DeviceMemory.Use.KEYS_AND_VALUES);
+    }
+
+    private MemorySegment[] byLayer(MemorySegment all, long layerStride, long blockBytes) {
+        MemorySegment[] slices = new MemorySegment[layers];
+        Arrays.setAll(slices, layer -> all.asSlice(layer * layerStride, blockBytes * blocks + PADDING));
+        return slices;
+    }
+
+    private long layerStride(long blockBytes) {
+        return (Math.multiplyExact(blockBytes, (long) blocks) + 2 * PADDING - 1) / PADDING * PADDING;
     }
 
     /** About how many bytes of memory a store of this size takes. */
@@ -119,6 +135,57 @@ public final class KvStore implements AutoCloseable {
     /** Bytes of one block of values of one layer, all heads. */
     public long valueBlockBytes() {
         return (long) kvHeads * blockSize * paddedHeadDim() * type.bytes();
+    }
+
+    /** Bytes of one block, keys and values of all layers. */
+    public long blockBytes() {
+        return layers * (keyBlockBytes() + valueBlockBytes());
+    }
+
+    /** Bytes from a block's keys of one layer to those of the next. */
+    public long keyLayerStride() {
+        return layerStride(keyBlockBytes());
+    }
+
+    /** Bytes from a block's values of one layer to those of the next. */
+    public long valueLayerStride() {
+        return layerStride(valueBlockBytes());
+    }
+
+    /** Memory from a block's keys of the first layer to those of the last, {@link #keyLayerStride} apart; other blocks lie between. */
+    public MemorySegment keysOfBlock(int block) {
+        return allKeys.asSlice(block * keyBlockBytes(), (layers - 1) * keyLayerStride() + keyBlockBytes());
+    }
+
+    /** Memory from a block's values of the first layer to those of the last, {@link #valueLayerStride} apart. */
+    public MemorySegment valuesOfBlock(int block) {
+        return allValues.asSlice(block * valueBlockBytes(), (layers - 1) * valueLayerStride() + valueBlockBytes());
+    }
+
+    /**
+     * Checks what {@link BlockCopies} are asked for.
+     *
+     * @return the blocks
+     * @throws IllegalArgumentException if a block is not of the store or comes twice, or the memory is not native or not
+     *     {@link #blockBytes} for each
+     */
+    public BitSet requireBlocks(int[] ids, MemorySegment host) {
+        BitSet seen = new BitSet(blocks);
+        for (int id : ids) {
+            boolean known = id >= 0 && id < blocks;
+            if (!known || seen.get(id)) {
+                throw new IllegalArgumentException("blocks=%s with block %d%s"
+                        .formatted(Arrays.toString(ids), id, known ? " twice" : ", the store has " + blocks));
+            }
+            seen.set(id);
+        }
+        long expected = Math.multiplyExact(blockBytes(), (long) ids.length);
+        if (!host.isNative() || host.byteSize() != expected) {
+            throw new IllegalArgumentException(
+                    "blocks=%s take %d bytes of native memory, this is %s"
+                            .formatted(Arrays.toString(ids), expected, host));
+        }
+        return seen;
     }
 
     /** Keys of a layer, counted from this store's first. */

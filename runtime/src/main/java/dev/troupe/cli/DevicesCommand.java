@@ -46,7 +46,7 @@ final class DevicesCommand implements Callable<Integer> {
     private record Gpu(
             CudaDetection.Found found, long free, @Nullable String refusal) {
         static Gpu of(CudaDetection.Found found) {
-            try (CudaProvider provider = CudaProvider.open(found)) {
+            try (CudaProvider provider = CudaProvider.open(found, true)) {
                 return new Gpu(found, provider.freeBytes().orElse(0), null);
             } catch (IllegalStateException e) {
                 return new Gpu(found, 0, String.valueOf(e.getMessage()));

@@ -15,6 +15,7 @@ import java.util.Set;
  * @param cores where these threads stay, as the operating system counts; empty to leave the choice to it
  * @param kernels which kernels of the CPU
  * @param vectorBits width of a vector, or empty for what the machine prefers
+ * @param graphs whether GPUs replay steps that decode few tokens
  * @param memory of each device for weights and KV cache of all ranks, in bytes; empty for most of what there is
  * @param weightCacheBytes packed weights kept for the next epoch, in bytes
  */
@@ -24,6 +25,7 @@ public record DeviceConfig(
         List<Integer> cores,
         KernelProvider.Choice kernels,
         OptionalInt vectorBits,
+        boolean graphs,
         OptionalLong memory,
         long weightCacheBytes) {
     private static final Set<Integer> WIDTHS = Set.of(128, 256, 512);
@@ -45,6 +47,6 @@ public record DeviceConfig(
     /** The same for a node that computes nothing, and so takes no GPU. */
     public DeviceConfig onCpu() {
         return new DeviceConfig(
-                List.of(new DeviceChoice.Cpu()), threads, cores, kernels, vectorBits, memory, weightCacheBytes);
+                List.of(new DeviceChoice.Cpu()), threads, cores, kernels, vectorBits, graphs, memory, weightCacheBytes);
     }
 }

@@ -143,6 +143,7 @@ final class NodeConfigReader {
                 section.integers("cores"),
                 section.constant("kernels", KernelProvider.Choice.class),
                 section.integerOrAuto("vector-bits"),
+                section.flag("graphs"),
                 section.isAuto("memory") ? OptionalLong.empty() : OptionalLong.of(section.bytes("memory")),
                 section.bytes("weight-cache"));
     }

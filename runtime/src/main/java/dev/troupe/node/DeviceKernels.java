@@ -22,7 +22,7 @@ final class DeviceKernels {
      */
     static Devices of(DeviceConfig device, int most) {
         try {
-            return Devices.open(kinds(device), () -> cpu(device), most);
+            return Devices.open(kinds(device), () -> cpu(device), most, device.graphs());
         } catch (IllegalStateException | IllegalArgumentException e) {
             throw new ConfigurationException("troupe.device: " + e.getMessage());
         }

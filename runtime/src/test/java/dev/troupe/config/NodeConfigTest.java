@@ -35,6 +35,7 @@ class NodeConfigTest {
         assertThat(config.device().kernels()).isEqualTo(KernelProvider.Choice.AUTO);
         assertThat(config.device().kinds()).containsExactly(new DeviceChoice.Auto());
         assertThat(config.device().threads()).isPositive();
+        assertThat(config.device().graphs()).isTrue();
         assertThat(config.device().weightCacheBytes()).isEqualTo(8L << 30);
         assertThat(config.kv().type()).isEqualTo(KvType.F16);
         assertThat(config.kv().blocks(1 << 13)).isEqualTo(1024);
@@ -57,7 +58,7 @@ class NodeConfigTest {
                   cluster { seed-nodes = ["10.1.2.3:2551", "[fd00::1]:2551"], timing = lan }
                   models { llama = /srv/llama, "qwen-2.5" = /srv/qwen }
                   replica { model = llama, pipeline-parallel = 3 }
-                  device { threads = 7, kernels = reference, vector-bits = 256 }
+                  device { threads = 7, kernels = reference, vector-bits = 256, graphs = off }
                   kv { type = f32, block-size = 64, blocks = 99 }
                   wire { tensors = artery, tls { enabled = on, ca = ca.pem, certificate = n.pem, key = n.key } }
                 }
@@ -73,6 +74,7 @@ class NodeConfigTest {
         assertThat(config.cluster().nodes()).isEqualTo(2);
         assertThat(config.models()).containsEntry("qwen-2.5", "/srv/qwen").hasSize(2);
         assertThat(config.device().vectorBits()).hasValue(256);
+        assertThat(config.device().graphs()).isFalse();
         assertThat(config.kv().blocks(1 << 20)).isEqualTo(99);
         assertThat(config.scheduler().limits().stepsInFlight()).isEqualTo(3);
         assertThat(config.wire().tls().orElseThrow().key()).isEqualTo(Path.of("n.key"));

@@ -34,6 +34,7 @@ class DeviceKernelsTest {
                 List.of(),
                 KernelProvider.Choice.AUTO,
                 bits,
+                true,
                 OptionalLong.empty(),
                 0);
     }

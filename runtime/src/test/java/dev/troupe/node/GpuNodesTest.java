@@ -54,7 +54,12 @@ class GpuNodesTest {
     }
 
     private static NodeConfig config(String device, int stages, int ranks) {
+        return config(device, stages, ranks, Map.of());
+    }
+
+    private static NodeConfig config(String device, int stages, int ranks, Map<String, ?> more) {
         Map<String, Object> all = new LinkedHashMap<>(SMALL);
+        all.putAll(more);
         all.put("troupe.models", Map.of("tales", MODEL.toString()));
         all.put("troupe.replica.pipeline-parallel", stages);
         all.put("troupe.replica.tensor-parallel", ranks);
@@ -64,7 +69,11 @@ class GpuNodesTest {
     }
 
     private static String hash(String device, int stages, int ranks) throws Exception {
-        try (Troupe troupe = LocalTroupe.start(config(device, stages, ranks), LoadProgress.NONE)) {
+        return hash(config(device, stages, ranks));
+    }
+
+    private static String hash(NodeConfig config) throws Exception {
+        try (Troupe troupe = LocalTroupe.start(config, LoadProgress.NONE)) {
             return troupe.complete(REQUEST)
                     .toCompletableFuture()
                     .get(TestNodes.MINUTES, TimeUnit.MINUTES)
@@ -79,6 +88,18 @@ class GpuNodesTest {
         assertThat(hash("cuda:0", 1, 1)).isEqualTo(expected);
         assertThat(hash("cuda:0,cuda:1", 2, 2)).isEqualTo(expected);
         assertThat(hash("cuda:1,cpu", 1, 2)).isEqualTo(expected);
+    }
+
+    @Test
+    void giveTheSameBitsWithoutGraphs() throws Exception {
+        long before = StandIn.count("replays");
+        String expected = hash(config("cuda:0", 1, 1));
+        long with = StandIn.count("replays");
+        assertThat(with).isGreaterThan(before);
+
+        assertThat(hash(config("cuda:0", 1, 1, Map.of("troupe.device.graphs", false)))).isEqualTo(expected);
+
+        assertThat(StandIn.count("replays")).isEqualTo(with);
     }
 
     @Test

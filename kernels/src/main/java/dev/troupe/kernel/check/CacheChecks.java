@@ -2,6 +2,7 @@ package dev.troupe.kernel.check;
 
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kernel.TokenFlags;
+import dev.troupe.kvstore.BlockCopies;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.tensor.DeviceMemory;
@@ -161,6 +162,36 @@ final class CacheChecks {
                 stores.compare(cases, what);
                 cases.compare(what, wanted, got);
             }
+        }
+    }
+
+    /** Blocks that are copied out between two writes into them, and in to other places. */
+    static void blockCopies(Cases cases, KvType type) {
+        int blockSize = 32;
+        TokenBatch batch = MIXED.batch(blockSize);
+        int[] written = {3, 0, 25, 17};
+        int[] others = {7, 5, 6, 20};
+        TokenFlags flags = cases.plain().flags(cases.arena(), batch.tokens());
+        TokenFlags testedFlags = cases.tested().flags(cases.arena(), batch.tokens());
+        BlockCopies copies = cases.plain().blockCopies();
+        BlockCopies testedCopies = cases.tested().blockCopies();
+        try (Stores stores = Stores.of(cases, type, 2, 24, blockSize, MIXED.blocks(blockSize))) {
+            long bytes = written.length * stores.plain().blockBytes();
+            MemorySegment out = copies.staging(cases.arena(), bytes);
+            MemorySegment testedOut = testedCopies.staging(cases.arena(), bytes);
+            for (int round = 0; round < 2; round++) {
+                Twin qkv = cases.floats(batch.tokens(), 8 * 24);
+                cases.plain().storeKv(stores.plain(), LAYER, qkv.plain(), batch, flags);
+                cases.tested().storeKv(stores.tested(), LAYER, qkv.tested(), batch, testedFlags);
+                if (round == 0) {
+                    copies.copyOut(stores.plain(), written, out);
+                    testedCopies.copyOut(stores.tested(), written, testedOut);
+                }
+            }
+            stores.compare(cases, "written again");
+            copies.copyIn(stores.plain(), others, out);
+            testedCopies.copyIn(stores.tested(), others, testedOut).await();
+            stores.compare(cases, "copied");
         }
     }
 

@@ -102,6 +102,9 @@ public final class SelfTest {
         for (KvType type : KvType.values()) {
             checks.add(new Check("attention " + type.label(), cases -> CacheChecks.attention(cases, type, extent)));
         }
+        for (KvType type : KvType.values()) {
+            checks.add(new Check("blockCopies " + type.label(), cases -> CacheChecks.blockCopies(cases, type)));
+        }
         checks.add(new Check("swiglu", cases -> RowChecks.swiglu(cases, extent)));
         checks.add(new Check("add", cases -> RowChecks.add(cases, extent)));
         checks.add(new Check("addBias", cases -> RowChecks.addBias(cases, extent)));

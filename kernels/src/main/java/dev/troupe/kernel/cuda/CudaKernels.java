@@ -9,6 +9,7 @@ import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kernel.TokenFlags;
 import dev.troupe.kernel.cuda.driver.CudaDevice;
 import dev.troupe.kernel.cuda.driver.CudaStream;
+import dev.troupe.kvstore.BlockCopies;
 import dev.troupe.kvstore.KvStore;
 import dev.troupe.tensor.DeviceMemory;
 import dev.troupe.tensor.Tensor;
@@ -39,6 +40,7 @@ public final class CudaKernels implements Kernels {
     private final CandidateSearch search;
     private final MatrixProducts products;
     private final DeviceBatch batch;
+    private final DeviceBlockCopies copies;
     private final RowCounts counts;
     private final @Nullable RepeatedWork repeated;
 
@@ -85,6 +87,8 @@ public final class CudaKernels implements Kernels {
             ends.push(products::close);
             this.batch = new DeviceBatch(stream);
             ends.push(batch::close);
+            this.copies = new DeviceBlockCopies(stream);
+            ends.push(copies::close);
             this.counts = new RowCounts(stream, memory, arena);
             this.repeated = graphs ? new RepeatedWork(stream, MOST_REPEATED_OPERATIONS) : null;
             if (repeated != null) {
@@ -129,6 +133,7 @@ public final class CudaKernels implements Kernels {
             stream.requireHost("another batch of tokens");
             batch.load(of, bucket);
         }
+        copies.order(of);
         batch.launchFor(bucket);
         return batch;
     }
@@ -273,6 +278,11 @@ public final class CudaKernels implements Kernels {
     @Override
     public RowSearch rowSearch() {
         return search;
+    }
+
+    @Override
+    public BlockCopies blockCopies() {
+        return copies;
     }
 
     /** Waits for what was added, and frees what the kernels themselves have taken. */

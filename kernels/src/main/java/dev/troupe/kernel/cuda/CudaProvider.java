@@ -18,14 +18,16 @@ public final class CudaProvider implements KernelProvider {
     private final CudaDevice device;
     private final CudaStream stream;
     private final CudaMemory memory;
+    private final boolean graphs;
 
     /** This, as long as it is open, and the kernels that are. */
     private int holders = 1;
 
     private boolean closed;
 
-    private CudaProvider(CudaDevice device) {
+    private CudaProvider(CudaDevice device, boolean graphs) {
         this.device = device;
+        this.graphs = graphs;
         this.stream = device.stream();
         this.memory = new CudaMemory(stream);
     }
@@ -33,12 +35,13 @@ public final class CudaProvider implements KernelProvider {
     /**
      * Starts to use a device, and compares what it computes with the plain loops.
      *
+     * @param graphs whether its kernels' repeated work becomes graphs
      * @throws IllegalStateException if it cannot be used or gives other bits; the message is the end of a sentence
      */
-    public static CudaProvider open(CudaDetection.Found found) {
+    public static CudaProvider open(CudaDetection.Found found, boolean graphs) {
         CudaProvider provider;
         try {
-            provider = open(new CudaDevice(found.ordinal()));
+            provider = open(new CudaDevice(found.ordinal()), graphs);
         } catch (CudaException e) {
             throw new IllegalStateException("%s cannot be used: %s".formatted(found, e.getMessage()), e);
         }
@@ -55,9 +58,9 @@ public final class CudaProvider implements KernelProvider {
         }
     }
 
-    private static CudaProvider open(CudaDevice device) {
+    private static CudaProvider open(CudaDevice device, boolean graphs) {
         try {
-            return new CudaProvider(device);
+            return new CudaProvider(device, graphs);
         } catch (CudaException e) {
             device.close();
             throw e;
@@ -117,7 +120,7 @@ public final class CudaProvider implements KernelProvider {
             }
             holders++;
         }
-        return new CudaKernels(device, true, this::release);
+        return new CudaKernels(device, graphs, this::release);
     }
 
     @Override

@@ -13,11 +13,14 @@ import java.util.Map;
  *
  * @param weights packed matrices and the table of rotations
  * @param keysAndValues its store
- * @param workspace what its steps and kernels keep
+ * @param workspace what its steps and kernels keep, and what it leaves to other ranks
  */
 public record ShardMemory(long weights, long keysAndValues, long workspace) {
     /** Tables, staging buffers and results of attention, whatever the model. */
     private static final long KERNELS = 96 << 20;
+
+    /** Room of the smallest buffer that ranks leave to each other. */
+    private static final long LEAST_BUFFER = 64 << 10;
 
     /**
      * What a rank will take.
@@ -42,7 +45,21 @@ public record ShardMemory(long weights, long keysAndValues, long workspace) {
                 Workspace.bytes(config, slice, capacity)
                         + steps * Workspace.StepState.bytes(config, slice, capacity)
                         + chunkProducts
+                        + exchange(config, slice, capacity, steps)
                         + KERNELS);
+    }
+
+    /**
+     * Buffers that a rank leaves to others, in memory that belongs to its device: for every step its hidden state, and the sums of two
+     * segments, because a peer may still have to read those of the segment before. Each has room for a power of two, and those that were
+     * made for smaller steps remain: all sizes below the largest are together less than it.
+     */
+    static long exchange(ModelConfig config, ShardSlice slice, int capacity, int steps) {
+        long bytes = 4L * capacity * config.hiddenSize();
+        long room = Math.max(LEAST_BUFFER, Long.highestOneBit(bytes - 1) << 1);
+        boolean alone = slice.groups() == config.kvHeads();
+        long buffers = steps * (1L + (alone ? 0 : 2L * Workspace.StepState.nodes(config, slice)));
+        return 2 * room * buffers;
     }
 
     /** The same of a rank whose weights are there already. */

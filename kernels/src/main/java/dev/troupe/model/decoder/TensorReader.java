@@ -1,12 +1,12 @@
 package dev.troupe.model.decoder;
 
 import dev.troupe.kernel.ChunkedMatrix;
+import dev.troupe.kernel.DevicePacker;
 import dev.troupe.kernel.MatrixPacker;
 import dev.troupe.kernel.ReductionChunks;
 import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.DeviceMemory;
-import dev.troupe.tensor.Floats;
 import dev.troupe.tensor.Tensor;
 import dev.troupe.weights.LoadProgress;
 import dev.troupe.weights.RowCheck;
@@ -71,19 +71,14 @@ final class TensorReader {
                 }
                 alike.getLast().add(MatrixPacker.Rows.of(tensor));
             }
-            StackedMatrix packed = new StackedMatrix(alike.stream()
-                    .map(rows -> MatrixPacker.pack(packing(scratch), rows).placed(memory, arena))
-                    .toList());
+            DevicePacker packer = new DevicePacker(memory, arena, scratch);
+            StackedMatrix packed =
+                    new StackedMatrix(alike.stream().map(packer::pack).toList());
             advance(bytes);
             return packed;
         } catch (IllegalArgumentException e) {
             throw unusable(parts.stream().map(Part::name).collect(Collectors.joining("', '")), e);
         }
-    }
-
-    /** Who owns what is packed on the host: it stays there, or goes to the device. */
-    private Arena packing(Arena scratch) {
-        return memory.isHost() ? arena : scratch;
     }
 
     /** The columns of groups {@code [fromGroup, toGroup)} of a row-parallel matrix, packed in its chunks. */
@@ -92,8 +87,8 @@ final class TensorReader {
         try (Arena scratch = Arena.ofConfined()) {
             Tensor matrix =
                     read(new Part(name, 0, Math.toIntExact(source.require(name).rows())), scratch);
-            ChunkedMatrix packed = MatrixPacker.packChunks(packing(scratch), matrix, chunks, fromGroup, toGroup)
-                    .placed(memory, arena);
+            ChunkedMatrix packed =
+                    new DevicePacker(memory, arena, scratch).packChunks(matrix, chunks, fromGroup, toGroup);
             long columns = chunks.columns(fromGroup, toGroup);
             advance(matrix.memory().byteSize() * columns / Math.max(1, matrix.columns()));
             return packed;
@@ -105,21 +100,23 @@ final class TensorReader {
     /** Elements of vectors, one behind the other, widened to f32: {@code [1, n]}. */
     Tensor vector(List<Part> parts) throws WeightFormatException {
         int size = parts.stream().mapToInt(part -> part.to() - part.from()).sum();
-        float[] values = new float[size];
-        int at = 0;
-        for (Part part : parts) {
-            WeightTensor tensor = source.require(part.name());
-            check.check(tensor, 0, 1);
-            try (Arena scratch = Arena.ofConfined()) {
+        Tensor vector = memory.floats(arena, 1, size);
+        try (Arena scratch = Arena.ofConfined()) {
+            Tensor values = memory.isHost() ? vector : Tensor.floats(scratch, 1, size);
+            int at = 0;
+            for (Part part : parts) {
+                WeightTensor tensor = source.require(part.name());
+                check.check(tensor, 0, 1);
                 MemorySegment bytes = source.rows(tensor, 0, 1, scratch);
                 DType type = requireType(tensor);
                 for (int i = part.from(); i < part.to(); i++) {
-                    values[at++] = element(tensor, type, bytes, i);
+                    values.set(0, at++, element(tensor, type, bytes, i));
                 }
             }
+            if (!memory.isHost()) {
+                memory.write(vector.memory(), values.memory());
+            }
         }
-        Tensor vector = memory.floats(arena, 1, size);
-        memory.write(vector, new Floats(1, size, values));
         return vector;
     }
 

@@ -180,7 +180,8 @@ final class Workspace implements AutoCloseable {
             return 4L * capacity * config.hiddenSize() * (1 + nodes(config, slice));
         }
 
-        private static int nodes(ModelConfig config, ShardSlice slice) {
+        /** Sums of a segment that a rank gives its peers, each {@code [tokens, hidden]}. */
+        static int nodes(ModelConfig config, ShardSlice slice) {
             return SumTree.maximalNodes(config.kvHeads(), slice.fromGroup(), slice.toGroup())
                     .size();
         }

@@ -10,13 +10,17 @@ import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.cuda.driver.CudaException;
 import dev.troupe.tensor.DeviceMemory.Use;
+import dev.troupe.tensor.Floats;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Devices that are chosen, shared, lost and given back, on the stand-in driver. */
 @Tag("cuda")
@@ -33,8 +37,15 @@ class CudaProviderTest {
     }
 
     private static Devices open(String wanted) {
+        return open(wanted, true);
+    }
+
+    private static Devices open(String wanted, boolean graphs) {
         return Devices.open(
-                List.of(DeviceChoice.of(wanted)), () -> CpuProvider.choose(KernelProvider.Choice.REFERENCE, 1), 8);
+                List.of(DeviceChoice.of(wanted)),
+                () -> CpuProvider.choose(KernelProvider.Choice.REFERENCE, 1),
+                8,
+                graphs);
     }
 
     @Test
@@ -47,6 +58,33 @@ class CudaProviderTest {
             assertThat(devices.get("cuda1").freeBytes()).hasValue(1 << 30);
             assertThat(StandIn.count("contexts")).isEqualTo(2);
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"true, 1, 2", "false, 0, 0"})
+    void replayWorkThatComesAgainUnlessTheyAreToldNotTo(boolean graphs, long noted, long replayed) {
+        try (Devices devices = open("cuda:0", graphs);
+                Kernels kernels = devices.get("cuda0").create();
+                Arena arena = Arena.ofShared()) {
+            long before = StandIn.count("replays");
+            Tensor x = kernels.memory().floats(arena, 1, 64);
+            kernels.memory().write(x, new Floats(1, 64, filled(1)));
+
+            for (int i = 0; i < 3; i++) {
+                kernels.repeat("double", 1, null, () -> kernels.add(x, x, 1));
+            }
+
+            assertThat(kernels.memory().read(x, 1).toArray()).isEqualTo(filled(8));
+            assertThat(StandIn.count("graphs")).isEqualTo(noted);
+            assertThat(StandIn.count("replays") - before).isEqualTo(replayed);
+            assertThat(kernels.repeats(1)).isEqualTo(graphs);
+        }
+    }
+
+    private static float[] filled(float value) {
+        float[] values = new float[64];
+        Arrays.fill(values, value);
+        return values;
     }
 
     @Test

@@ -46,6 +46,7 @@ public final class StandIn {
         set("broken", 0);
         set("fail_after", 0);
         set("peers", 1);
+        set("pitch", Integer.MAX_VALUE);
         heal();
     }
 

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import dev.troupe.kernel.FarMemory;
+import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.kvstore.KvType;
@@ -13,6 +15,7 @@ import dev.troupe.model.Partition;
 import dev.troupe.model.ShardStep;
 import dev.troupe.model.checkpoint.Checkpoint;
 import dev.troupe.model.checkpoint.SyntheticModel;
+import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Floats;
 import dev.troupe.weights.LoadProgress;
 import dev.troupe.weights.RowCheck;
@@ -21,6 +24,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
@@ -99,6 +103,39 @@ class WeightLoaderTest {
         assertThat(logits).containsOnly(logits.getFirst());
     }
 
+    /** An output matrix of 20 MB, and no more than 8 MB at a time. */
+    @Test
+    void givesADeviceItsWeightsPieceByPiece() throws IOException {
+        int vocabulary = 40_000;
+        try (Checkpoint tiny = SyntheticModel.named("tiny-256:bf16");
+                Checkpoint checkpoint =
+                        SyntheticModel.random(wide(tiny.config(), vocabulary), DType.BF16, "large", 3)) {
+            FarMemory memory = new FarMemory();
+            ShardSlice slice = slice(checkpoint, 1, 1, 0, 0);
+
+            ShardWeights weights =
+                    WeightLoader.load(checkpoint, slice, memory, 2, RowCheck.NONE, LoadProgress.NONE);
+
+            try (weights;
+                    ShardWeights expected =
+                            WeightLoader.load(checkpoint, slice, 2, RowCheck.NONE, LoadProgress.NONE)) {
+                assertThat(memory.largest()).isBetween(7L << 20, 8L << 20);
+                assertThat(memory.written()).isGreaterThan(weights.bytesPerToken());
+                PackedMatrix head = Objects.requireNonNull(weights.head()).parts().getFirst();
+                assertThat(head.byteSize()).isEqualTo(2L * 256 * vocabulary);
+                assertThat(head.memory()
+                                .mismatch(Objects.requireNonNull(expected.head())
+                                        .parts()
+                                        .getFirst()
+                                        .memory()))
+                        .isEqualTo(-1);
+                assertThat(weights.layers().getFirst().inputNorm().memory().mismatch(
+                                expected.layers().getFirst().inputNorm().memory()))
+                        .isEqualTo(-1);
+            }
+        }
+    }
+
     @Test
     void freesWeightsWhenTheLastHolderClosesThem() throws IOException {
         try (Checkpoint checkpoint = SyntheticModel.named("tiny:f16")) {
@@ -156,6 +193,31 @@ class WeightLoaderTest {
                     .isThrownBy(() -> slice(checkpoint, 2, 2, 1, 2))
                     .withMessageContaining("no stage 1 rank 2");
         }
+    }
+
+    /** Of another vocabulary, and one layer. */
+    private static ModelConfig wide(ModelConfig config, int vocabulary) {
+        return new ModelConfig(
+                config.modelType(),
+                1,
+                config.hiddenSize(),
+                config.intermediateSize(),
+                config.heads(),
+                config.kvHeads(),
+                config.headDim(),
+                vocabulary,
+                config.maxPositions(),
+                config.rmsNormEps(),
+                config.rope(),
+                0,
+                List.of(false),
+                false,
+                false,
+                false,
+                false,
+                false,
+                null,
+                List.of(2));
     }
 
     private static ShardSlice slice(Checkpoint checkpoint, int stages, int ranks, int stage, int rank) {

@@ -25,6 +25,7 @@ public final class CudaDevice implements AutoCloseable {
     private final CUdevice device = new CUdevice();
     private final CUcontext context = new CUcontext();
     private final int capability;
+    private final int longestStride;
     private final DeviceHeap memory = new DeviceHeap(this);
     private final ExchangeMemory exchange = new ExchangeMemory(this);
     private final Map<CudaDevice, Boolean> reached = new HashMap<>();
@@ -44,6 +45,7 @@ public final class CudaDevice implements AutoCloseable {
         this.name = new String(bytes, StandardCharsets.UTF_8).split("\0", 2)[0];
         this.capability = 10 * attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
                 + attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+        this.longestStride = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_PITCH);
         CudaException.check(JCudaDriver.cuDevicePrimaryCtxRetain(context, device), "cuDevicePrimaryCtxRetain");
     }
 
@@ -77,6 +79,11 @@ public final class CudaDevice implements AutoCloseable {
     /** Bytes of the cache between its memory and its units. */
     public int cacheBytes() {
         return attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE);
+    }
+
+    /** Bytes from row to row at most of a copy of several. */
+    int longestStride() {
+        return longestStride;
     }
 
     /** Its memory. */

@@ -2,7 +2,10 @@ package dev.troupe.kernel.cuda.driver;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.function.BiConsumer;
+import jcuda.driver.CUDA_MEMCPY2D;
 import jcuda.driver.CUgraph;
+import jcuda.driver.CUmemorytype;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUstreamCaptureMode;
 import jcuda.driver.CUstream_flags;
@@ -106,6 +109,64 @@ public final class CudaStream implements AutoCloseable {
         DeviceAddress source = new DeviceAddress(device.memory().requireAddress(from));
         CudaException.check(
                 JCudaDriver.cuMemcpyDtoHAsync(new HostAddress(to), source, to.byteSize(), stream), "cuMemcpyDtoHAsync");
+    }
+
+    /**
+     * Copies rows from the host by one call of the driver, or several where it does not take their stride.
+     *
+     * @param from native memory, pinned if the host shall go on meanwhile
+     * @param to memory of the device, as many of the same length
+     */
+    public void upload(MemoryRows from, MemoryRows to) {
+        if (!oneByOne(from, to, this::upload)) {
+            CUDA_MEMCPY2D copy = new CUDA_MEMCPY2D();
+            copy.srcMemoryType = CUmemorytype.CU_MEMORYTYPE_HOST;
+            copy.srcHost = new HostAddress(from.memory());
+            copy.srcPitch = from.stride();
+            copy.dstMemoryType = CUmemorytype.CU_MEMORYTYPE_DEVICE;
+            copy.dstDevice = new DeviceAddress(device.memory().requireAddress(to.memory()));
+            copy.dstPitch = to.stride();
+            copyRows(copy, from);
+        }
+    }
+
+    /**
+     * Copies rows to the host, as {@link #upload(MemoryRows, MemoryRows)} does from there.
+     *
+     * @param from memory of the device
+     * @param to native memory, as many of the same length
+     */
+    public void download(MemoryRows from, MemoryRows to) {
+        if (!oneByOne(from, to, this::download)) {
+            CUDA_MEMCPY2D copy = new CUDA_MEMCPY2D();
+            copy.srcMemoryType = CUmemorytype.CU_MEMORYTYPE_DEVICE;
+            copy.srcDevice = new DeviceAddress(device.memory().requireAddress(from.memory()));
+            copy.srcPitch = from.stride();
+            copy.dstMemoryType = CUmemorytype.CU_MEMORYTYPE_HOST;
+            copy.dstHost = new HostAddress(to.memory());
+            copy.dstPitch = to.stride();
+            copyRows(copy, from);
+        }
+    }
+
+    /** Whether the rows were copied by a call for each, because there is one, or the driver cannot do otherwise. */
+    private boolean oneByOne(MemoryRows from, MemoryRows to, BiConsumer<MemorySegment, MemorySegment> copy) {
+        from.requireSame(to);
+        if (from.count() > 1 && Math.max(from.stride(), to.stride()) <= device.longestStride()) {
+            return false;
+        }
+        for (int i = 0; i < from.count(); i++) {
+            copy.accept(from.row(i), to.row(i));
+        }
+        return true;
+    }
+
+    private void copyRows(CUDA_MEMCPY2D copy, MemoryRows rows) {
+        copy.WidthInBytes = rows.bytes();
+        copy.Height = rows.count();
+        device.makeCurrent();
+        operations++;
+        CudaException.check(JCudaDriver.cuMemcpy2DAsync(copy, stream), "cuMemcpy2DAsync");
     }
 
     /** Copies inside the device. */
