@@ -2,6 +2,7 @@ package dev.troupe.kernel.cuda;
 
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kernel.Kernels;
+import dev.troupe.kernel.Numerics;
 import dev.troupe.kernel.cuda.driver.CudaDevice;
 import dev.troupe.kernel.cuda.driver.CudaException;
 import dev.troupe.kernel.cuda.driver.CudaStream;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class CudaProvider implements KernelProvider {
     private final CudaDevice device;
+    private final Numerics numerics;
     private final CudaStream stream;
     private final CudaMemory memory;
 
@@ -24,8 +26,9 @@ public final class CudaProvider implements KernelProvider {
 
     private boolean closed;
 
-    private CudaProvider(CudaDevice device) {
+    private CudaProvider(CudaDevice device, Numerics numerics) {
         this.device = device;
+        this.numerics = numerics;
         this.stream = device.stream();
         this.memory = new CudaMemory(stream);
     }
@@ -33,17 +36,18 @@ public final class CudaProvider implements KernelProvider {
     /**
      * Starts to use a device, and compares what it computes with the plain loops.
      *
+     * @param numerics of its kernels; where it is fast, their products are compared with float64
      * @throws IllegalStateException if it cannot be used or gives other bits; the message is the end of a sentence
      */
-    public static CudaProvider open(CudaDetection.Found found) {
+    public static CudaProvider open(CudaDetection.Found found, Numerics numerics) {
         CudaProvider provider;
         try {
-            provider = open(new CudaDevice(found.ordinal()));
+            provider = open(new CudaDevice(found.ordinal()), numerics);
         } catch (CudaException e) {
             throw new IllegalStateException("%s cannot be used: %s".formatted(found, e.getMessage()), e);
         }
-        try (Kernels kernels = provider.create()) {
-            String refusal = refusal(kernels);
+        try {
+            String refusal = provider.refusal();
             if (refusal == null) {
                 return provider;
             }
@@ -55,12 +59,25 @@ public final class CudaProvider implements KernelProvider {
         }
     }
 
-    private static CudaProvider open(CudaDevice device) {
+    private static CudaProvider open(CudaDevice device, Numerics numerics) {
         try {
-            return new CudaProvider(device);
+            return new CudaProvider(device, numerics);
         } catch (CudaException e) {
             device.close();
             throw e;
+        }
+    }
+
+    private @Nullable String refusal() {
+        String refusal;
+        try (Kernels kernels = create(Numerics.EXACT)) {
+            refusal = refusal(kernels);
+        }
+        if (refusal != null || numerics == Numerics.EXACT) {
+            return refusal;
+        }
+        try (Kernels kernels = create(Numerics.FAST)) {
+            return FastCheck.difference(kernels);
         }
     }
 
@@ -78,8 +95,8 @@ public final class CudaProvider implements KernelProvider {
 
     @Override
     public String reason() {
-        return "%s of compute capability %d.%d, exact kernels"
-                .formatted(device.name(), device.capability() / 10, device.capability() % 10);
+        return "%s of compute capability %d.%d, %s kernels"
+                .formatted(device.name(), device.capability() / 10, device.capability() % 10, numerics.label());
     }
 
     /** The one that gives the device its work. */
@@ -111,13 +128,17 @@ public final class CudaProvider implements KernelProvider {
      */
     @Override
     public Kernels create() {
+        return create(numerics);
+    }
+
+    private Kernels create(Numerics of) {
         synchronized (this) {
             if (closed) {
                 throw new IllegalStateException("%s is closed".formatted(device));
             }
             holders++;
         }
-        return new CudaKernels(device, true, this::release);
+        return new CudaKernels(device, true, of, this::release);
     }
 
     @Override
