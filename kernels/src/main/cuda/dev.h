@@ -106,6 +106,21 @@ DEVICE void multiply_matrices(int (&d)[4], const int (&a)[2], int b, int c) {
       : "r"(a[0]), "r"(a[1]), "r"(b), "r"(c));
 }
 
+/* d += a * b in f32, by the 32 lanes together, for 16 rows of 16 columns and 8 columns of b, of bf16 or f16, two in an int with the first in
+   the low half. With g = lane / 4 and t = lane % 4 a lane has, from k = 2 t on: a[0] of row g, a[1] of row g + 8, b[0] of column g; from
+   k = 8 + 2 t on a[2], a[3], b[1] of the same. d is placed as with bytes. In which order the exact products are added, and how sums are
+   rounded, is the device's own. */
+DEVICE void multiply_bf16(float (&d)[4], const int (&a)[4], const int (&b)[2]) {
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+DEVICE void multiply_f16(float (&d)[4], const int (&a)[4], const int (&b)[2]) {
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
 #else
 #include "emulator.h"
 #endif
@@ -121,6 +136,24 @@ DEVICE float lane_sum(float a) {
     a = add_rn(a, shuffle_down(a, half));
   }
   return a;
+}
+
+/* What half_bits has for all without a binary16. */
+constexpr int NOT_FINITE = 0x7c00;
+
+/* The bits of the nearest binary16, ties to even; NOT_FINITE for all without one. */
+DEVICE int half_bits(float x) {
+  int sign = static_cast<int>(static_cast<unsigned>(bits_of(x)) >> 16 & 0x8000u);
+  int bits = bits_of(x) & 0x7fffffff;
+  if (bits >= bits_of(65520.0f)) {
+    return NOT_FINITE;
+  }
+  if (bits < bits_of(0x1p-14f)) {
+    /* What follows 0.5 in its fraction counts the least subnormal, 2^-24. */
+    return sign | (bits_of(add_rn(float_of(bits), 0.5f)) - bits_of(0.5f));
+  }
+  int even = bits + 0xfff + (bits >> 13 & 1);
+  return sign | ((even - (112 << 23)) >> 13);
 }
 
 /* ExactMath.exp, operation by operation. */

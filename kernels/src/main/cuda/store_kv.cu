@@ -23,23 +23,6 @@ struct store_kv_args {
 using store_kv_f32_args = store_kv_args;
 using store_kv_f16_args = store_kv_args;
 
-constexpr int NOT_FINITE = 0x7c00;
-
-/* The bits of the nearest binary16, ties to even; NOT_FINITE for all without one. */
-DEVICE int half_bits(float x) {
-  int sign = static_cast<int>(static_cast<unsigned>(bits_of(x)) >> 16 & 0x8000u);
-  int bits = bits_of(x) & 0x7fffffff;
-  if (bits >= bits_of(65520.0f)) {
-    return NOT_FINITE;
-  }
-  if (bits < bits_of(0x1p-14f)) {
-    /* What follows 0.5 in its fraction counts the least subnormal, 2^-24. */
-    return sign | (bits_of(add_rn(float_of(bits), 0.5f)) - bits_of(0.5f));
-  }
-  int even = bits + 0xfff + (bits >> 13 & 1);
-  return sign | ((even - (112 << 23)) >> 13);
-}
-
 DEVICE bool store(float *memory, long long at, float x) {
   bool finite = (bits_of(x) & 0x7f800000) != 0x7f800000;
   memory[at] = finite ? x : 0.0f;

@@ -200,6 +200,42 @@ KERNEL(products_of_16, 32) {
   write_products(a, d);
 }
 
+/* Two small integers as bf16 or f16, for columns k and k + 1 of the row of this number. */
+template <class Narrow> DEVICE int halves_of(int n, int k, Narrow narrow) {
+  int both[2];
+  for (int i = 0; i < 2; i++) {
+    both[i] = narrow(static_cast<float>((7 * n + 3 * (k + i)) % 16 - 8));
+  }
+  return (both[0] & 0xffff) | both[1] << 16;
+}
+
+/* y[8 row + column] = 5 + the product of a's row and b's column, whose numbers are those of the row of this number. */
+template <class Narrow, class Multiply> DEVICE void products_of_halves(const reverse_args &a, Narrow narrow, Multiply multiply) {
+  int g = lane() / 4;
+  int k = lane() % 4 * 2;
+  int rows[4] = {halves_of(g, k, narrow), halves_of(g + 8, k, narrow), halves_of(g, k + 8, narrow), halves_of(g + 8, k + 8, narrow)};
+  int columns[2] = {halves_of(g, k, narrow), halves_of(g, k + 8, narrow)};
+  float d[4] = {5.0f, 5.0f, 5.0f, 5.0f};
+  multiply(d, rows, columns);
+  for (int i = 0; i < 4; i++) {
+    a.y[8 * (g + i / 2 * 8) + lane() % 4 * 2 + i % 2] = d[i];
+  }
+}
+
+SAME_ARGUMENTS(products_of_bf16);
+KERNEL(products_of_bf16, 32) {
+  products_of_halves(
+      a, [](float x) { return bits_of(x) >> 16; },
+      [](float(&d)[4], const int(&rows)[4], const int(&columns)[2]) { multiply_bf16(d, rows, columns); });
+}
+
+SAME_ARGUMENTS(products_of_f16);
+KERNEL(products_of_f16, 32) {
+  products_of_halves(
+      a, [](float x) { return half_bits(x); },
+      [](float(&d)[4], const int(&rows)[4], const int(&columns)[2]) { multiply_f16(d, rows, columns); });
+}
+
 /* Half of the lanes have another product than the others. */
 SAME_ARGUMENTS(products_apart);
 KERNEL(products_apart, 32) {

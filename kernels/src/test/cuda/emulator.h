@@ -112,6 +112,10 @@ struct alignas(16) float4 {
   float x, y, z, w;
 };
 
+struct alignas(8) int2 {
+  int x, y;
+};
+
 struct alignas(16) int4 {
   int x, y, z, w;
 };
@@ -225,4 +229,30 @@ DEVICE void multiply_matrices(int (&d)[4], const int (&a)[4], const int (&b)[2],
 
 DEVICE void multiply_matrices(int (&d)[4], const int (&a)[2], int b, int c, int line = __builtin_LINE()) {
   multiply_fragments<1>(d, {{a[0], a[1]}, {b}}, c, line);
+}
+
+/* Sums of 16 columns, ascending, each with one rounding; a device may add in another order and round otherwise. */
+template <class Widen> DEVICE void multiply_halves(float (&d)[4], const Fragments<2> &own, int line, Widen widen) {
+  const char *all = emulator::meet("multiply_halves", line, &own, sizeof own);
+  int lane = static_cast<int>(threadIdx.x % 32);
+  for (int i = 0; i < 4; i++) {
+    for (int k = 0; k < 16; k++) {
+      int t = k % 8 / 2;
+      int shift = k % 2 * 16;
+      auto row = emulator::brought_by<Fragments<2>>(all, lane / 4 * 4 + t);
+      auto column = emulator::brought_by<Fragments<2>>(all, (lane % 4 * 2 + i % 2) * 4 + t);
+      auto a = static_cast<unsigned short>(row.a[k / 8 * 2 + i / 2] >> shift);
+      auto b = static_cast<unsigned short>(column.b[k / 8] >> shift);
+      d[i] = fma_rn(widen(a), widen(b), d[i]);
+    }
+  }
+}
+
+DEVICE void multiply_bf16(float (&d)[4], const int (&a)[4], const int (&b)[2], int line = __builtin_LINE()) {
+  multiply_halves(d, {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}}, line,
+                  [](unsigned short bits) { return float_of(static_cast<int>(static_cast<uint32_t>(bits) << 16)); });
+}
+
+DEVICE void multiply_f16(float (&d)[4], const int (&a)[4], const int (&b)[2], int line = __builtin_LINE()) {
+  multiply_halves(d, {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}}, line, half_to_float);
 }

@@ -33,12 +33,14 @@ public final class Devices implements AutoCloseable {
      * @param wanted {@code auto} alone, which takes all GPUs that will do or else the CPU; or devices, each once
      * @param cpu gives the kernels of the CPU, if they are needed
      * @param most devices that are of use
+     * @param numerics of GPUs; that of the CPU is exact, which is fast too
      * @param graphs whether GPUs replay work that comes again
      * @throws IllegalArgumentException if {@code wanted} is empty or names a device twice
      * @throws IllegalStateException if a device that was asked for will not do, with the reason and what works
      */
-    public static Devices open(List<DeviceChoice> wanted, Supplier<CpuProvider> cpu, int most, boolean graphs) {
-        return open(wanted, cpu, most, CudaDetection::detect, found -> CudaProvider.open(found, graphs));
+    public static Devices open(
+            List<DeviceChoice> wanted, Supplier<CpuProvider> cpu, int most, Numerics numerics, boolean graphs) {
+        return open(wanted, cpu, most, CudaDetection::detect, found -> CudaProvider.open(found, numerics, graphs));
     }
 
     /** The same with another way to find GPUs, and to start to use one, which fails with the end of a sentence. */

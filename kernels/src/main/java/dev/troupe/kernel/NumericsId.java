@@ -23,8 +23,13 @@ public record NumericsId(String value) {
 
     /** The id of exact arithmetic in this version with a cache of the given type. */
     public static NumericsId exact(KvType cache) {
-        return new NumericsId(
-                "exact-%d/span-%d/chunks-%dx%d/kv-%s".formatted(RULES, SPAN, LEAST_CHUNKS, BLOCK, cache.label()));
+        return of(Numerics.EXACT, cache);
+    }
+
+    /** The id of this version with a cache of the given type. Only equal ids of exact arithmetic mean equal bits. */
+    public static NumericsId of(Numerics numerics, KvType cache) {
+        return new NumericsId("%s-%d/span-%d/chunks-%dx%d/kv-%s"
+                .formatted(numerics.label(), RULES, SPAN, LEAST_CHUNKS, BLOCK, cache.label()));
     }
 
     @Override

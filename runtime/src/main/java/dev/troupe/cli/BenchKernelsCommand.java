@@ -9,6 +9,7 @@ import dev.troupe.kernel.DotCeiling;
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.MemoryCeiling;
+import dev.troupe.kernel.Numerics;
 import dev.troupe.kernel.cuda.CudaKernels;
 import dev.troupe.kernel.cuda.DeviceCeilings;
 import dev.troupe.kernel.cuda.driver.CudaDevice;
@@ -42,7 +43,8 @@ import picocli.CommandLine.Spec;
                     + " memory, f32 fused multiply-adds and eight-bit dot products of its ordinary cores.",
             "Weights and caches rotate over more memory than its caches hold. Work of a GPU is replayed as a graph and timed by the"
                     + " GPU's own events. Medians.",
-            "The arithmetic of quantised products is compared with the eight-bit ceiling; tensor cores may pass it."
+            "The arithmetic of quantised products is compared with the eight-bit ceiling; tensor cores may pass it.",
+            "Of bf16 and f16 weights on a GPU the last columns are the time with --numerics fast, and how many times as long exact takes."
         },
         mixinStandardHelpOptions = true,
         sortOptions = false,
@@ -152,7 +154,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
 
     private int ofGpu(GpuChoice.Gpu gpu, KernelTable.Shape shape) {
         try (CudaDevice opened = new CudaDevice(gpu.found().ordinal());
-                CudaKernels kernels = new CudaKernels(opened)) {
+                CudaKernels kernels = new CudaKernels(opened);
+                CudaKernels fast = new CudaKernels(opened, Numerics.FAST)) {
             DeviceCeilings.Effort usual = DeviceCeilings.Effort.usual();
             long bytes = Math.min(usual.bytes(), gpu.found().bytes() / 8 / 16 * 16);
             DeviceCeilings most =
@@ -163,8 +166,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
                             .formatted(gpu.found().ordinal(), gpu.found().name(), most.copyBytes() / 1e9),
                     ceilings,
                     each -> new KernelTable(
-                                    kernels,
-                                    kernels.clock(),
+                                    new KernelTable.Timed(kernels, kernels.clock()),
+                                    new KernelTable.Timed(fast, fast.clock()),
                                     shape,
                                     new KernelTable.Plan(tokens, contexts, passes, (long) CACHES * opened.cacheBytes()),
                                     each)
@@ -187,8 +190,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
                     provider.reason(),
                     ceilings,
                     each -> new KernelTable(
-                                    kernels,
-                                    WorkClock.ofHost(),
+                                    new KernelTable.Timed(kernels, WorkClock.ofHost()),
+                                    null,
                                     shape,
                                     new KernelTable.Plan(tokens, contexts, passes, HOST_BYTES),
                                     each)
@@ -215,12 +218,21 @@ final class BenchKernelsCommand implements Callable<Integer> {
                 ceilings.flops() / 1e9,
                 ceilings.dots() / 1e9);
         out.printf(
-                "%-28s %6s %7s %11s %9s %8s %10s %10s%n",
-                "kernel", "tokens", "context", "us", "GB/s", "of reads", "GFLOP/s", "of ceiling");
+                "%-28s %6s %7s %11s %9s %8s %10s %10s %11s %10s%n",
+                "kernel",
+                "tokens",
+                "context",
+                "us",
+                "GB/s",
+                "of reads",
+                "GFLOP/s",
+                "of ceiling",
+                "fast us",
+                "exact/fast");
         table.accept(row -> {
             out.printf(
                     Locale.ROOT,
-                    "%-28s %6d %7s %11.1f %9.1f %8.2f %10s %10s%n",
+                    "%-28s %6d %7s %11.1f %9.1f %8.2f %10s %10s %11s %10s%n",
                     row.kernel(),
                     row.tokens(),
                     row.context() == 0 ? "" : row.context(),
@@ -228,7 +240,9 @@ final class BenchKernelsCommand implements Callable<Integer> {
                     row.bytesPerSecond() / 1e9,
                     ceilings.memory(row),
                     row.operations() == 0 ? "" : "%.1f".formatted(row.operationsPerSecond() / 1e9),
-                    row.operations() == 0 ? "" : "%.2f".formatted(ceilings.arithmetic(row)));
+                    row.operations() == 0 ? "" : "%.2f".formatted(ceilings.arithmetic(row)),
+                    row.fastSeconds() == 0 ? "" : "%.1f".formatted(row.fastSeconds() * 1e6),
+                    row.fastSeconds() == 0 ? "" : "%.2f".formatted(row.seconds() / row.fastSeconds()));
             out.flush();
         });
     }
@@ -251,6 +265,10 @@ final class BenchKernelsCommand implements Callable<Integer> {
             entry.put("read_fraction", ceilings.memory(row));
             entry.put("operations_per_second", row.operationsPerSecond());
             entry.put("arithmetic_fraction", ceilings.arithmetic(row));
+            if (row.fastSeconds() > 0) {
+                entry.put("fast_seconds", row.fastSeconds());
+                entry.put("exact_over_fast", row.seconds() / row.fastSeconds());
+            }
         }
         return root.toString();
     }

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.troupe.kernel.CpuProvider;
 import dev.troupe.kernel.KernelProvider;
+import dev.troupe.kernel.Numerics;
 import dev.troupe.kernel.cuda.CudaDetection;
 import dev.troupe.kernel.cuda.CudaProvider;
 import java.io.IOException;
@@ -46,7 +47,7 @@ final class DevicesCommand implements Callable<Integer> {
     private record Gpu(
             CudaDetection.Found found, long free, @Nullable String refusal) {
         static Gpu of(CudaDetection.Found found) {
-            try (CudaProvider provider = CudaProvider.open(found, true)) {
+            try (CudaProvider provider = CudaProvider.open(found, Numerics.EXACT, true)) {
                 return new Gpu(found, provider.freeBytes().orElse(0), null);
             } catch (IllegalStateException e) {
                 return new Gpu(found, 0, String.valueOf(e.getMessage()));

@@ -1,5 +1,6 @@
 package dev.troupe.cli;
 
+import dev.troupe.kernel.Numerics;
 import dev.troupe.kvstore.KvType;
 import java.util.List;
 import picocli.CommandLine.Option;
@@ -52,6 +53,14 @@ final class EngineChoice {
             description = "how keys and values are kept: ${COMPLETION-CANDIDATES} (default: f16)")
     private KvType kvCache = KvType.F16;
 
+    @Option(
+            names = "--numerics",
+            paramLabel = "MODE",
+            defaultValue = "exact",
+            description =
+                    "exact: the same bits everywhere; fast: a GPU multiplies bf16 and f16 weights on its tensor cores (default: exact)")
+    private Numerics numerics = Numerics.EXACT;
+
     String device() {
         return device;
     }
@@ -74,5 +83,9 @@ final class EngineChoice {
 
     KvType kvCache() {
         return kvCache;
+    }
+
+    Numerics numerics() {
+        return numerics;
     }
 }

@@ -39,6 +39,7 @@ final class Engines {
         settings.put("troupe.device.kernels", engine.kernels());
         settings.put("troupe.device.cores", engine.cores());
         settings.put("troupe.kv.type", engine.kvCache().label());
+        settings.put("troupe.numerics", engine.numerics().label());
         settings.put("troupe.scheduler.prefill-chunk", engine.prefillChunk());
         settings.put("troupe.scheduler.tokens-per-step", Math.max(256, engine.prefillChunk()));
         try (ProgressLine progress = ProgressLine.onStandardError()) {

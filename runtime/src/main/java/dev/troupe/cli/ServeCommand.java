@@ -188,6 +188,7 @@ final class ServeCommand implements Callable<Integer> {
         put(settings, "troupe.device.kernels", engine.kernels(), "--kernels");
         put(settings, "troupe.device.cores", engine.cores(), "--cores");
         put(settings, "troupe.kv.type", engine.kvCache().label(), "--kv-cache");
+        put(settings, "troupe.numerics", engine.numerics().label(), "--numerics");
         put(settings, "troupe.scheduler.prefill-chunk", engine.prefillChunk(), "--prefill-chunk");
         put(settings, "troupe.scheduler.tokens-per-step", Math.max(256, engine.prefillChunk()), "--prefill-chunk");
         put(settings, "troupe.http.host", host, "--host");

@@ -4,6 +4,7 @@ import com.typesafe.config.Config;
 import com.typesafe.config.ConfigException;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigParseOptions;
+import dev.troupe.kernel.Numerics;
 import java.nio.file.Path;
 import java.util.Map;
 
@@ -14,6 +15,7 @@ import java.util.Map;
  * @param cluster what it is part of
  * @param models where registered models are, by id: a directory, as written
  * @param replica what the cluster serves
+ * @param numerics what their arithmetic promises
  * @param device where ranks run
  * @param kv their keys and values
  * @param scheduler how requests become steps
@@ -28,6 +30,7 @@ public record NodeConfig(
         ClusterConfig cluster,
         Map<String, String> models,
         ReplicaConfig replica,
+        Numerics numerics,
         DeviceConfig device,
         KvConfig kv,
         SchedulerConfig scheduler,

@@ -6,6 +6,7 @@ import com.typesafe.config.ConfigResolveOptions;
 import dev.troupe.cluster.identity.NodeRole;
 import dev.troupe.kernel.DeviceChoice;
 import dev.troupe.kernel.KernelProvider;
+import dev.troupe.kernel.Numerics;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.serving.SchedulerSettings;
 import dev.troupe.serving.StepLimits;
@@ -24,10 +25,6 @@ final class NodeConfigReader {
     /** Artery drops messages on purpose only in its test mode. */
     private static final Config TEST_MODE =
             ConfigFactory.parseMap(Map.of("pekko.remote.artery.advanced.test-mode", true), "troupe.chaos.enabled");
-
-    private enum Numerics {
-        EXACT
-    }
 
     /** A key may fill so much of what all have, where there are several. */
     private static final int SHARES_OF_KEYS = 4;
@@ -58,7 +55,7 @@ final class NodeConfigReader {
     }
 
     private NodeConfig sections() {
-        Section.of(whole).constant("numerics", Numerics.class);
+        Numerics numerics = Section.of(whole).constant("numerics", Numerics.class);
         Map<String, String> models = Section.of(whole, "models").entries();
         ReplicaConfig replica = replica(models, Section.of(whole, "replica"));
         NodeAddress node = node(Section.of(whole, "node"));
@@ -71,6 +68,7 @@ final class NodeConfigReader {
                 cluster,
                 models,
                 replica,
+                numerics,
                 device(Section.of(whole, "device")),
                 kv(Section.of(whole, "kv")),
                 scheduler(replica.pipelineParallel(), Section.of(whole, "scheduler")),

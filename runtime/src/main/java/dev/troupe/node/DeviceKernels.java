@@ -6,6 +6,7 @@ import dev.troupe.kernel.CpuProvider;
 import dev.troupe.kernel.DeviceChoice;
 import dev.troupe.kernel.Devices;
 import dev.troupe.kernel.KernelProvider;
+import dev.troupe.kernel.Numerics;
 import dev.troupe.kernel.vector.lanes.VectorWidth;
 import java.lang.management.ManagementFactory;
 import java.util.List;
@@ -18,11 +19,12 @@ final class DeviceKernels {
      * The devices that {@code device} asks for; the caller closes them.
      *
      * @param most devices that are of use
+     * @param numerics of their kernels
      * @throws ConfigurationException if one of them will not do here, or the JVM has another width of vectors already
      */
-    static Devices of(DeviceConfig device, int most) {
+    static Devices of(DeviceConfig device, int most, Numerics numerics) {
         try {
-            return Devices.open(kinds(device), () -> cpu(device), most, device.graphs());
+            return Devices.open(kinds(device), () -> cpu(device), most, numerics, device.graphs());
         } catch (IllegalStateException | IllegalArgumentException e) {
             throw new ConfigurationException("troupe.device: " + e.getMessage());
         }

@@ -117,7 +117,7 @@ public final class LocalTroupe {
             throws IOException {
         String model = config.replica().model();
         int ranks = config.replica().pipelineParallel() * config.replica().tensorParallel();
-        Devices devices = DeviceKernels.of(config.device(), ranks);
+        Devices devices = DeviceKernels.of(config.device(), ranks, config.numerics());
         ModelStore store = ModelStore.open(config, devices, observer, progress);
         try {
             Partition.even(
@@ -145,7 +145,7 @@ public final class LocalTroupe {
     private static RecipientRef<Scheduler.Command> scheduler(
             ActorSystem<Void> system, NodeConfig config, ModelStore store, Devices devices) {
         String model = config.replica().model();
-        String numerics = NumericsId.exact(config.kv().type()).value();
+        String numerics = NumericsId.of(config.numerics(), config.kv().type()).value();
         List<String> places = devices.all().stream().map(KernelProvider::device).toList();
         ShardHost host = new ShardHost(
                 "", "", store, (peer, message) -> peer.ref().tell(message), LaneRegistry.NONE, new ShardRoster());
@@ -180,7 +180,7 @@ public final class LocalTroupe {
             ActorSystem<Void> system, NodeConfig config, ModelStore store, RecipientRef<Scheduler.Command> scheduler)
             throws IOException {
         String model = config.replica().model();
-        String numerics = NumericsId.exact(config.kv().type()).value();
+        String numerics = NumericsId.of(config.numerics(), config.kv().type()).value();
         return FrontEnd.start(
                 system,
                 new FrontEnd.Setup(

@@ -81,10 +81,10 @@ public final class TroupeNode implements AutoCloseable {
         OwnCertificate.require(config);
         this.config = config;
         this.model = config.replica().model();
-        this.numerics = NumericsId.exact(config.kv().type()).value();
+        this.numerics = NumericsId.of(config.numerics(), config.kv().type()).value();
         boolean computes = config.node().roles().contains(NodeRole.COMPUTE);
-        this.devices =
-                DeviceKernels.of(computes ? config.device() : config.device().onCpu(), Integer.MAX_VALUE);
+        this.devices = DeviceKernels.of(
+                computes ? config.device() : config.device().onCpu(), Integer.MAX_VALUE, config.numerics());
         this.chaos = NodeChaos.of(config.chaos());
         this.store = identified(ModelStore.open(config, devices, progress));
         this.system = ActorSystem.create(Behaviors.empty(), FrontEnd.SYSTEM, config.pekko());

@@ -168,7 +168,7 @@ class NodeConfigTest {
         assertRefused(
                 "troupe.wire.tls.enabled = on",
                 "troupe.wire.tls.ca = auto, expected a PEM file, or troupe.wire.tls.directory");
-        assertRefused("troupe.numerics = fast", "troupe.numerics = fast, expected exact");
+        assertRefused("troupe.numerics = rough", "troupe.numerics = rough, expected exact or fast");
         assertRefused("troupe = {", "the configuration cannot be read: ");
     }
 

@@ -11,6 +11,7 @@ import dev.troupe.config.NodeConfig;
 import dev.troupe.kernel.CpuProvider;
 import dev.troupe.kernel.DeviceChoice;
 import dev.troupe.kernel.KernelProvider;
+import dev.troupe.kernel.Numerics;
 import dev.troupe.kernel.vector.VectorKernels;
 import dev.troupe.kernel.vector.lanes.VectorWidth;
 import dev.troupe.kvstore.KvType;
@@ -40,7 +41,7 @@ class DeviceKernelsTest {
     }
 
     private static KernelProvider cpu(DeviceConfig device) {
-        return DeviceKernels.of(device, 1).get("cpu0");
+        return DeviceKernels.of(device, 1, Numerics.EXACT).get("cpu0");
     }
 
     @AfterEach

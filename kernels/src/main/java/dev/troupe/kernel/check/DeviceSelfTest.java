@@ -2,9 +2,11 @@ package dev.troupe.kernel.check;
 
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.MatrixPacker;
+import dev.troupe.kernel.Numerics;
 import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.cuda.CudaKernels;
+import dev.troupe.kernel.cuda.FastCheck;
 import dev.troupe.kernel.cuda.MatrixProducts;
 import dev.troupe.kernel.cuda.RowOperations;
 import dev.troupe.kernel.cuda.StepRows;
@@ -21,9 +23,13 @@ import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** The self-test of a GPU: its kernels, then work that is noted and replayed, then another GPU beside it. */
+/**
+ * The self-test of a GPU: its exact kernels, then the fast ones, which have bits of their own, then work that is noted and replayed, then
+ * another GPU beside it.
+ */
 public final class DeviceSelfTest {
     private static final String GRAPH = "graph";
+    private static final String FAST = "fast products";
     private static final String TWO_DEVICES = "two devices";
     private static final long SEED = 21;
     private static final int COLUMNS = 256;
@@ -49,6 +55,9 @@ public final class DeviceSelfTest {
                 CudaKernels kernels = new CudaKernels(device);
                 Kernels plain = new ReferenceKernels()) {
             SelfTest.run(kernels, plan, noted);
+            if (plan.has(FAST) && findings.stream().noneMatch(Finding::stopped)) {
+                noted.accept(fast(device));
+            }
             if (plan.has(GRAPH) && findings.stream().noneMatch(Finding::stopped)) {
                 noted.accept(SelfTest.run(GRAPH, new Cases(plain, kernels, SEED), cases -> graph(cases, device)));
             }
@@ -64,6 +73,14 @@ public final class DeviceSelfTest {
         return List.copyOf(findings);
     }
 
+    private static Finding fast(CudaDevice device) {
+        try (CudaKernels kernels = new CudaKernels(device, Numerics.FAST)) {
+            return new Finding(FAST, FastCheck.CASES, FastCheck.difference(kernels), false);
+        } catch (CudaException e) {
+            return Finding.stopped(FAST, 0, e);
+        }
+    }
+
     /** Work that is noted once, for every count of rows up to its bucket: a norm, a product, an addition. */
     private static void graph(Cases cases, CudaDevice device) {
         DeviceMemory memory = cases.tested().memory();
@@ -77,7 +94,7 @@ public final class DeviceSelfTest {
         StepRows rows = new StepRows(count, BUCKET);
         try (CudaStream stream = device.stream();
                 RowOperations operations = new RowOperations(device);
-                MatrixProducts products = new MatrixProducts(stream)) {
+                MatrixProducts products = new MatrixProducts(stream, Numerics.EXACT)) {
             Runnable work = () -> {
                 operations.rmsNorm(stream, x.tested(), norm.tested(), EPSILON, normed.tested(), rows);
                 products.multiply(placed, null, normed.tested(), y.tested(), rows);

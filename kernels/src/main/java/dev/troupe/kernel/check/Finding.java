@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * @param operation its name, with the type of weights or cache where that matters
  * @param cases compared
  * @param difference the first case with other bits than the plain loops have, with both, or why it ended; null if all bits are
- *     equal
+ *     equal, or of fast products near enough
  * @param stopped whether it ended by an error, so that not all cases were compared
  */
 public record Finding(String operation, int cases, @Nullable String difference, boolean stopped) {
@@ -17,7 +17,7 @@ public record Finding(String operation, int cases, @Nullable String difference, 
         return new Finding(operation, cases, "it ended by an error: " + error.getMessage(), true);
     }
 
-    /** Whether all bits are equal. */
+    /** Whether all are as they must be. */
     public boolean ok() {
         return difference == null;
     }

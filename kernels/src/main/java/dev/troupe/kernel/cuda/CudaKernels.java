@@ -2,6 +2,7 @@ package dev.troupe.kernel.cuda;
 
 import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.Kernels;
+import dev.troupe.kernel.Numerics;
 import dev.troupe.kernel.RopeTable;
 import dev.troupe.kernel.RowSearch;
 import dev.troupe.kernel.StackedMatrix;
@@ -20,7 +21,7 @@ import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The operations on a GPU, in exact mode: they give the bits of the plain loops. Every operation is added to one stream and the host
+ * The operations on a GPU. In exact mode they give the bits of the plain loops. Every operation is added to one stream and the host
  * goes on; what reads the device's memory waits for it. Several of them, each with a stream of its own, may share a device.
  */
 public final class CudaKernels implements Kernels {
@@ -31,6 +32,7 @@ public final class CudaKernels implements Kernels {
     private static final long MOST_REPEATED_OPERATIONS = 1 << 15;
 
     private final CudaDevice device;
+    private final Numerics numerics;
     private final CudaStream stream;
     private final CudaMemory memory;
     private final RowOperations rows;
@@ -47,14 +49,19 @@ public final class CudaKernels implements Kernels {
     /** What ends with the kernels, the first first. */
     private final Deque<Runnable> ends = new ArrayDeque<>();
 
-    /** Loads the kernels, whose repeated work becomes graphs; the device stays the caller's. */
+    /** Loads the exact kernels, whose repeated work becomes graphs; the device stays the caller's. */
     public CudaKernels(CudaDevice device) {
-        this(device, true);
+        this(device, Numerics.EXACT);
+    }
+
+    /** Loads the kernels, whose repeated work becomes graphs; the device stays the caller's. */
+    public CudaKernels(CudaDevice device, Numerics numerics) {
+        this(device, true, numerics, () -> {});
     }
 
     /** @param graphs whether repeated work becomes graphs */
     public CudaKernels(CudaDevice device, boolean graphs) {
-        this(device, graphs, () -> {});
+        this(device, graphs, Numerics.EXACT, () -> {});
     }
 
     /**
@@ -62,8 +69,9 @@ public final class CudaKernels implements Kernels {
      *
      * @param closed runs when they have been closed, or could not be made
      */
-    CudaKernels(CudaDevice device, boolean graphs, Runnable closed) {
+    CudaKernels(CudaDevice device, boolean graphs, Numerics numerics, Runnable closed) {
         this.device = device;
+        this.numerics = numerics;
         ends.push(closed);
         boolean made = false;
         try {
@@ -83,7 +91,7 @@ public final class CudaKernels implements Kernels {
             ends.push(selection::close);
             this.search = new CandidateSearch(stream);
             ends.push(search::close);
-            this.products = new MatrixProducts(stream);
+            this.products = new MatrixProducts(stream, numerics);
             ends.push(products::close);
             this.batch = new DeviceBatch(stream);
             ends.push(batch::close);
@@ -104,7 +112,7 @@ public final class CudaKernels implements Kernels {
 
     @Override
     public String description() {
-        return "%s, exact kernels".formatted(device);
+        return "%s, %s kernels".formatted(device, numerics.label());
     }
 
     @Override

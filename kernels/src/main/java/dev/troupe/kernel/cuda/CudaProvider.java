@@ -2,6 +2,7 @@ package dev.troupe.kernel.cuda;
 
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kernel.Kernels;
+import dev.troupe.kernel.Numerics;
 import dev.troupe.kernel.cuda.driver.CudaDevice;
 import dev.troupe.kernel.cuda.driver.CudaException;
 import dev.troupe.kernel.cuda.driver.CudaStream;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class CudaProvider implements KernelProvider {
     private final CudaDevice device;
+    private final Numerics numerics;
     private final CudaStream stream;
     private final CudaMemory memory;
     private final boolean graphs;
@@ -25,8 +27,9 @@ public final class CudaProvider implements KernelProvider {
 
     private boolean closed;
 
-    private CudaProvider(CudaDevice device, boolean graphs) {
+    private CudaProvider(CudaDevice device, Numerics numerics, boolean graphs) {
         this.device = device;
+        this.numerics = numerics;
         this.graphs = graphs;
         this.stream = device.stream();
         this.memory = new CudaMemory(stream);
@@ -35,18 +38,19 @@ public final class CudaProvider implements KernelProvider {
     /**
      * Starts to use a device, and compares what it computes with the plain loops.
      *
+     * @param numerics of its kernels; where it is fast, their products are compared with float64
      * @param graphs whether its kernels' repeated work becomes graphs
      * @throws IllegalStateException if it cannot be used or gives other bits; the message is the end of a sentence
      */
-    public static CudaProvider open(CudaDetection.Found found, boolean graphs) {
+    public static CudaProvider open(CudaDetection.Found found, Numerics numerics, boolean graphs) {
         CudaProvider provider;
         try {
-            provider = open(new CudaDevice(found.ordinal()), graphs);
+            provider = open(new CudaDevice(found.ordinal()), numerics, graphs);
         } catch (CudaException e) {
             throw new IllegalStateException("%s cannot be used: %s".formatted(found, e.getMessage()), e);
         }
-        try (Kernels kernels = provider.create()) {
-            String refusal = refusal(kernels);
+        try {
+            String refusal = provider.refusal();
             if (refusal == null) {
                 return provider;
             }
@@ -58,12 +62,25 @@ public final class CudaProvider implements KernelProvider {
         }
     }
 
-    private static CudaProvider open(CudaDevice device, boolean graphs) {
+    private static CudaProvider open(CudaDevice device, Numerics numerics, boolean graphs) {
         try {
-            return new CudaProvider(device, graphs);
+            return new CudaProvider(device, numerics, graphs);
         } catch (CudaException e) {
             device.close();
             throw e;
+        }
+    }
+
+    private @Nullable String refusal() {
+        String refusal;
+        try (Kernels kernels = create(Numerics.EXACT)) {
+            refusal = refusal(kernels);
+        }
+        if (refusal != null || numerics == Numerics.EXACT) {
+            return refusal;
+        }
+        try (Kernels kernels = create(Numerics.FAST)) {
+            return FastCheck.difference(kernels);
         }
     }
 
@@ -81,8 +98,8 @@ public final class CudaProvider implements KernelProvider {
 
     @Override
     public String reason() {
-        return "%s of compute capability %d.%d, exact kernels"
-                .formatted(device.name(), device.capability() / 10, device.capability() % 10);
+        return "%s of compute capability %d.%d, %s kernels"
+                .formatted(device.name(), device.capability() / 10, device.capability() % 10, numerics.label());
     }
 
     /** The one that gives the device its work. */
@@ -114,13 +131,17 @@ public final class CudaProvider implements KernelProvider {
      */
     @Override
     public Kernels create() {
+        return create(numerics);
+    }
+
+    private Kernels create(Numerics of) {
         synchronized (this) {
             if (closed) {
                 throw new IllegalStateException("%s is closed".formatted(device));
             }
             holders++;
         }
-        return new CudaKernels(device, graphs, this::release);
+        return new CudaKernels(device, graphs, of, this::release);
     }
 
     @Override

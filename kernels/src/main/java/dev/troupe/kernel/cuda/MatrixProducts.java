@@ -2,6 +2,7 @@ package dev.troupe.kernel.cuda;
 
 import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.KernelShapes;
+import dev.troupe.kernel.Numerics;
 import dev.troupe.kernel.StackedMatrix;
 import dev.troupe.kernel.SumTree;
 import dev.troupe.kernel.cuda.driver.CudaKernel;
@@ -24,6 +25,7 @@ public final class MatrixProducts implements AutoCloseable {
     private final CudaStream stream;
     private final List<CudaModule> modules;
     private final ProductKernels kernels;
+    private final @Nullable FastProducts fast;
     private final CudaKernel rounding;
     private final CudaKernel sum;
     private final PartTables tables;
@@ -31,12 +33,13 @@ public final class MatrixProducts implements AutoCloseable {
     private final DeviceScratch chunkProducts;
 
     /** Loads the kernels of all types. */
-    public MatrixProducts(CudaStream stream) {
+    public MatrixProducts(CudaStream stream, Numerics numerics) {
         this.stream = stream;
         CudaModule round = KernelImages.load(stream.device(), "round_activations");
         CudaModule chunks = KernelImages.load(stream.device(), "sum_chunks");
         this.modules = List.of(round, chunks);
         this.kernels = new ProductKernels(stream.device());
+        this.fast = numerics == Numerics.FAST ? new FastProducts(stream) : null;
         this.rounding = round.kernel("round_activations");
         this.sum = chunks.kernel("sum_chunks");
         this.tables = new PartTables(stream);
@@ -48,8 +51,7 @@ public final class MatrixProducts implements AutoCloseable {
     public void multiply(StackedMatrix w, @Nullable Tensor bias, Tensor x, Tensor y, StepRows rows) {
         KernelShapes.requireMatmul(w, bias, x, rows.bucket(), y);
         for (PartTables.Table table : tables.stacked(w)) {
-            MemorySegment activations = activations(table, x, rows);
-            product(table, activations, x, bias, y.memory(), y.columns(), 0, rows);
+            product(table, x, bias, y.memory(), y.columns(), 0, rows);
         }
     }
 
@@ -63,9 +65,8 @@ public final class MatrixProducts implements AutoCloseable {
         }
         PartTables.Table table = tables.chunks(w);
         int chunks = w.chunks().size();
-        MemorySegment activations = activations(table, x, rows);
         MemorySegment products = chunkProducts.atLeast(4L * chunks * rows.bucket() * w.rows());
-        product(table, activations, x, null, products, w.rows(), rows.bucket(), rows);
+        product(table, x, null, products, w.rows(), rows.bucket(), rows);
         PartTables.Merges merges = tables.merges(w);
         KernelArguments arguments =
                 stream.arguments().pointer(products).pointer(merges.merges()).pointer(merges.ends());
@@ -102,7 +103,6 @@ public final class MatrixProducts implements AutoCloseable {
 
     private void product(
             PartTables.Table table,
-            MemorySegment activations,
             Tensor x,
             @Nullable Tensor bias,
             MemorySegment y,
@@ -110,6 +110,11 @@ public final class MatrixProducts implements AutoCloseable {
             int partStride,
             StepRows rows) {
         DType type = table.matrices().getFirst().type();
+        if (fast != null && fast.has(type)) {
+            fast.multiply(table, x, bias, y, yStride, partStride, rows);
+            return;
+        }
+        MemorySegment activations = activations(table, x, rows);
         ProductKernels.Product product = kernels.of(type, rows.bucket());
         KernelArguments arguments = stream.arguments().pointer(table.parts()).pointer(activations);
         if (bias == null) {
@@ -135,6 +140,9 @@ public final class MatrixProducts implements AutoCloseable {
     public void close() {
         modules.forEach(CudaModule::close);
         kernels.close();
+        if (fast != null) {
+            fast.close();
+        }
         tables.close();
         rounded.close();
         chunkProducts.close();

@@ -16,7 +16,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
+import java.util.function.ObjIntConsumer;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The operations of a decoder's layer, each by itself, on random operands of its shapes. Weights and caches rotate over more memory
@@ -80,8 +82,16 @@ public final class KernelTable {
         }
     }
 
+    /**
+     * Kernels of a device.
+     *
+     * @param clock of the device that they run on
+     */
+    public record Timed(Kernels kernels, WorkClock clock) {}
+
     private final Kernels kernels;
     private final WorkClock clock;
+    private final @Nullable Timed fast;
     private final Shape shape;
     private final Plan plan;
     private final Consumer<KernelRow> each;
@@ -89,12 +99,14 @@ public final class KernelTable {
     /**
      * A table to be measured.
      *
-     * @param clock of the device that the kernels run on
+     * @param exact kernels
+     * @param fast those of the same device whose products are timed beside them, or null; told apart only where the shape's type has any
      * @param each is told of every row at once
      */
-    public KernelTable(Kernels kernels, WorkClock clock, Shape shape, Plan plan, Consumer<KernelRow> each) {
-        this.kernels = kernels;
-        this.clock = clock;
+    public KernelTable(Timed exact, @Nullable Timed fast, Shape shape, Plan plan, Consumer<KernelRow> each) {
+        this.kernels = exact.kernels();
+        this.clock = exact.clock();
+        this.fast = shape.type() == DType.BF16 || shape.type() == DType.F16 ? fast : null;
         this.shape = shape;
         this.plan = plan;
         this.each = each;
@@ -138,7 +150,7 @@ public final class KernelTable {
                         copies.getFirst().byteSize() + bytes(x, y),
                         2.0 * rows * columns * tokens,
                         copies.size(),
-                        call -> kernels.matmul(copies.get(call % copies.size()), null, x, tokens, y));
+                        (of, call) -> of.matmul(copies.get(call % copies.size()), null, x, tokens, y));
             }
         }
     }
@@ -160,19 +172,22 @@ public final class KernelTable {
                         copies.getFirst().byteSize() + bytes(x) + bytes(sums),
                         2.0 * shape.hidden() * columns * tokens,
                         copies.size(),
-                        call -> kernels.matmulChunks(copies.get(call % copies.size()), x, tokens, sums));
+                        (of, call) -> of.matmulChunks(copies.get(call % copies.size()), x, tokens, sums));
             }
         }
     }
 
-    private void product(String name, int tokens, long bytes, double operations, int copies, IntConsumer call) {
-        double seconds = seconds(Math.max(LEAST_CALLS, copies), call);
+    private void product(
+            String name, int tokens, long bytes, double operations, int copies, ObjIntConsumer<Kernels> call) {
+        int calls = Math.max(LEAST_CALLS, copies);
+        double seconds = seconds(clock, calls, i -> call.accept(kernels, i));
+        double fastSeconds = fast == null ? 0 : seconds(fast.clock(), calls, i -> call.accept(fast.kernels(), i));
         each.accept(new KernelRow(
-                name, tokens, 0, seconds, bytes, operations, shape.type().quantised()));
+                name, tokens, 0, seconds, bytes, operations, shape.type().quantised(), fastSeconds));
     }
 
     /** Seconds of one of so many calls. */
-    private double seconds(int calls, IntConsumer call) {
+    private double seconds(WorkClock clock, int calls, IntConsumer call) {
         return clock.medianSeconds(
                         plan.passes(), () -> IntStream.range(0, calls).forEach(call))
                 / calls;
@@ -210,6 +225,7 @@ public final class KernelTable {
             Tensor y = operands.floats(tokens, attended);
             float scale = (float) (1 / Math.sqrt(shape.headDim()));
             double seconds = seconds(
+                    clock,
                     Math.max(LEAST_CALLS, layers),
                     call -> kernels.attention(store, call % layers, qkv, scale, 0, batch, y));
             double seen = prompt ? (2.0 * context - tokens + 1) / 2 : context;
@@ -220,7 +236,8 @@ public final class KernelTable {
                     seconds,
                     cached + 2 * bytes(y),
                     4 * seen * tokens * attended,
-                    false));
+                    false,
+                    0));
         }
     }
 
@@ -285,6 +302,6 @@ public final class KernelTable {
     }
 
     private void row(String name, int tokens, long bytes, Runnable call) {
-        each.accept(new KernelRow(name, tokens, 0, seconds(SHORT_CALLS, _ -> call.run()), bytes, 0, false));
+        each.accept(new KernelRow(name, tokens, 0, seconds(clock, SHORT_CALLS, _ -> call.run()), bytes, 0, false, 0));
     }
 }

@@ -92,6 +92,7 @@ class DeviceSelfTestTest {
         "sum_chunks, matmulChunks bf16",
         "merge_spans, attention f16",
         "attend_tiles_f32, attention f32",
+        "matmul_fast_skinny_f16, fast products",
         "add, graph"
     })
     void findsAWrongBitOfOneKernel(String kernel, String operation) {

@@ -8,6 +8,7 @@ import dev.troupe.kernel.DeviceChoice;
 import dev.troupe.kernel.Devices;
 import dev.troupe.kernel.KernelProvider;
 import dev.troupe.kernel.Kernels;
+import dev.troupe.kernel.Numerics;
 import dev.troupe.kernel.cuda.driver.CudaException;
 import dev.troupe.tensor.DeviceMemory.Use;
 import dev.troupe.tensor.Floats;
@@ -45,6 +46,7 @@ class CudaProviderTest {
                 List.of(DeviceChoice.of(wanted)),
                 () -> CpuProvider.choose(KernelProvider.Choice.REFERENCE, 1),
                 8,
+                Numerics.EXACT,
                 graphs);
     }
 

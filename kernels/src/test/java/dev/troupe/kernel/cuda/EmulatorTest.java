@@ -106,6 +106,21 @@ class EmulatorTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"products_of_bf16", "products_of_f16"})
+    void halvesAreMultipliedAsByTensorCores(String kernel) {
+        for (int schedule = 0; schedule < StandIn.SCHEDULES; schedule++) {
+            float[] y = run(kernel, THREADS, schedule);
+            for (int i = 0; i < THREADS; i++) {
+                int sum = 5;
+                for (int k = 0; k < 16; k++) {
+                    sum += ((7 * (i / 8) + 3 * k) % 16 - 8) * ((7 * (i % 8) + 3 * k) % 16 - 8);
+                }
+                assertThat(y[i]).as("row %d, column %d", i / 8, i % 8).isEqualTo(sum);
+            }
+        }
+    }
+
     /** Only where a warp runs as far as it can. */
     @Test
     void anOverwriteThatComesTooEarlyIsSeen() {

@@ -59,6 +59,7 @@ class KernelImagesTest {
                             "floats.h",
                             "packed.h",
                             "rounded.h",
+                            "split.h",
                             kernel + ".cu",
                             kernel + ".ptx",
                             kernel + ".sm_90.cubin");

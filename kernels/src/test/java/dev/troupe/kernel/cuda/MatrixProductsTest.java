@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.MatrixPacker;
+import dev.troupe.kernel.Numerics;
 import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.ReductionChunks;
 import dev.troupe.kernel.Samples;
@@ -159,7 +160,7 @@ class MatrixProductsTest {
     private static final class Work implements AutoCloseable {
         private final DeviceWork device = new DeviceWork();
         private final Arena arena = device.arena;
-        private final MatrixProducts products = device.closing(new MatrixProducts(device.stream));
+        private final MatrixProducts products = device.closing(new MatrixProducts(device.stream, Numerics.EXACT));
         private final StepRows rows;
 
         Work(int count, int bucket) {

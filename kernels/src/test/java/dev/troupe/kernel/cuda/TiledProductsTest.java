@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.troupe.kernel.ChunkedMatrix;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.MatrixPacker;
+import dev.troupe.kernel.Numerics;
 import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.ReductionChunks;
 import dev.troupe.kernel.Samples;
@@ -88,7 +89,7 @@ class TiledProductsTest {
     }
 
     private void multiply(DeviceWork work, StackedMatrix w, Tensor bias, Tokens tokens) {
-        MatrixProducts products = work.closing(new MatrixProducts(work.stream));
+        MatrixProducts products = work.closing(new MatrixProducts(work.stream, Numerics.EXACT));
         int columns = w.parts().getFirst().columns();
         Tensor x = Samples.floats(work.arena, tokens.bucket(), columns, random);
         Tensor y = Samples.floats(work.arena, tokens.bucket(), w.rows(), random);
@@ -119,7 +120,7 @@ class TiledProductsTest {
 
     private void chunks(DType type, ReductionChunks chunks, int fromGroup, int toGroup, Tokens tokens) {
         try (DeviceWork work = new DeviceWork()) {
-            MatrixProducts products = work.closing(new MatrixProducts(work.stream));
+            MatrixProducts products = work.closing(new MatrixProducts(work.stream, Numerics.EXACT));
             int columns = chunks.groupStart(chunks.groups());
             Tensor matrix = Samples.weights(work.arena, type, 70, columns, random);
             ChunkedMatrix w = MatrixPacker.packChunks(work.arena, matrix, chunks, fromGroup, toGroup);

@@ -26,7 +26,7 @@ class KernelTableTest {
 
     private void measure(KernelTable.Plan plan) {
         try (ReferenceKernels kernels = new ReferenceKernels()) {
-            new KernelTable(kernels, clock, SHAPE, plan, rows::add).measure();
+            new KernelTable(new KernelTable.Timed(kernels, clock), null, SHAPE, plan, rows::add).measure();
         }
     }
 

@@ -74,6 +74,7 @@ class MovedBlocksTest {
     }
 
     /** A sequence that was computed up to its last token but one, and the logits after each since. */
+    @SuppressWarnings("ArrayRecordComponent") // never leaves this class
     private record Generation(int[] ids, List<Floats> logits) {
         static Generation begin(DecoderShard shard, int[] blocks) {
             return new Generation(PROMPT, List.of(run(shard, PROMPT, 0, blocks)));
