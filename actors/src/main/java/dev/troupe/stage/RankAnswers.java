@@ -68,8 +68,8 @@ record RankAnswers(
                         step.summed(),
                         OpenStep.bits(Ints.of(rows(step.wants(), failed, Set.of(Want.Kind.MEAN)))))
                 : Map.of();
-        RankAnswers found = new RankAnswers(
-                new ArrayList<>(), new HashMap<>(), new HashMap<>(), (BitSet) failed.clone(), deferred);
+        RankAnswers found =
+                new RankAnswers(new ArrayList<>(), new HashMap<>(), new HashMap<>(), (BitSet) failed.clone(), deferred);
         LogitSearch search = compute.logitSearch();
         Set<Want.Kind> read = search == null ? LOGITS : Set.of(Want.Kind.ROW);
         LogitRows logits = new LogitRows(compute, rows(step.wants(), failed, read));

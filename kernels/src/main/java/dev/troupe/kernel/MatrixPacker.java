@@ -71,8 +71,8 @@ public final class MatrixPacker {
      *     weight or scale is not finite
      */
     public static PackedMatrix pack(Arena arena, List<Rows> parts, int fromColumn, int toColumn, int firstColumn) {
-        PackedMatrix packed = place(
-                parts, fromColumn, toColumn, firstColumn, bytes -> LargePages.allocate(arena, bytes, PADDING));
+        PackedMatrix packed =
+                place(parts, fromColumn, toColumn, firstColumn, bytes -> LargePages.allocate(arena, bytes, PADDING));
         fill(packed, parts, fromColumn);
         return packed;
     }

@@ -73,8 +73,7 @@ public final class KvStore implements AutoCloseable {
     }
 
     private MemorySegment allocate(DeviceMemory memory, long layerStride) {
-        return memory.allocate(
-                arena, Math.multiplyExact(layerStride, (long) layers), DeviceMemory.Use.KEYS_AND_VALUES);
+        return memory.allocate(arena, Math.multiplyExact(layerStride, (long) layers), DeviceMemory.Use.KEYS_AND_VALUES);
     }
 
     private MemorySegment[] byLayer(MemorySegment all, long layerStride, long blockBytes) {
@@ -181,9 +180,8 @@ public final class KvStore implements AutoCloseable {
         }
         long expected = Math.multiplyExact(blockBytes(), (long) ids.length);
         if (!host.isNative() || host.byteSize() != expected) {
-            throw new IllegalArgumentException(
-                    "blocks=%s take %d bytes of native memory, this is %s"
-                            .formatted(Arrays.toString(ids), expected, host));
+            throw new IllegalArgumentException("blocks=%s take %d bytes of native memory, this is %s"
+                    .formatted(Arrays.toString(ids), expected, host));
         }
         return seen;
     }

@@ -73,7 +73,8 @@ class DevicePackerTest {
         for (int c = 0; c < packed.chunks().size(); c++) {
             PackedMatrix chunk = packed.chunks().get(c);
             assertThat(chunk.firstColumn()).isEqualTo(expected.chunks().get(c).firstColumn());
-            assertThat(chunk.memory().mismatch(expected.chunks().get(c).memory())).isEqualTo(-1);
+            assertThat(chunk.memory().mismatch(expected.chunks().get(c).memory()))
+                    .isEqualTo(-1);
         }
     }
 
@@ -95,10 +96,10 @@ class DevicePackerTest {
         Tensor source = Samples.weights(arena, DType.Q8_0, 40, 64, random);
         CountedArena scratch = new CountedArena();
 
-        PackedMatrix packed =
-                new DevicePacker(DeviceMemory.host(), arena, scratch, 1).pack(List.of(Rows.of(source)));
+        PackedMatrix packed = new DevicePacker(DeviceMemory.host(), arena, scratch, 1).pack(List.of(Rows.of(source)));
 
-        assertThat(packed.memory().mismatch(MatrixPacker.pack(arena, source).memory())).isEqualTo(-1);
+        assertThat(packed.memory().mismatch(MatrixPacker.pack(arena, source).memory()))
+                .isEqualTo(-1);
         assertThat(scratch.bytes).isZero();
     }
 }

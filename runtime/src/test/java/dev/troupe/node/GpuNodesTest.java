@@ -97,7 +97,8 @@ class GpuNodesTest {
         long with = StandIn.count("replays");
         assertThat(with).isGreaterThan(before);
 
-        assertThat(hash(config("cuda:0", 1, 1, Map.of("troupe.device.graphs", false)))).isEqualTo(expected);
+        assertThat(hash(config("cuda:0", 1, 1, Map.of("troupe.device.graphs", false))))
+                .isEqualTo(expected);
 
         assertThat(StandIn.count("replays")).isEqualTo(with);
     }
@@ -106,8 +107,8 @@ class GpuNodesTest {
     void sayWhatDoesNotFitBeforeWeightsAreRead() throws Exception {
         StandIn.set("memory", 60 << 20);
         NodeConfig config = config("cuda:0", 1, 1);
-        try (ModelStore store = ModelStore.open(
-                config, DeviceKernels.of(config.device(), 1, config.numerics()), LoadProgress.NONE)) {
+        try (ModelStore store =
+                ModelStore.open(config, DeviceKernels.of(config.device(), 1, config.numerics()), LoadProgress.NONE)) {
             Partition partition = Partition.even(store.config("tales"), 1, 1);
             ReplicaPlan plan = new ReplicaPlan(
                     "tales",

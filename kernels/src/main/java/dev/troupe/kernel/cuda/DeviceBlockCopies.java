@@ -87,8 +87,7 @@ final class DeviceBlockCopies implements BlockCopies, AutoCloseable {
 
     /** A row for every layer, from the beginning of memory. */
     private static MemoryRows rows(KvStore store, MemorySegment memory, long bytes, long stride) {
-        return new MemoryRows(
-                memory.asSlice(0, (store.layers() - 1) * stride + bytes), store.layers(), bytes, stride);
+        return new MemoryRows(memory.asSlice(0, (store.layers() - 1) * stride + bytes), store.layers(), bytes, stride);
     }
 
     /** Has the kernels wait for copies into blocks that a batch has in its tables, and copies out of those that it writes. */

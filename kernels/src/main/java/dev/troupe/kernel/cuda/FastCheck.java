@@ -94,9 +94,7 @@ public final class FastCheck {
         ChunkedMatrix packed =
                 MatrixPacker.packChunks(arena, w, CHUNKS, 0, CHUNKS.groups()).placed(fast.memory(), arena);
         return compare(
-                "fast product in chunks",
-                w,
-                (x, tokens, y) -> fast.matmulChunks(packed, x, tokens, new Tensor[] {y}));
+                "fast product in chunks", w, (x, tokens, y) -> fast.matmulChunks(packed, x, tokens, new Tensor[] {y}));
     }
 
     private @Nullable String compare(String what, Tensor w, Product product) {
@@ -159,9 +157,8 @@ public final class FastCheck {
         Tensor stored = new Tensor(type, ROWS, columns, arena.allocate(type.rowBytes(columns) * ROWS));
         for (int i = 0; i < ROWS * columns; i++) {
             float value = (float) random.nextGaussian() * 0.05f;
-            short bits = type == DType.F16
-                    ? Float.floatToFloat16(value)
-                    : (short) (Float.floatToRawIntBits(value) >>> 16);
+            short bits =
+                    type == DType.F16 ? Float.floatToFloat16(value) : (short) (Float.floatToRawIntBits(value) >>> 16);
             stored.memory().set(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i, bits);
         }
         return stored;

@@ -102,7 +102,8 @@ final class FastProducts implements AutoCloseable {
             int yStride,
             int partStride,
             StepRows rows) {
-        Kernels of = Objects.requireNonNull(kernels.get(table.matrices().getFirst().type()));
+        Kernels of =
+                Objects.requireNonNull(kernels.get(table.matrices().getFirst().type()));
         int columns =
                 table.matrices().stream().mapToInt(PackedMatrix::columns).max().orElse(0);
         int lines = Math.max(1, Math.ceilDiv(columns, LINE));

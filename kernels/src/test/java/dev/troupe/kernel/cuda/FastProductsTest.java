@@ -110,8 +110,7 @@ class FastProductsTest {
                     Tensor x = Samples.floats(work.arena, tokens, 100, random);
                     x.set(4, 50, value);
 
-                    Tensor y = multiply(
-                            work, MatrixPacker.pack(work.arena, w), null, x, new Tokens(tokens, tokens));
+                    Tensor y = multiply(work, MatrixPacker.pack(work.arena, w), null, x, new Tokens(tokens, tokens));
 
                     for (int t = 0; t < tokens; t++) {
                         assertThat(Float.isFinite(y.get(t, 3))).isEqualTo(t != 4);
@@ -221,14 +220,12 @@ class FastProductsTest {
         }
     }
 
-    private static Tensor multiply(
-            DeviceWork work, PackedMatrix w, @Nullable Tensor bias, Tensor x, Tokens tokens) {
+    private static Tensor multiply(DeviceWork work, PackedMatrix w, @Nullable Tensor bias, Tensor x, Tokens tokens) {
         return multiply(work, StackedMatrix.of(w), bias, x, tokens);
     }
 
     /** Rows that take no part are 7. */
-    private static Tensor multiply(
-            DeviceWork work, StackedMatrix w, @Nullable Tensor bias, Tensor x, Tokens tokens) {
+    private static Tensor multiply(DeviceWork work, StackedMatrix w, @Nullable Tensor bias, Tensor x, Tokens tokens) {
         MatrixProducts products = work.closing(new MatrixProducts(work.stream, Numerics.FAST));
         Tensor y = Tensor.floats(work.arena, tokens.bucket(), w.rows());
         IntStream.range(0, tokens.bucket())

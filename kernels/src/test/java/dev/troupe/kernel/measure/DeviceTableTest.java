@@ -50,9 +50,8 @@ class DeviceTableTest {
         }
 
         assertThat(rows).hasSize(22).allSatisfy(row -> assertThat(row.seconds()).isPositive());
-        long products = rows.stream()
-                .filter(row -> row.kernel().startsWith("matmul"))
-                .count();
+        long products =
+                rows.stream().filter(row -> row.kernel().startsWith("matmul")).count();
         assertThat(rows)
                 .filteredOn(row -> row.fastSeconds() > 0)
                 .hasSize(type.quantised() ? 0 : Math.toIntExact(products));

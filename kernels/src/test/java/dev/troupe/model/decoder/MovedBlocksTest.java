@@ -103,7 +103,8 @@ class MovedBlocksTest {
         BlockCopies source = from.kernels().blockCopies();
         BlockCopies target = to.kernels().blockCopies();
         try (Arena arena = Arena.ofShared()) {
-            MemorySegment host = source.staging(arena, blocks.length * from.store().blockBytes());
+            MemorySegment host =
+                    source.staging(arena, blocks.length * from.store().blockBytes());
             source.copyOut(from.store(), blocks, host).await();
             MemorySegment other = target.staging(arena, host.byteSize()).copyFrom(host);
             BlockCopy in = target.copyIn(to.store(), places, other);

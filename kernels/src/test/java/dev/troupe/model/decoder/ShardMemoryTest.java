@@ -60,10 +60,9 @@ class ShardMemoryTest {
             for (int tokens = 4; tokens <= most; tokens *= 2) {
                 model.run(
                         new TokenBatch(
-                                new int[tokens],
-                                IntStream.range(0, tokens).toArray(),
-                                new int[tokens],
-                                new int[][] {blocks}),
+                                new int[tokens], IntStream.range(0, tokens).toArray(), new int[tokens], new int[][] {
+                                    blocks
+                                }),
                         new int[0]);
             }
             model.close();

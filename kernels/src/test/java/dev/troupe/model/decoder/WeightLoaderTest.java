@@ -113,15 +113,14 @@ class WeightLoaderTest {
             FarMemory memory = new FarMemory();
             ShardSlice slice = slice(checkpoint, 1, 1, 0, 0);
 
-            ShardWeights weights =
-                    WeightLoader.load(checkpoint, slice, memory, 2, RowCheck.NONE, LoadProgress.NONE);
+            ShardWeights weights = WeightLoader.load(checkpoint, slice, memory, 2, RowCheck.NONE, LoadProgress.NONE);
 
             try (weights;
-                    ShardWeights expected =
-                            WeightLoader.load(checkpoint, slice, 2, RowCheck.NONE, LoadProgress.NONE)) {
+                    ShardWeights expected = WeightLoader.load(checkpoint, slice, 2, RowCheck.NONE, LoadProgress.NONE)) {
                 assertThat(memory.largest()).isBetween(7L << 20, 8L << 20);
                 assertThat(memory.written()).isGreaterThan(weights.bytesPerToken());
-                PackedMatrix head = Objects.requireNonNull(weights.head()).parts().getFirst();
+                PackedMatrix head =
+                        Objects.requireNonNull(weights.head()).parts().getFirst();
                 assertThat(head.byteSize()).isEqualTo(2L * 256 * vocabulary);
                 assertThat(head.memory()
                                 .mismatch(Objects.requireNonNull(expected.head())
@@ -129,8 +128,12 @@ class WeightLoaderTest {
                                         .getFirst()
                                         .memory()))
                         .isEqualTo(-1);
-                assertThat(weights.layers().getFirst().inputNorm().memory().mismatch(
-                                expected.layers().getFirst().inputNorm().memory()))
+                assertThat(weights.layers()
+                                .getFirst()
+                                .inputNorm()
+                                .memory()
+                                .mismatch(
+                                        expected.layers().getFirst().inputNorm().memory()))
                         .isEqualTo(-1);
             }
         }
