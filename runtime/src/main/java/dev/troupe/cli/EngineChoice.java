@@ -13,7 +13,7 @@ final class EngineChoice {
             defaultValue = "auto",
             description =
                     "auto, cpu, cuda:0 (a GPU), or several for ranks in turn, for example cuda:0,cuda:1 (default: auto, all"
-                            + " GPUs that will do or else the CPU); the result does not depend on it")
+                            + " GPUs that will do or else the CPU); the result does not depend on it, unless numerics are fast")
     private String device = "auto";
 
     @Option(
