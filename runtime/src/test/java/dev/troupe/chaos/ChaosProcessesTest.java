@@ -24,7 +24,7 @@ class ChaosProcessesTest {
     private static final int TOKEN = 20;
 
     /** Longer than it takes to replace who is silent, shorter than the resolver waits. */
-    private static final Duration SLEEP = ChaosCluster.LEAST_STEP.multipliedBy(3);
+    private static final Duration SLEEP = ChaosCluster.LEAST_STEP.multipliedBy(4);
 
     private static final Duration STUCK = ChaosCluster.LEAST_STEP.multipliedBy(4);
 
