@@ -21,11 +21,6 @@ public record NumericsId(String value) {
     /** Columns that share a scale when activations are rounded, and the unit of feed-forward chunks. */
     public static final int BLOCK = 32;
 
-    /** The id of exact arithmetic in this version with a cache of the given type. */
-    public static NumericsId exact(KvType cache) {
-        return of(Numerics.EXACT, cache);
-    }
-
     /** The id of this version with a cache of the given type. Only equal ids of exact arithmetic mean equal bits. */
     public static NumericsId of(Numerics numerics, KvType cache) {
         return new NumericsId("%s-%d/span-%d/chunks-%dx%d/kv-%s"

@@ -146,8 +146,8 @@ class CpuProviderTest {
 
     @Test
     void namesWhatMayChangeABit() {
-        assertThat(NumericsId.exact(KvType.F16)).hasToString("exact-1/span-128/chunks-8x32/kv-f16");
-        assertThat(NumericsId.exact(KvType.F32)).isNotEqualTo(NumericsId.exact(KvType.F16));
+        assertThat(NumericsId.of(Numerics.EXACT, KvType.F16)).hasToString("exact-1/span-128/chunks-8x32/kv-f16");
+        assertThat(NumericsId.of(Numerics.EXACT, KvType.F32)).isNotEqualTo(NumericsId.of(Numerics.EXACT, KvType.F16));
         assertThat(NumericsId.of(Numerics.FAST, KvType.F16)).hasToString("fast-1/span-128/chunks-8x32/kv-f16");
     }
 }

@@ -28,8 +28,10 @@ import org.jspecify.annotations.Nullable;
  * another GPU beside it.
  */
 public final class DeviceSelfTest {
+    /** The operation that may differ from plain loops, within a bound. */
+    public static final String FAST = "fast products";
+
     private static final String GRAPH = "graph";
-    private static final String FAST = "fast products";
     private static final String TWO_DEVICES = "two devices";
     private static final long SEED = 21;
     private static final int COLUMNS = 256;

@@ -4,7 +4,6 @@ import dev.troupe.kernel.PackedMatrix;
 import dev.troupe.kernel.cuda.driver.CudaKernel;
 import dev.troupe.kernel.cuda.driver.CudaModule;
 import dev.troupe.kernel.cuda.driver.CudaStream;
-import dev.troupe.kernel.cuda.driver.KernelArguments;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -120,15 +119,12 @@ final class FastProducts implements AutoCloseable {
                 .number(lines)
                 .number(rows.bucket());
         stream.launch(of.split(), Math.ceilDiv(lines, SPLIT_LINES), rows.bucket(), table.chunkCount(), 0);
-        KernelArguments arguments =
-                stream.arguments().pointer(table.parts()).pointer(activations).pointer(scaling);
-        if (bias == null) {
-            arguments.nothing();
-        } else {
-            arguments.pointer(bias.memory());
-        }
         Tile tile = Tile.of(rows.bucket());
-        arguments
+        stream.arguments()
+                .pointer(table.parts())
+                .pointer(activations)
+                .pointer(scaling)
+                .optional(bias)
                 .pointer(y)
                 .pointer(rows.count())
                 .number(lines)

@@ -71,11 +71,7 @@ public final class MatrixProducts implements AutoCloseable {
         KernelArguments arguments =
                 stream.arguments().pointer(products).pointer(merges.merges()).pointer(merges.ends());
         for (int n = 0; n < MOST_NODES; n++) {
-            if (n < sums.length) {
-                arguments.pointer(sums[n].memory());
-            } else {
-                arguments.nothing();
-            }
+            arguments.optional(n < sums.length ? sums[n] : null);
         }
         arguments.pointer(rows.count()).number(chunks).number(rows.bucket()).number(w.rows());
         stream.launch(sum, Math.ceilDiv(w.rows(), sum.threads()), rows.bucket(), 0);
@@ -116,13 +112,10 @@ public final class MatrixProducts implements AutoCloseable {
         }
         MemorySegment activations = activations(table, x, rows);
         ProductKernels.Product product = kernels.of(type, rows.bucket());
-        KernelArguments arguments = stream.arguments().pointer(table.parts()).pointer(activations);
-        if (bias == null) {
-            arguments.nothing();
-        } else {
-            arguments.pointer(bias.memory());
-        }
-        arguments
+        stream.arguments()
+                .pointer(table.parts())
+                .pointer(activations)
+                .optional(bias)
                 .pointer(y)
                 .pointer(rows.count())
                 .number(type.quantised() ? table.pieces() : x.columns())

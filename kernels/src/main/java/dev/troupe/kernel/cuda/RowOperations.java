@@ -5,7 +5,6 @@ import dev.troupe.kernel.cuda.driver.CudaDevice;
 import dev.troupe.kernel.cuda.driver.CudaKernel;
 import dev.troupe.kernel.cuda.driver.CudaModule;
 import dev.troupe.kernel.cuda.driver.CudaStream;
-import dev.troupe.kernel.cuda.driver.KernelArguments;
 import dev.troupe.tensor.Tensor;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -76,8 +75,9 @@ public final class RowOperations implements AutoCloseable {
             float epsilon,
             Tensor y,
             StepRows rows) {
-        KernelArguments arguments = stream.arguments().pointer(x.memory());
-        (added == null ? arguments.nothing() : arguments.pointer(added.memory()))
+        stream.arguments()
+                .pointer(x.memory())
+                .optional(added)
                 .pointer(w.memory())
                 .pointer(y.memory())
                 .pointer(rows.count())

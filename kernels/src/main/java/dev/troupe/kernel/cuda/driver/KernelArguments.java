@@ -1,9 +1,11 @@
 package dev.troupe.kernel.cuda.driver;
 
+import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jcuda.Pointer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The arguments of one launch after the other, written in the order of the kernel's struct: pointers, then numbers of 4 bytes. A
@@ -55,6 +57,15 @@ public final class KernelArguments {
         block.set(ValueLayout.JAVA_LONG, next, 0);
         next += Long.BYTES;
         return this;
+    }
+
+    /**
+     * The next field, a pointer to a tensor, or to nothing.
+     *
+     * @throws IllegalArgumentException if the tensor is not of the device
+     */
+    public KernelArguments optional(@Nullable Tensor of) {
+        return of == null ? nothing() : pointer(of.memory());
     }
 
     /** The next field, an {@code int}. */
