@@ -5,8 +5,7 @@
 // A block takes a tile of rows and tokens; weights and activations come to shared memory by stages of some lines, which are copied while
 // earlier ones are in use. A lane's weights of a column lie side by side in the packed layout: with g = lane / 4, ints INTS g and the
 // following, each of which is a row and the one 16 further on. Two columns of such ints are what tensor cores take of these two rows.
-#include "floats.h"
-#include "split.h"
+#include "fast_outputs.h"
 
 /* Warps below each other and side by side in tokens; ints of a lane in a column, so that a warp has 16 rows for each; times 8 tokens of a
    warp; lines of a stage, stages; whether a warp leaves out what has no tokens. */
@@ -194,14 +193,12 @@ UNROLL
   for (int i = 0; i < T::EIGHTS * 2; i++) {
     int to = first + token + i / 2 * 8 + lane() % 4 * 2 + i % 2;
     if (to < count) {
-      float scale = a.scales[static_cast<long long>(blockIdx.z) * a.tokens + to];
-      float *y = a.y + (static_cast<long long>(blockIdx.z) * a.part_stride + to) * a.y_stride + part.y_column;
+      FastOutputs outputs(a, part, static_cast<int>(blockIdx.z), to);
 UNROLL
       for (int j = 0; j < 2 * T::INTS; j++) {
         int r = row + j % T::INTS + j / T::INTS * 16;
         if (r < part.rows) {
-          float sum = mul_rn(sums[j % T::INTS][i / 2][j / T::INTS * 2 + i % 2], scale);
-          y[r] = a.bias == nullptr ? sum : add_rn(sum, a.bias[part.y_column + r]);
+          outputs.store(r, sums[j % T::INTS][i / 2][j / T::INTS * 2 + i % 2]);
         }
       }
     }

@@ -1,5 +1,5 @@
 // Activations as two terms of bf16 or f16, which are their sum but for its last bits: as split_activations.cu writes them and matmul_fast.cu
-// reads them. Columns of a part come in lines of 32; behind the part's last column are zeros.
+// and matmul_fast_90a.cu read them. Columns of a part come in lines of 32; behind the last column are zeros, to the end of the longest part.
 #pragma once
 
 #include "dev.h"

@@ -74,8 +74,7 @@ template <class W> DEVICE void split(const split_activations_args &a, float (&mo
     a.scales[row] = float_of((254 - exponent) << 23);
   }
   int first = static_cast<int>(blockIdx.x) * LINES;
-  int lines = (part.columns + LINE - 1) / LINE;
-  for (int line = first + warp(); line < min(lines, first + LINES); line += WARPS) {
+  for (int line = first + warp(); line < min(a.lines, first + LINES); line += WARPS) {
     int column = line * LINE + lane();
     float v = column < part.columns ? mul_rn(x[column], scale) : 0.0f;
     int high = W::bits(v);

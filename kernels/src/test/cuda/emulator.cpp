@@ -1,4 +1,4 @@
-#include "emulator.h"
+#include "threads.h"
 #include "fiber.h"
 
 #include <sys/mman.h>
@@ -21,7 +21,7 @@ constexpr size_t GUARD_BYTES = 4 << 10;
 constexpr size_t SHARED_BYTES = 227 << 10;
 constexpr int UNWRITTEN = 0xff;
 
-enum class State { READY, AT_WARP, AT_BLOCK, ENDED };
+enum class State { READY, AT_WARP, AT_BLOCK, UNTIL, ENDED };
 
 struct Copy {
   void *to;
@@ -37,6 +37,7 @@ struct Thread {
   unsigned meetings;
   Place place;
   std::deque<std::vector<Copy>> copies; /* a group each; the last is not ended */
+  std::function<bool()> awaited; /* by a thread in UNTIL */
 };
 
 /* What the lanes of a warp brought to a meeting, and to the one before. */
@@ -62,6 +63,9 @@ std::string fault_text;
 alignas(1024) char shared_memory[SHARED_BYTES];
 size_t shared_used;
 std::vector<SharedArray> shared_arrays;
+std::deque<std::function<void()>> beside; /* work of no thread */
+uint64_t blocks_begun;
+Schedule running_schedule;
 
 std::string at(const Thread &thread) {
   if (thread.state == State::ENDED) {
@@ -70,18 +74,12 @@ std::string at(const Thread &thread) {
   return std::string("waits at ") + thread.operation + " in line " + std::to_string(thread.line);
 }
 
-std::string named(const Thread &thread) {
+std::string name_of(const Thread &thread) {
   return "thread " + std::to_string(thread.number) + " of block " + std::to_string(block_index.x) + ", " +
-         std::to_string(block_index.y) + " " + at(thread);
+         std::to_string(block_index.y);
 }
 
-/* Ends the grid from inside a thread, which never runs again. */
-[[noreturn]] void fault(const std::string &text) {
-  fault_text = text;
-  Place nowhere;
-  switch_place(nowhere, scheduler);
-  __builtin_unreachable();
-}
+std::string named(const Thread &thread) { return name_of(thread) + " " + at(thread); }
 
 char *stack_of(unsigned number) {
   static char *stacks = [] {
@@ -153,7 +151,8 @@ public:
     for (unsigned i = 0; i < n; i++) {
       unsigned turn = (start + i) % n;
       Thread &thread = threads[down ? n - 1 - turn : turn];
-      if (thread.state == State::READY) {
+      if (thread.state == State::READY || (thread.state == State::UNTIL && thread.awaited())) {
+        thread.state = State::READY;
         last = turn;
         return &thread;
       }
@@ -167,7 +166,23 @@ private:
   unsigned last;
 };
 
+/* Does some of the work beside the threads, if it is its time; false if there is none or it can wait. */
+bool work_beside(Schedule schedule, std::mt19937 &chance, bool threads_wait) {
+  if (beside.empty() || !(threads_wait || schedule == UPWARD || (schedule == RANDOM && chance() % 16 == 0))) {
+    return false;
+  }
+  size_t newest = beside.size() - 1;
+  size_t chosen = schedule == RANDOM ? chance() % beside.size() : schedule == DOWNWARD || schedule == LAST_WARP ? newest : 0;
+  std::function<void()> work = std::move(beside[chosen]);
+  beside.erase(beside.begin() + static_cast<std::ptrdiff_t>(chosen));
+  work();
+  return true;
+}
+
 void run_block(Schedule schedule, std::mt19937 &chance, size_t launch_bytes) {
+  blocks_begun++;
+  running_schedule = schedule;
+  beside.clear();
   shared_arrays.clear();
   shared_used = (launch_bytes + 15) / 16 * 16;
   std::memset(shared_memory, UNWRITTEN, shared_used);
@@ -181,7 +196,7 @@ void run_block(Schedule schedule, std::mt19937 &chance, size_t launch_bytes) {
   }
   Turns turns(schedule, chance);
   for (;;) {
-    while ((running = turns.next()) != nullptr) {
+    while (work_beside(schedule, chance, false), (running = turns.next()) != nullptr) {
       thread_index = {running->number, 0, 0};
       switch_place(scheduler, running->place);
       if (!fault_text.empty()) {
@@ -196,8 +211,14 @@ void run_block(Schedule schedule, std::mt19937 &chance, size_t launch_bytes) {
     for (unsigned i = 0; i < thread_count; i++) {
       ended &= threads[i].state == State::ENDED;
     }
+    if (ended && !beside.empty()) {
+      throw Fault("it ends before a copy that it has begun");
+    }
     if (ended) {
       return;
+    }
+    if (work_beside(schedule, chance, true)) {
+      continue;
     }
     if (!release(0, thread_count, State::AT_BLOCK)) {
       const Thread *block = nullptr;
@@ -246,6 +267,39 @@ void run(const Kernel &kernel, Index grid, size_t shared_bytes, const void *argu
   }
 }
 
+void fault(const std::string &text) {
+  fault_text = text;
+  Place nowhere;
+  switch_place(nowhere, scheduler);
+  __builtin_unreachable();
+}
+
+unsigned running_number() { return running->number; }
+
+std::string running_name() { return name_of(*running); }
+
+uint64_t block_serial() { return blocks_begun; }
+
+Schedule schedule_of_run() { return running_schedule; }
+
+bool in_shared(const void *from, size_t bytes, size_t alignment) {
+  auto offset = reinterpret_cast<uintptr_t>(from) - reinterpret_cast<uintptr_t>(shared_memory);
+  return offset % alignment == 0 && offset < shared_used && bytes <= shared_used - offset;
+}
+
+const char *shared_at(size_t offset) { return shared_memory + offset; }
+
+size_t shared_offset(const void *of) { return static_cast<size_t>(static_cast<const char *>(of) - shared_memory); }
+
+void wait_until(std::function<bool()> so, const char *operation, int line) {
+  if (!so()) {
+    running->awaited = std::move(so);
+    wait_in(State::UNTIL, operation, line);
+  }
+}
+
+void do_beside(std::function<void()> work) { beside.push_back(std::move(work)); }
+
 void wait_for_block(int line) { wait_in(State::AT_BLOCK, "sync_block", line); }
 
 const char *meet(const char *operation, int line, const void *brought, size_t bytes) {
@@ -279,14 +333,8 @@ void *shared_array(const void *key, size_t bytes) {
 
 unsigned char *shared_of_launch() { return reinterpret_cast<unsigned char *>(shared_memory); }
 
-/* Whether bytes are aligned to their number and lie in what the block shares. */
-static bool in_shared(const void *from, size_t bytes) {
-  auto offset = reinterpret_cast<uintptr_t>(from) - reinterpret_cast<uintptr_t>(shared_memory);
-  return offset % bytes == 0 && offset < shared_used && bytes <= shared_used - offset;
-}
-
 MatrixRow row_of_matrix(const void *row) {
-  if (!in_shared(row, ROW_BYTES)) {
+  if (!in_shared(row, ROW_BYTES, ROW_BYTES)) {
     fault("thread " + std::to_string(running->number) + " loads a row that is not aligned to 16 bytes or not in shared memory");
   }
   MatrixRow own = {row, {}};
@@ -312,7 +360,7 @@ void count_bank_conflicts(const char *all) {
 }
 
 void start_copy(void *shared, const void *global, size_t bytes) {
-  if (!in_shared(shared, bytes) || reinterpret_cast<uintptr_t>(global) % bytes != 0) {
+  if (!in_shared(shared, bytes, bytes) || reinterpret_cast<uintptr_t>(global) % bytes != 0) {
     fault("thread " + std::to_string(running->number) +
           " copies from or to an address that is not aligned to " + std::to_string(bytes) + " bytes, or not to shared memory");
   }

@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t SHARED_BY_DEFAULT = 48 << 10;
 constexpr int SHARED_AT_MOST = 227 << 10;
+constexpr size_t MOST_ARGUMENTS = 4096;
 constexpr int FUNCTION_MAX_THREADS = 0;
 constexpr int FUNCTION_MAX_DYNAMIC_SHARED = 8;
 
@@ -62,7 +63,9 @@ Result launch(Device &device, const emulator::Kernel &kernel, emulator::Index gr
       throw emulator::Fault(std::string("kernel ") + kernel.name + ": the stand-in is told to fail");
     }
     auto schedule = static_cast<emulator::Schedule>(setting("schedule") % emulator::SCHEDULES);
-    emulator::run(kernel, grid, shared_bytes, arguments.data(), schedule);
+    alignas(64) char aligned[MOST_ARGUMENTS];
+    std::memcpy(aligned, arguments.data(), arguments.size());
+    emulator::run(kernel, grid, shared_bytes, aligned, schedule);
     if (broken && break_last(device, before)) {
       counter("broken")++;
     }
@@ -87,7 +90,7 @@ Result arguments_of(const emulator::Kernel &kernel, void **parameters, void **ex
       bytes = *static_cast<size_t *>(entry[1]);
     }
   }
-  if (from == nullptr || bytes != kernel.argument_bytes) {
+  if (from == nullptr || bytes != kernel.argument_bytes || bytes > MOST_ARGUMENTS) {
     return refuse(INVALID_VALUE, std::string(kernel.name) + " takes " + std::to_string(kernel.argument_bytes) +
                                      " bytes of arguments, not " + std::to_string(from == nullptr ? 0 : bytes));
   }

@@ -160,6 +160,11 @@ public final class DeviceHeap {
                 : String.format(Locale.ROOT, "%,d MB", bytes / 1_000_000);
     }
 
+    /** Makes its device the one that this thread's calls are about. */
+    void makeCurrent() {
+        device.makeCurrent();
+    }
+
     /**
      * The address of memory that a kernel may use.
      *
