@@ -12,7 +12,7 @@ namespace {
 
 constexpr int UNWRITTEN = 0xff;
 constexpr size_t SWIZZLE_CHUNK = 16;
-constexpr int ROWS = 64, COLUMNS_OF_STEP = 16; /* of a product */
+constexpr int COLUMNS_OF_STEP = 16; /* of a product */
 constexpr unsigned LANES_OF_WARP = 32;
 constexpr unsigned THREADS = 4 * LANES_OF_WARP;
 
@@ -127,14 +127,23 @@ void multiply(const Product &product, const float *before, float *after) {
   Operand b = unpacked(product.columns_of_b);
   int thread = static_cast<int>(running_number() % THREADS);
   int lane = thread % static_cast<int>(LANES_OF_WARP);
-  for (int i = 0; i < product.columns / 2; i++) {
-    int row = thread / static_cast<int>(LANES_OF_WARP) * 16 + lane / 4 + i / 2 % 2 * 8;
-    int column = i / 4 * 8 + lane % 4 * 2 + i % 2;
-    float sum = before[i];
+  float rows[2][COLUMNS_OF_STEP]; /* of a: every sum of the thread is of one of them */
+  for (int i = 0; i < 2 * COLUMNS_OF_STEP; i++) {
+    int row = thread / static_cast<int>(LANES_OF_WARP) * 16 + lane / 4 + i / COLUMNS_OF_STEP * 8;
+    rows[i / COLUMNS_OF_STEP][i % COLUMNS_OF_STEP] = product.widen(number_of_a(a, row, i % COLUMNS_OF_STEP));
+  }
+  for (int j = 0; j < product.columns / 4; j++) {
+    int column = j / 2 * 8 + lane % 4 * 2 + j % 2;
+    int sum = j / 2 * 4 + j % 2;
+    float up = before[sum];
+    float down = before[sum + 2];
     for (int k = 0; k < COLUMNS_OF_STEP; k++) {
-      sum = std::fma(product.widen(number_of_a(a, row, k)), product.widen(number_of_b(b, k, column)), sum);
+      float of_b = product.widen(number_of_b(b, k, column));
+      up = std::fma(rows[0][k], of_b, up);
+      down = std::fma(rows[1][k], of_b, down);
     }
-    after[i] = sum;
+    after[sum] = up;
+    after[sum + 2] = down;
   }
 }
 
