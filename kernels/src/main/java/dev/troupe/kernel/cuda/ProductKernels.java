@@ -7,9 +7,8 @@ import dev.troupe.kernel.cuda.driver.CudaModule;
 import dev.troupe.kernel.quantised.PackedFormat;
 import dev.troupe.tensor.DType;
 import java.util.EnumMap;
-import java.util.List;
+import java.util.HashMap;
 import java.util.Map;
-import java.util.Objects;
 
 /** The kernels that multiply matrices of every type; which of them is fast depends on how many tokens there are, what it gives does not. */
 final class ProductKernels implements AutoCloseable {
@@ -33,7 +32,7 @@ final class ProductKernels implements AutoCloseable {
 
     private static final int STAGES = 4;
 
-    /** A tile as {@code matmul_tiles.cu} has it: groups of 32 rows, tokens, pieces of a stage, stages. */
+    /** A tile as {@code matmul_tiles.h} has it: groups of 32 rows, tokens, pieces of a stage, stages. */
     private enum Tile {
         SKINNY("skinny", 2, 64, 4, 4),
         WIDE("wide", 4, 128, 2, 4);
@@ -75,29 +74,36 @@ final class ProductKernels implements AutoCloseable {
      */
     record Product(CudaKernel kernel, int groups, int tokens, int sharedBytes) {}
 
-    private final List<CudaModule> modules;
-    private final Map<DType, Product> few = new EnumMap<>(DType.class);
-    private final Map<DType, Product> skinny = new EnumMap<>(DType.class);
-    private final Map<DType, Product> wide = new EnumMap<>(DType.class);
-
-    ProductKernels(CudaDevice device) {
-        CudaModule floats = KernelImages.load(device, "matmul_float");
-        CudaModule blocks = KernelImages.load(device, "matmul_blocks");
-        CudaModule tiles = KernelImages.load(device, "matmul_tiles");
-        CudaModule floatTiles = KernelImages.load(device, "matmul_float_wide");
-        this.modules = List.of(floats, blocks, tiles, floatTiles);
-        for (DType type : DType.values()) {
-            boolean halves = type == DType.BF16 || type == DType.F16; // of which a warp takes two groups
-            CudaKernel kernel = (type.quantised() ? blocks : floats).kernel("matmul_" + packedAs(type));
-            few.put(type, new Product(kernel, halves ? 2 * GROUPS : GROUPS, TOKENS, 0));
-            if (type.quantised()) {
-                skinny.put(type, Tile.SKINNY.product(tiles, type));
-                wide.put(type, Tile.WIDE.product(tiles, type));
-            } else {
-                skinny.put(type, Objects.requireNonNull(few.get(type)));
-                wide.put(type, floatTile(floatTiles, type));
-            }
+    /** What multiplies a type: few tokens, some, and many. */
+    private record Products(Product few, Product skinny, Product wide) {
+        Product of(int tokens) {
+            return tokens <= FEW ? few : tokens <= ProductKernels.SKINNY ? skinny : wide;
         }
+    }
+
+    private final CudaDevice device;
+    private final Map<String, CudaModule> modules = new HashMap<>();
+    private final Map<DType, Products> products = new EnumMap<>(DType.class);
+
+    /** Loads the kernels of a type when one is first asked for. */
+    ProductKernels(CudaDevice device) {
+        this.device = device;
+    }
+
+    private Products load(DType type) {
+        boolean halves = type == DType.BF16 || type == DType.F16; // of which a warp takes two groups
+        CudaModule module = module(type.quantised() ? "matmul_blocks" : "matmul_float");
+        CudaKernel kernel = module.kernel("matmul_" + packedAs(type));
+        Product few = new Product(kernel, halves ? 2 * GROUPS : GROUPS, TOKENS, 0);
+        if (!type.quantised()) {
+            return new Products(few, few, floatTile(module("matmul_float_wide"), type));
+        }
+        CudaModule tiles = module("matmul_tiles_" + packedAs(type));
+        return new Products(few, Tile.SKINNY.product(tiles, type), Tile.WIDE.product(tiles, type));
+    }
+
+    private CudaModule module(String name) {
+        return modules.computeIfAbsent(name, any -> KernelImages.load(device, name));
     }
 
     /** Its activations have four floats more for every token than columns, against bank conflicts. */
@@ -115,14 +121,13 @@ final class ProductKernels implements AutoCloseable {
         return (type == DType.IQ4_NL ? DType.Q8_0 : type).label();
     }
 
-    /** What multiplies a type for so many tokens. */
+    /** What multiplies a type for so many tokens. Not for the first time while work is noted. */
     Product of(DType type, int tokens) {
-        Map<DType, Product> products = tokens <= FEW ? few : tokens <= SKINNY ? skinny : wide;
-        return Objects.requireNonNull(products.get(type));
+        return products.computeIfAbsent(type, this::load).of(tokens);
     }
 
     @Override
     public void close() {
-        modules.forEach(CudaModule::close);
+        modules.values().forEach(CudaModule::close);
     }
 }

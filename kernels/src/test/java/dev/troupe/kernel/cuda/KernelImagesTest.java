@@ -59,6 +59,7 @@ class KernelImagesTest {
                             "fast_outputs.h",
                             "floats.h",
                             "hopper.h",
+                            "matmul_tiles.h",
                             "packed.h",
                             "rounded.h",
                             "split.h",

@@ -330,21 +330,9 @@ UNROLL
   }
 }
 
+/* The kernels of a type, which has a file of its own: another driver compiles only those of a model's types. */
 #define PRODUCT(type, F) \
   using matmul_wide_##type##_args = block_product_args; \
   KERNEL(matmul_wide_##type, Wide::WARPS * LANES) { matmul<F, Wide>(a); } \
   using matmul_skinny_##type##_args = block_product_args; \
   KERNEL(matmul_skinny_##type, Skinny::WARPS * LANES) { matmul<F, Skinny>(a); }
-
-/* iq4_nl is widened to this too. */
-PRODUCT(q8_0, Bytes)
-PRODUCT(q4_0, Q4_0)
-PRODUCT(q4_1, Q4_1)
-PRODUCT(q5_0, Q5_0)
-PRODUCT(q5_1, Q5_1)
-PRODUCT(q2_k, Q2_K)
-PRODUCT(q3_k, Q3_K)
-PRODUCT(q4_k, Q4_K)
-PRODUCT(q5_k, Q5_K)
-PRODUCT(q6_k, Q6_K)
-PRODUCT(mxfp4, Mxfp4)
