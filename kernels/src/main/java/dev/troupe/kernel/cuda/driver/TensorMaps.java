@@ -35,7 +35,7 @@ final class TensorMaps {
     private static final class Once {
         static final MethodHandle ENCODE = find();
 
-        @SuppressWarnings("restricted") // the driver's library, which a device of this process has loaded before; types are those of cuda.h
+        @SuppressWarnings("restricted") // the driver's library, which this process has loaded; types are those of cuda.h
         private static MethodHandle find() {
             AddressLayout address = ValueLayout.ADDRESS;
             ValueLayout.OfInt number = ValueLayout.JAVA_INT;
