@@ -341,6 +341,12 @@ class DeviceBlockCopiesTest {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> stores.copies.copyOut(stores.store, new int[] {1, 2}, one));
             assertThatIllegalArgumentException()
+                    .isThrownBy(() -> stores.copies.copyOut(stores.store, new int[] {1}, one.asReadOnly()))
+                    .withMessageStartingWith("blocks=[1] are copied out to memory that is not read-only, this is ");
+            stores.copies
+                    .copyIn(stores.store, new int[] {1}, one.asReadOnly())
+                    .await();
+            assertThatIllegalArgumentException()
                     .isThrownBy(() -> stores.copies.copyOut(stores.hostStore, new int[] {1}, one))
                     .withMessageContaining("does not lie in the memory of device 0");
             assertThatIllegalStateException()
