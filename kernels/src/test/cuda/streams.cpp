@@ -196,10 +196,10 @@ Result cuEventSynchronize(Event *event) {
 Result cuEventQuery(Event *event) {
   Guard guard(lock);
   Result result = known(event);
-  if (result != SUCCESS) {
-    return result;
+  if (result == SUCCESS && !event->device->fault.empty()) {
+    return refuse(LAUNCH_FAILED, event->device->fault); /* also of work that was done before */
   }
-  return is_done(event) ? SUCCESS : NOT_READY;
+  return result != SUCCESS || is_done(event) ? result : NOT_READY;
 }
 
 Result cuEventElapsedTime(float *milliseconds, Event *start, Event *end) {

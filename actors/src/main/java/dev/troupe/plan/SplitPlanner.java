@@ -104,7 +104,8 @@ public record SplitPlanner(
         for (int stage = 0; stage < assignment.sites().size(); stage++) {
             List<Site> ranks = assignment.sites().get(stage);
             for (int rank = 0; rank < ranks.size(); rank++) {
-                load.merge(ranks.get(rank), footprint.bytes(assignment.partition(), stage, rank), Long::sum);
+                Site site = ranks.get(rank);
+                load.merge(site, footprint.bytes(assignment.partition(), stage, rank, site.device()), Long::sum);
             }
         }
         return load;
@@ -117,7 +118,7 @@ public record SplitPlanner(
                         .formatted(site.slot(), gigabytes(site.device().memoryBytes())))
                 .sorted()
                 .toList();
-        return ("%d x %d ranks keep %s of weights and KV cache and no split of them fits; %s: start more nodes with role"
+        return ("%d x %d ranks keep %s of weights, KV cache and workspace and no split of them fits; %s: start more nodes with role"
                         + " compute, or lower troupe.kv.blocks or troupe.kv.memory")
                 .formatted(pipelineParallel, tensorParallel, gigabytes(needed), String.join(", ", have));
     }

@@ -13,7 +13,7 @@ class SplitPlannerTest {
     private static final ModelConfig MODEL = Models.config(8, 4, 2048);
 
     /** Every layer's share of a KV group takes a mebibyte: 32 for the whole model. */
-    private static final Footprint FOOTPRINT = (partition, stage, rank) -> {
+    private static final Footprint FOOTPRINT = (partition, stage, rank, device) -> {
         var layers = partition.stages().get(stage);
         var groups = layers.ranks().get(rank);
         return (long) layers.layers() * (groups.toGroup() - groups.fromGroup()) * MIB;
@@ -64,11 +64,16 @@ class SplitPlannerTest {
     }
 
     private static List<String> slots(int gpus, int cpus, int most, long memory) throws UnplannableException {
+        return slots(gpus, cpus, most, memory, FOOTPRINT);
+    }
+
+    private static List<String> slots(int gpus, int cpus, int most, long memory, Footprint footprint)
+            throws UnplannableException {
         List<Site> sites = new ArrayList<>(devices(cpus, memory));
         for (int n = 0; n < gpus; n++) {
             sites.add(new Site("g", "g/cuda" + n, new DeviceProfile("cuda" + n, 0, memory)));
         }
-        return new SplitPlanner(MODEL, 2, 1, null, FOOTPRINT)
+        return new SplitPlanner(MODEL, 2, 1, null, footprint)
                 .plan(sites, most).sites().stream()
                         .flatMap(List::stream)
                         .map(Site::slot)
@@ -82,5 +87,14 @@ class SplitPlannerTest {
         assertThat(slots(1, 3, 5, 0)).containsExactly("g/cuda0"); // there were two GPUs
         assertThat(slots(0, 3, 4, 0)).containsExactly("n1/cpu0", "n2/cpu0");
         assertThat(slots(1, 1, 2, 16 * MIB)).containsExactlyInAnyOrder("g/cuda0", "n1/cpu0");
+    }
+
+    @Test
+    void countsWhatARankKeepsOnTheDeviceThatItGets() throws Exception {
+        Footprint more = (partition, stage, rank, device) ->
+                FOOTPRINT.bytes(partition, stage, rank, device) + (device.isGpu() ? 1 : 0);
+
+        assertThat(slots(2, 3, 5, 16 * MIB + 1, more)).containsExactly("g/cuda0", "g/cuda1");
+        assertThat(slots(2, 3, 5, 16 * MIB, more)).containsExactly("n1/cpu0", "n2/cpu0");
     }
 }

@@ -11,7 +11,7 @@ class SurvivalTest {
     private static final long MIB = 1 << 20;
 
     /** Every layer's share of a KV group takes a mebibyte: 32 for the whole model. */
-    private static final Footprint FOOTPRINT = (partition, stage, rank) -> {
+    private static final Footprint FOOTPRINT = (partition, stage, rank, device) -> {
         var layers = partition.stages().get(stage);
         var groups = layers.ranks().get(rank);
         return (long) layers.layers() * (groups.toGroup() - groups.fromGroup()) * MIB;

@@ -30,7 +30,7 @@ public interface BlockCopies {
      * @param store in the memory of the kernels
      * @param blocks each once
      * @param host native memory, exactly as long; not to be read before the copy is done
-     * @throws IllegalArgumentException if a block is not of the store or comes twice, or the memory does not fit
+     * @throws IllegalArgumentException if a block is not of the store or comes twice, or the memory does not fit or is read-only
      */
     BlockCopy copyOut(KvStore store, int[] blocks, MemorySegment host);
 

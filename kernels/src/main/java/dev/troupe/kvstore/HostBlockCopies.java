@@ -21,12 +21,12 @@ enum HostBlockCopies implements BlockCopies {
 
     @Override
     public BlockCopy copyOut(KvStore store, int[] blocks, MemorySegment host) {
-        return copy(store, blocks, host, (inStore, outside) -> outside.copyFrom(inStore));
+        return copy(store, blocks, host, false, (inStore, outside) -> outside.copyFrom(inStore));
     }
 
     @Override
     public BlockCopy copyIn(KvStore store, int[] blocks, MemorySegment host) {
-        return copy(store, blocks, host, MemorySegment::copyFrom);
+        return copy(store, blocks, host, true, MemorySegment::copyFrom);
     }
 
     /** One way or the other. */
@@ -35,8 +35,9 @@ enum HostBlockCopies implements BlockCopies {
         MemorySegment copy(MemorySegment inStore, MemorySegment outside);
     }
 
-    private static BlockCopy copy(KvStore store, int[] blocks, MemorySegment host, Direction direction) {
-        store.requireBlocks(blocks, host);
+    private static BlockCopy copy(
+            KvStore store, int[] blocks, MemorySegment host, boolean in, Direction direction) {
+        store.requireBlocks(blocks, host, in);
         long keyBytes = store.keyBlockBytes();
         long valueBytes = store.valueBlockBytes();
         long at = 0;

@@ -164,11 +164,12 @@ public final class KvStore implements AutoCloseable {
     /**
      * Checks what {@link BlockCopies} are asked for.
      *
+     * @param in from the host, else to it
      * @return the blocks
      * @throws IllegalArgumentException if a block is not of the store or comes twice, or the memory is not native or not
-     *     {@link #blockBytes} for each
+     *     {@link #blockBytes} for each, or is to be written and must not be
      */
-    public BitSet requireBlocks(int[] ids, MemorySegment host) {
+    public BitSet requireBlocks(int[] ids, MemorySegment host, boolean in) {
         BitSet seen = new BitSet(blocks);
         for (int id : ids) {
             boolean known = id >= 0 && id < blocks;
@@ -182,6 +183,10 @@ public final class KvStore implements AutoCloseable {
         if (!host.isNative() || host.byteSize() != expected) {
             throw new IllegalArgumentException("blocks=%s take %d bytes of native memory, this is %s"
                     .formatted(Arrays.toString(ids), expected, host));
+        }
+        if (!in && host.isReadOnly()) {
+            throw new IllegalArgumentException("blocks=%s are copied out to memory that is not read-only, this is %s"
+                    .formatted(Arrays.toString(ids), host));
         }
         return seen;
     }

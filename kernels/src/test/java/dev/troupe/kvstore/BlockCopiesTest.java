@@ -123,6 +123,10 @@ class BlockCopiesTest {
                     .isThrownBy(() -> copies.copyOut(
                             store, new int[] {1}, MemorySegment.ofArray(new byte[(int) store.blockBytes()])))
                     .withMessageContaining("of native memory, this is ");
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> copies.copyOut(store, new int[] {1, 2}, two.asReadOnly()))
+                    .withMessageStartingWith("blocks=[1, 2] are copied out to memory that is not read-only, this is ");
+            copies.copyIn(store, new int[] {1, 2}, two.asReadOnly()).await();
         }
     }
 }

@@ -12,8 +12,10 @@ import dev.troupe.node.ModelLocation;
 import dev.troupe.node.NodeProcess;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.apache.pekko.stream.javadsl.Sink;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -30,7 +32,12 @@ import picocli.CommandLine.Spec;
         },
         mixinStandardHelpOptions = true,
         footerHeading = "%nExamples:%n",
-        footer = {"  troupe demo", "  troupe demo \"Tom had a red ball.\"", "  troupe demo --no-kill"})
+        footer = {
+            "  troupe demo",
+            "  troupe demo \"Tom had a red ball.\"",
+            "  troupe demo --no-kill",
+            "  troupe demo --device cuda:0"
+        })
 final class DemoCommand implements Callable<Integer> {
     private static final List<String> SEEDS = List.of("seed-1.conf", "seed-2.conf", "seed-3.conf");
 
@@ -55,6 +62,13 @@ final class DemoCommand implements Callable<Integer> {
     @Option(names = "--no-kill", description = "leave all three nodes alone")
     private boolean noKill;
 
+    @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            description = "of all processes: auto, cpu, cuda:0 or several, for example cuda:0,cuda:1 (default: auto); the"
+                    + " result does not depend on it")
+    private @Nullable String device;
+
     @Option(names = "--no-color", description = "plain text only")
     private boolean noColor;
 
@@ -69,7 +83,8 @@ final class DemoCommand implements Callable<Integer> {
         out.println("Starting three node processes ...");
         out.flush();
         StreamWatch split;
-        try (LocalCluster cluster = LocalCluster.startSeeds(Installation.clusterConfig(), SEEDS);
+        try (LocalCluster cluster = LocalCluster.startSeeds(
+                        Installation.clusterConfig(), SEEDS, device == null ? List.of() : List.of("--device", device));
                 Troupe troupe = cluster.connect()) {
             Troupe.Description description = cluster.awaitReady(troupe);
             cluster.processes().forEach(process -> out.printf("  %s, process %d%n", process.name(), process.pid()));
@@ -81,7 +96,8 @@ final class DemoCommand implements Callable<Integer> {
         out.printf("%nThe same prompt, undisturbed and unsplit, in one process ...%n");
         out.flush();
         Completion whole;
-        try (Troupe troupe = LocalTroupe.start(ModelLocation.of(Installation.BUNDLED_MODEL), 1, 1)) {
+        Map<String, ?> onDevice = device == null ? Map.of() : Map.of("troupe.device.kind", device);
+        try (Troupe troupe = LocalTroupe.start(ModelLocation.of(Installation.BUNDLED_MODEL), 1, 1, onDevice)) {
             whole = troupe.complete(request).toCompletableFuture().get();
         }
         Comparison comparison = Comparison.of(split.completion(), whole);

@@ -63,7 +63,7 @@ final class DeviceKernels {
                 "troupe.device.vector-bits = %d does not work: %s; one JVM has one width".formatted(wanted, why));
     }
 
-    /** Bytes that ranks on one of the devices may take for weights and KV cache. */
+    /** Bytes that ranks on one of the devices may take for weights and KV cache, on a GPU for workspace too. */
     static long memoryBytes(DeviceConfig device, KernelProvider provider) {
         return device.memory()
                 .orElseGet(() ->

@@ -38,13 +38,16 @@ public final class LocalCluster implements AutoCloseable {
     private final String address;
     private final Config client;
     private final List<String> jvmOptions;
+    private final List<String> options;
     private int restarts;
 
-    private LocalCluster(Path logs, String address, Config client, List<String> jvmOptions) {
+    private LocalCluster(
+            Path logs, String address, Config client, List<String> jvmOptions, List<String> options) {
         this.logs = logs;
         this.address = address;
         this.client = client;
         this.jvmOptions = List.copyOf(jvmOptions);
+        this.options = List.copyOf(options);
     }
 
     /**
@@ -54,6 +57,16 @@ public final class LocalCluster implements AutoCloseable {
      * @param files the first one is connected to
      */
     public static LocalCluster startSeeds(Path directory, List<String> files) throws IOException {
+        return startSeeds(directory, files, List.of());
+    }
+
+    /**
+     * The same.
+     *
+     * @param options further options of every {@code troupe node}
+     */
+    public static LocalCluster startSeeds(Path directory, List<String> files, List<String> options)
+            throws IOException {
         for (String file : files) {
             if (!Files.isRegularFile(directory.resolve(file))) {
                 throw new IOException(
@@ -66,7 +79,8 @@ public final class LocalCluster implements AutoCloseable {
                 .getStringList("troupe.cluster.seed-nodes")
                 .getFirst();
         LocalCluster cluster =
-                new LocalCluster(Files.createTempDirectory("troupe-logs"), address, ClientSystem.config(), List.of());
+                new LocalCluster(
+                        Files.createTempDirectory("troupe-logs"), address, ClientSystem.config(), List.of(), options);
         try {
             for (String file : files) {
                 cluster.start(file.replace(".conf", ""), directory.resolve(file));
@@ -114,7 +128,8 @@ public final class LocalCluster implements AutoCloseable {
                 Files.createTempDirectory("troupe-logs"),
                 seeds.getFirst(),
                 certificates == null ? ClientSystem.config() : ClientSystem.config(ClientSystem.HERE, certificates),
-                jvmOptions);
+                jvmOptions,
+                List.of());
         try {
             for (int n = 1; n <= nodes; n++) {
                 Map<String, Object> own = new LinkedHashMap<>(settings);
@@ -181,7 +196,9 @@ public final class LocalCluster implements AutoCloseable {
     }
 
     private NodeProcess process(String name, Path log, Path config) {
-        return NodeProcess.start(name, log, jvmOptions, List.of("--config", config.toString()));
+        List<String> arguments = new ArrayList<>(List.of("--config", config.toString()));
+        arguments.addAll(options);
+        return NodeProcess.start(name, log, jvmOptions, arguments);
     }
 
     /**

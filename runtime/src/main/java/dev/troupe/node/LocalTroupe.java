@@ -23,6 +23,7 @@ import dev.troupe.stage.ShardHost;
 import dev.troupe.stage.ShardRoster;
 import dev.troupe.weights.LoadProgress;
 import java.io.IOException;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -48,15 +49,21 @@ public final class LocalTroupe {
      * @throws IllegalArgumentException if the model cannot be split like that; the message says what works
      */
     public static Troupe start(ModelLocation model, int pipelineParallel, int tensorParallel) throws IOException {
-        Map<String, ?> settings = Map.of(
-                "troupe.models",
-                Map.of(ConfigUtil.quoteString(model.id()), model.text()),
-                "troupe.replica.pipeline-parallel",
-                pipelineParallel,
-                "troupe.replica.tensor-parallel",
-                tensorParallel,
-                "troupe.device.threads",
-                1);
+        return start(model, pipelineParallel, tensorParallel, Map.of());
+    }
+
+    /**
+     * The same.
+     *
+     * @param more settings by whole key
+     */
+    public static Troupe start(ModelLocation model, int pipelineParallel, int tensorParallel, Map<String, ?> more)
+            throws IOException {
+        Map<String, Object> settings = new LinkedHashMap<>(more);
+        settings.put("troupe.models", Map.of(ConfigUtil.quoteString(model.id()), model.text()));
+        settings.put("troupe.replica.pipeline-parallel", pipelineParallel);
+        settings.put("troupe.replica.tensor-parallel", tensorParallel);
+        settings.put("troupe.device.threads", 1);
         return start(NodeConfig.of(ConfigFactory.parseMap(settings)), LoadProgress.NONE);
     }
 

@@ -195,23 +195,25 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
         return kv.blocks(bytesPerToken);
     }
 
-    /** What ranks of a registered model keep: packed weights, and {@code kvBlocks} KV blocks. */
-    public Footprint footprint(String model, KvConfig kv, int kvBlocks) {
+    /**
+     * What ranks of a registered model keep: packed weights, {@code kvBlocks} KV blocks, and on a GPU their workspace. That of a CPU
+     * is of the memory that is left to everything else.
+     */
+    public Footprint footprint(String model, KvConfig config, int kvBlocks) {
         Checkpoint checkpoint = checkpoint(model);
-        ModelConfig config = checkpoint.config();
-        return (partition, stage, rank) -> {
-            ShardSlice slice = ShardSlice.of(config, partition, stage, rank);
-            long perToken = 2L
-                    * partition.stages().get(stage).layers()
-                    * slice.groups()
-                    * config.headDim()
-                    * kv.type().bytes();
+        KvSettings kv = new KvSettings(config.type(), config.blockSize(), kvBlocks);
+        return (partition, stage, rank, device) -> {
             try {
-                return Math.addExact(WeightLoader.bytes(checkpoint, slice), perToken * kv.blockSize() * kvBlocks);
+                ShardMemory needed = needed(checkpoint, ShardSlice.of(checkpoint.config(), partition, stage, rank), kv);
+                return device.isGpu() ? needed.bytes() : needed.weights() + needed.keysAndValues();
             } catch (WeightFormatException e) {
                 throw new IllegalArgumentException(String.valueOf(e.getMessage()), e);
             }
         };
+    }
+
+    private ShardMemory needed(Checkpoint checkpoint, ShardSlice slice, KvSettings kv) throws WeightFormatException {
+        return ShardMemory.of(checkpoint, slice, kv, limits.tokensPerStep(), limits.stepsInFlight());
     }
 
     @Override
@@ -227,7 +229,7 @@ public final class ModelStore implements ShardLoader, AutoCloseable {
         ShardSlice slice = ShardSlice.of(checkpoint.config(), plan.partition(), id.stage(), id.rank());
         WeightCache.Key key = new WeightCache.Key(plan.model(), plan.fingerprint(), device.device(), slice);
         KvSettings kv = new KvSettings(plan.kvType(), plan.kvBlockSize(), plan.kvBlocks());
-        requireRoom(device, key, ShardMemory.of(checkpoint, slice, kv, limits.tokensPerStep(), limits.stepsInFlight()));
+        requireRoom(device, key, needed(checkpoint, slice, kv));
         // The kernels live longer than the weights: a device is given back with the last of them.
         Kernels own = observer.apply(device.create());
         try {

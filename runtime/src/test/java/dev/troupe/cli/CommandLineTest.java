@@ -89,6 +89,16 @@ class CommandLineTest {
     }
 
     @Test
+    void nodesOfTheDemoGetItsDevice() {
+        Outcome outcome = run("demo", "--device", "cuda:999");
+
+        assertThat(outcome.exitCode()).isEqualTo(1);
+        assertThat(outcome.err())
+                .contains("has ended before the cluster was complete; it printed:")
+                .contains("troupe: troupe.device: device = cuda:999 cannot be used: ");
+    }
+
+    @Test
     void everyCommandHasExamples() {
         for (String command : List.of(
                 "demo",

@@ -131,6 +131,19 @@ class GpuNodesTest {
     }
 
     @Test
+    void leaveARankToTheCpuWhoseWorkspaceDoesNotFit() throws Exception {
+        StandIn.set("memory", 60 << 20); // weights and cache alone would fit
+        try (TestNodes nodes = new TestNodes(1, SMALL)) {
+            nodes.start(MODEL, Map.of("troupe.device.kind", "cuda:0,cpu"));
+            try (Troupe troupe = nodes.connect()) {
+                assertThat(String.join("\n", description(troupe).placement()))
+                        .contains("/cpu0")
+                        .doesNotContain("/cuda0");
+            }
+        }
+    }
+
+    @Test
     void loseAStreamToTheCpuOfAnotherNodeWhichGoesOnWithTheSameBits() throws Exception {
         String expected = hash("cpu", 1, 1);
         AtomicInteger tokens = new AtomicInteger();

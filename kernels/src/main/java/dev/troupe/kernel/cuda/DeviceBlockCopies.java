@@ -64,7 +64,7 @@ final class DeviceBlockCopies implements BlockCopies, AutoCloseable {
     }
 
     private Copy copy(KvStore store, int[] blocks, MemorySegment host, boolean in, Direction direction) {
-        BitSet ids = store.requireBlocks(blocks, host);
+        BitSet ids = store.requireBlocks(blocks, host, in);
         compute.requireHost("copying blocks");
         retire();
         compute.record(asked);

@@ -39,6 +39,12 @@ final class DecoderStep implements ShardStep {
     /** Whether what lies between two waits is given to the kernels as one. */
     private final boolean repeated;
 
+    /** Tokens that the device marked in all segments; null until somebody asks behind the last. */
+    private @Nullable BitSet failedStates;
+
+    /** Tokens whose logits are not finite, which the host knows as soon as it has them. */
+    private final BitSet failedLogits = new BitSet();
+
     private int segment;
     private boolean computed;
     private boolean closed;
@@ -236,7 +242,7 @@ final class DecoderStep implements ShardStep {
             read(work.logits(), count, values, from);
             BitSet nonFinite = work.failedLogits().marked();
             for (int i = nonFinite.nextSetBit(0); i >= 0; i = nonFinite.nextSetBit(i + 1)) {
-                failed.mark(rows[from + i]);
+                failedLogits.set(rows[from + i]);
             }
         }
         return new Floats(rows.length, width, values);
@@ -274,7 +280,7 @@ final class DecoderStep implements ShardStep {
             Floats kept = kernels.memory().read(states, lacksSome ? count : 0);
             for (int i = 0; i < count; i++) {
                 if (!found.get(i).finiteLogits()) {
-                    failed.mark(rows[from + i]);
+                    failedLogits.set(rows[from + i]);
                 }
                 searched.add(new SearchedLogits(found.get(i), new LogitsAgain(shard, kept, i)));
             }
@@ -330,7 +336,21 @@ final class DecoderStep implements ShardStep {
 
     @Override
     public BitSet failedTokens() {
-        return failed.marked();
+        BitSet all = (BitSet) failedStates().clone();
+        all.or(failedLogits);
+        return all;
+    }
+
+    /** Behind the last segment no kernel marks any more, so the device is waited for once. */
+    private BitSet failedStates() {
+        if (failedStates != null) {
+            return failedStates;
+        }
+        BitSet marked = failed.marked();
+        if (segment == shard.segments()) {
+            failedStates = marked;
+        }
+        return marked;
     }
 
     private void require(boolean allowed, String call) {

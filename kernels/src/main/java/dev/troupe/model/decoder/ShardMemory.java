@@ -67,6 +67,11 @@ public record ShardMemory(long weights, long keysAndValues, long workspace) {
         return new ShardMemory(0, keysAndValues, workspace);
     }
 
+    /** All of it. */
+    public long bytes() {
+        return weights + keysAndValues + workspace;
+    }
+
     /** By what it is for. */
     public Map<Use, Long> byUse() {
         return Map.of(Use.WEIGHTS, weights, Use.KEYS_AND_VALUES, keysAndValues, Use.WORKSPACE, workspace);

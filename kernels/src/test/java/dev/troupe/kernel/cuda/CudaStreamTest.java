@@ -107,6 +107,35 @@ class CudaStreamTest {
     }
 
     @Test
+    void anEventSaysWhenItIsAskedThatItsDeviceHasFailed() {
+        try (CudaDevice device = new CudaDevice(0);
+                Arena arena = Arena.ofShared();
+                RowOperations operations = new RowOperations(device);
+                CudaStream stream = device.stream();
+                CudaEvent done = new CudaEvent(device);
+                CudaEvent behind = new CudaEvent(device)) {
+            MemorySegment count = ints(device, arena, 1);
+            Tensor a = floats(device, arena, stream, 0f);
+            stream.record(done);
+            StandIn.set("fail_after", 1);
+            operations.add(stream, a, a, new StepRows(count, ROWS));
+            stream.record(behind);
+            done.synchronize();
+            assertThat(done.isDone()).isTrue();
+            assertThat(behind.isDone()).isFalse();
+
+            assertThatThrownBy(stream::synchronize).isInstanceOf(CudaException.class);
+
+            for (CudaEvent event : new CudaEvent[] {done, behind}) {
+                assertThatThrownBy(event::isDone)
+                        .isInstanceOf(CudaException.class)
+                        .hasMessage("cuEventQuery: CUDA_ERROR_LAUNCH_FAILED (719), kernel add: the stand-in is told to fail");
+            }
+            StandIn.heal();
+        }
+    }
+
+    @Test
     void whatTheHostReadsTooEarlyIsNotThere() {
         try (CudaDevice device = new CudaDevice(0);
                 Arena arena = Arena.ofShared();

@@ -24,6 +24,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -340,6 +341,12 @@ class DeviceBlockCopiesTest {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> stores.copies.copyOut(stores.store, new int[] {1, 2}, one));
             assertThatIllegalArgumentException()
+                    .isThrownBy(() -> stores.copies.copyOut(stores.store, new int[] {1}, one.asReadOnly()))
+                    .withMessageStartingWith("blocks=[1] are copied out to memory that is not read-only, this is ");
+            stores.copies
+                    .copyIn(stores.store, new int[] {1}, one.asReadOnly())
+                    .await();
+            assertThatIllegalArgumentException()
                     .isThrownBy(() -> stores.copies.copyOut(stores.hostStore, new int[] {1}, one))
                     .withMessageContaining("does not lie in the memory of device 0");
             assertThatIllegalStateException()
@@ -356,9 +363,11 @@ class DeviceBlockCopiesTest {
             stores.write(batch(0, 1, 4), 1);
             BlockCopy copy = stores.copies.copyOut(stores.store, new int[] {4}, stores.staging(4));
 
-            assertThatThrownBy(copy::await)
-                    .isInstanceOf(CudaException.class)
-                    .hasMessageContaining("CUDA_ERROR_LAUNCH_FAILED");
+            for (ThrowingCallable call : List.<ThrowingCallable>of(copy::await, copy::isDone)) {
+                assertThatThrownBy(call)
+                        .isInstanceOf(CudaException.class)
+                        .hasMessageContaining("CUDA_ERROR_LAUNCH_FAILED");
+            }
             StandIn.heal();
         }
     }

@@ -260,7 +260,7 @@ class DecoderShardTest {
     }
 
     /** The tiny f32 model with elements of up to {@code spread} in the matrices whose names end like that. */
-    private static Checkpoint large(String suffix, float spread) {
+    static Checkpoint large(String suffix, float spread) {
         Checkpoint base = SyntheticModel.named("tiny:f32");
         List<SyntheticWeights.Recipe> recipes = base.weights().tensors().stream()
                 .map(tensor -> SyntheticWeights.Recipe.of(

@@ -2,6 +2,7 @@ package dev.troupe.model.decoder;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.troupe.kernel.CandidateQuery;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kernel.cuda.CudaKernels;
@@ -13,12 +14,14 @@ import dev.troupe.model.Checkpoints;
 import dev.troupe.model.Partition;
 import dev.troupe.model.ShardStep;
 import dev.troupe.model.checkpoint.Checkpoint;
+import dev.troupe.sampling.TokenScore;
 import dev.troupe.tensor.Floats;
 import dev.troupe.weights.LoadProgress;
 import dev.troupe.weights.RowCheck;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
@@ -212,6 +215,33 @@ class RepeatedStepsTest {
             }
             step.logits(new int[] {0});
             assertThat(step.failedTokens().isEmpty()).isTrue();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void waitOnceForMarksAndKnowOfLogitsThatOverflowWithoutIt(boolean searched) throws IOException {
+        try (CudaDevice device = new CudaDevice(0);
+                DecoderShard shard = shard(DecoderShardTest.large("lm_head.weight", 3e38f), opened(device));
+                ShardStep step = shard.begin(
+                        new TokenBatch(new int[] {3, 5, 7}, new int[] {0, 1, 2}, new int[3], new int[][] {{0}}), null)) {
+            for (int segment = 0; segment < shard.segments(); segment++) {
+                step.compute();
+                step.finish(List.of());
+            }
+            assertThat(step.failedTokens().stream()).isEmpty();
+            int[] rows = {0, 2};
+            if (searched) {
+                CandidateQuery query = new TokenScore(1, 0).query();
+                Objects.requireNonNull(step.logitSearch()).candidates(rows, List.of(query, query));
+            } else {
+                step.logits(rows);
+            }
+            long before = opened.getFirst().operations();
+
+            assertThat(step.failedTokens().stream()).containsExactly(0, 2);
+
+            assertThat(opened.getFirst().operations()).isEqualTo(before);
         }
     }
 

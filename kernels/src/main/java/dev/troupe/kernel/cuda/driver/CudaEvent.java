@@ -39,7 +39,11 @@ public final class CudaEvent implements AutoCloseable {
         return milliseconds[0] / 1e3;
     }
 
-    /** Whether all that it marks is done. */
+    /**
+     * Whether all that it marks is done; waits for nothing.
+     *
+     * @throws CudaException if a kernel has failed on the device, whatever it marks
+     */
     public boolean isDone() {
         device.makeCurrent();
         int result = JCudaDriver.cuEventQuery(event);

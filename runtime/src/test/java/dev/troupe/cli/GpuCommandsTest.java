@@ -1,0 +1,63 @@
+package dev.troupe.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.troupe.kernel.cuda.StandIn;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** Commands that compute on a GPU, on the stand-in driver. */
+@Tag("cuda")
+class GpuCommandsTest {
+    @BeforeEach
+    void needsTheStandIn() {
+        StandIn.require();
+        System.setProperty(
+                "troupe.home", Path.of("..").toAbsolutePath().normalize().toString());
+    }
+
+    /** A command is over before its devices are given back. */
+    @AfterEach
+    void nothingIsLeft() throws InterruptedException {
+        long end = System.nanoTime() + TimeUnit.MINUTES.toNanos(4);
+        while (StandIn.count("contexts") > 0 && System.nanoTime() < end) {
+            TimeUnit.MILLISECONDS.sleep(50);
+        }
+        StandIn.requireNothingLeft();
+    }
+
+    /** Products on tensor cores that a command launches, those that check its device included. */
+    private static long fastProducts(String numerics) {
+        long before = StandIn.count("launches:matmul_fast_skinny_bf16");
+        StringWriter out = new StringWriter();
+        int exitCode = Main.commandLine()
+                .setOut(new PrintWriter(out, true))
+                .execute(
+                        "generate",
+                        "--model",
+                        "tales",
+                        "--prompt",
+                        "Tom",
+                        "--max-new-tokens",
+                        "3",
+                        "--device",
+                        "cuda:0",
+                        "--numerics",
+                        numerics);
+        assertThat(exitCode).isZero();
+        assertThat(out.toString()).contains("Tom");
+        return StandIn.count("launches:matmul_fast_skinny_bf16") - before;
+    }
+
+    @Test
+    void takeTheNumericsThatTheOptionSays() {
+        assertThat(fastProducts("fast")).isPositive();
+        assertThat(fastProducts("exact")).isZero();
+    }
+}
