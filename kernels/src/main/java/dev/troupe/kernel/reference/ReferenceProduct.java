@@ -12,7 +12,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 
-/** Matrix products as plain loops: one chain for every output (NUMERICS rules 2 and 3). A row is read once for all tokens. */
+/** Matrix products as plain loops: one chain for every output (NUMERICS rules 2 and 3); a row is read once for all tokens. */
 final class ReferenceProduct {
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);

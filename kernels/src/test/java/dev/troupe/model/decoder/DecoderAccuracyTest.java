@@ -13,7 +13,6 @@ import dev.troupe.model.RopeConfig;
 import dev.troupe.model.checkpoint.Checkpoint;
 import dev.troupe.model.checkpoint.SyntheticModel;
 import dev.troupe.tensor.DType;
-import dev.troupe.tensor.Floats;
 import dev.troupe.weights.LoadProgress;
 import java.io.IOException;
 import java.util.ArrayList;
