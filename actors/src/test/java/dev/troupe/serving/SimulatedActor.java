@@ -40,7 +40,7 @@ final class SimulatedActor<T> {
         this.node = node;
         this.asks = asks;
         this.afterwards = afterwards;
-        this.kit = BehaviorTestKit.create(behavior);
+        this.kit = world.start(behavior);
         settle();
     }
 

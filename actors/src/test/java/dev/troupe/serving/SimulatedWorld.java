@@ -11,6 +11,12 @@ import java.util.PriorityQueue;
 import java.util.Random;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
+import org.apache.pekko.actor.testkit.typed.Effect;
+import org.apache.pekko.actor.testkit.typed.javadsl.BehaviorTestKit;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
 
 /**
  * Nodes, a network between them and one virtual clock, all driven by one seed: the same seed gives the same run. Nodes crash,
@@ -24,6 +30,13 @@ final class SimulatedWorld {
         @Override
         public int compareTo(Event other) {
             return at != other.at ? Long.compare(at, other.at) : Long.compare(order, other.order);
+        }
+    }
+
+    private record Note(long at, String what) {
+        @Override
+        public String toString() {
+            return "%9.3f ms  %s".formatted(at / 1e6, what);
         }
     }
 
@@ -54,7 +67,15 @@ final class SimulatedWorld {
     private final Map<Integer, Node> nodes = new HashMap<>();
     private final Set<Long> cuts = new HashSet<>();
     private final Map<Long, Long> lastArrival = new HashMap<>();
-    private final List<String> trace = new ArrayList<>();
+    private final List<Note> trace = new ArrayList<>();
+
+    /** Parent of all actors: they share its stub of an actor system, which takes longer to make than many of them live. */
+    private final BehaviorTestKit<Behavior<?>> parent =
+            BehaviorTestKit.create(Behaviors.receive((context, behavior) -> {
+                context.spawnAnonymous(behavior);
+                return Behaviors.same();
+            }));
+
     private long now;
     private long orders;
     private long uids;
@@ -77,6 +98,14 @@ final class SimulatedWorld {
         return node;
     }
 
+    /** An actor of its own, whose effects the caller carries out. */
+    <T> BehaviorTestKit<T> start(Behavior<T> behavior) {
+        parent.run(behavior);
+        @SuppressWarnings("unchecked") // what was spawned is of this behaviour
+        ActorRef<T> spawned = parent.expectEffectClass(Effect.SpawnedAnonymous.class).ref();
+        return parent.childTestKit(spawned);
+    }
+
     Node at(int place) {
         return Objects.requireNonNull(nodes.get(place));
     }
@@ -87,12 +116,12 @@ final class SimulatedWorld {
     }
 
     void note(String what) {
-        trace.add("%9.3f ms  %s".formatted(now / 1e6, what));
+        trace.add(new Note(now, what));
     }
 
     /** What has happened, for people. */
     String trace() {
-        return String.join("\n", trace);
+        return trace.stream().map(Note::toString).collect(Collectors.joining("\n"));
     }
 
     /** Runs {@code action} on {@code node} after a time, unless it has crashed by then. */

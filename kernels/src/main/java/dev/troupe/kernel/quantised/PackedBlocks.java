@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 
 /** Writing and reading of one row's block in the layout of {@link PackedFormat}. */
 public final class PackedBlocks {
@@ -61,11 +62,6 @@ public final class PackedBlocks {
         }
     }
 
-    /** Lowest bit of a column in its int of a plane. */
-    private static int place(int k, int bits) {
-        return 4 * (k % 8) + bits * (k / 8 % (4 / bits));
-    }
-
     /** Reads what {@link #write} wrote. */
     public static void read(MemorySegment memory, long scales, long piece, int lane, WeightBlock to) {
         PackedFormat format = to.format;
@@ -75,16 +71,29 @@ public final class PackedBlocks {
         readIntegers(memory, bytes, format.integerScales(), to.scales);
         readIntegers(memory, bytes + 32L * format.integerScales(), format.integerMins(), to.mins);
         int low = format.lowBits();
-        for (int k = 0; k < 32; k++) {
-            if (low == 8) {
+        if (low == 8) {
+            for (int k = 0; k < 32; k++) {
                 to.codes[k] = memory.get(JAVA_BYTE, piece + format.lowPlane() + 32L * k + lane);
-                continue;
             }
-            int code = bits(memory, piece + format.lowPlane() + 4L * lane, low, k);
-            if (format.highBits() > 0) {
-                code |= bits(memory, piece + format.highPlane() + 4L * lane, format.highBits(), k) << low;
+            return;
+        }
+        Arrays.fill(to.codes, 0);
+        readPlane(memory, piece + format.lowPlane() + 4L * lane, 0, low, to.codes);
+        readPlane(memory, piece + format.highPlane() + 4L * lane, low, format.highBits(), to.codes);
+    }
+
+    /** Adds bits {@code [shift, shift + bits)} to the codes. */
+    private static void readPlane(MemorySegment memory, long at, int shift, int bits, int[] codes) {
+        int mask = (1 << bits) - 1;
+        int k = 0;
+        for (int word = 0; word < bits; word++) {
+            int value = memory.get(INT, at + 128L * word);
+            for (int low = 0; low < 4; low += bits) {
+                for (int j = 0; j < 32; j += 4) {
+                    codes[k] |= (value >>> (j + low) & mask) << shift;
+                    k++;
+                }
             }
-            to.codes[k] = code;
         }
     }
 
@@ -92,11 +101,6 @@ public final class PackedBlocks {
         for (int half = 0; half < 2; half++) {
             to[half] = count == 0 ? 1 : memory.get(JAVA_BYTE, at + (count == 2 ? 32L * half : 0));
         }
-    }
-
-    private static int bits(MemorySegment memory, long plane, int bits, int k) {
-        int word = memory.get(INT, plane + 128L * (k * bits / 32));
-        return (word >>> place(k, bits)) & ((1 << bits) - 1);
     }
 
     /** Byte offset of a row among the 32 halves of a group: row i and row i + 16 share an int. */

@@ -34,12 +34,13 @@ public final class ReferenceKernels implements Kernels {
     @Override
     public void matmul(StackedMatrix w, @Nullable Tensor bias, Tensor x, int tokens, Tensor y) {
         KernelShapes.requireMatmul(w, bias, x, tokens, y);
-        for (int t = 0; t < tokens; t++) {
-            int row = 0;
-            for (PackedMatrix part : w.parts()) {
-                for (float product : ReferenceProduct.product(part, x, t)) {
+        int row = 0;
+        for (PackedMatrix part : w.parts()) {
+            float[][] products = ReferenceProduct.product(part, x, tokens);
+            for (int r = 0; r < part.rows(); r++, row++) {
+                for (int t = 0; t < tokens; t++) {
+                    float product = products[t][r];
                     y.set(t, row, bias == null ? product : product + bias.get(0, row));
-                    row++;
                 }
             }
         }
@@ -50,10 +51,10 @@ public final class ReferenceKernels implements Kernels {
         List<SumTree.Node> nodes = w.nodes();
         KernelShapes.requireMatmulChunks(w, nodes, x, tokens, sums);
         for (int n = 0; n < sums.length; n++) {
+            float[][] sum = ReferenceProduct.node(w, nodes.get(n), x, tokens);
             for (int t = 0; t < tokens; t++) {
-                float[] sum = ReferenceProduct.node(w, nodes.get(n), x, t);
-                for (int r = 0; r < sum.length; r++) {
-                    sums[n].set(t, r, sum[r]);
+                for (int r = 0; r < sum[t].length; r++) {
+                    sums[n].set(t, r, sum[t][r]);
                 }
             }
         }

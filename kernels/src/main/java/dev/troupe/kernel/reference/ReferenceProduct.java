@@ -10,8 +10,9 @@ import dev.troupe.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 
-/** Matrix products as plain loops: one chain for every output (NUMERICS rules 2 and 3). */
+/** Matrix products as plain loops: one chain for every output (NUMERICS rules 2 and 3); a row is read once for all tokens. */
 final class ReferenceProduct {
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -21,63 +22,81 @@ final class ReferenceProduct {
 
     private ReferenceProduct() {}
 
-    /** {@code y[r] =} the product of row r with row {@code token} of x, for all rows of w. */
-    static float[] product(PackedMatrix w, Tensor x, int token) {
-        float[] activations = new float[w.columns()];
-        for (int k = 0; k < activations.length; k++) {
-            activations[k] = x.get(token, w.firstColumn() + k);
-        }
-        float[] y = new float[w.rows()];
+    /** {@code y[t][r] =} the product of row r with row t of x, for all rows of w and the first {@code tokens} of x. */
+    static float[][] product(PackedMatrix w, Tensor x, int tokens) {
+        float[][] y = new float[tokens][w.rows()];
         if (w.type().quantised()) {
-            RoundedActivations rounded = RoundedActivations.of(activations);
-            for (int r = 0; r < y.length; r++) {
-                y[r] = quantisedChain(w, r, rounded);
+            RoundedActivations[] rounded = new RoundedActivations[tokens];
+            for (int t = 0; t < tokens; t++) {
+                rounded[t] = RoundedActivations.of(activations(w, x, t));
+            }
+            WeightBlock[] row = new WeightBlock[w.pieces().count()];
+            Arrays.setAll(row, _ -> new WeightBlock(w.type()));
+            for (int r = 0; r < w.rows(); r++) {
+                readBlocks(w, r, row);
+                for (int t = 0; t < tokens; t++) {
+                    y[t][r] = quantisedChain(w.pieces(), row, rounded[t]);
+                }
             }
         } else {
-            for (int r = 0; r < y.length; r++) {
-                y[r] = floatChain(w, r, activations);
+            float[][] activations = new float[tokens][];
+            Arrays.setAll(activations, t -> activations(w, x, t));
+            float[] row = new float[w.columns()];
+            for (int r = 0; r < w.rows(); r++) {
+                readFloats(w, r, row);
+                for (int t = 0; t < tokens; t++) {
+                    y[t][r] = floatChain(row, activations[t]);
+                }
             }
         }
         return y;
     }
 
-    /** The sums of a node of groups, over its groups and over the chunks of each by the tree. */
-    static float[] node(ChunkedMatrix w, SumTree.Node node, Tensor x, int token) {
-        return groups(w, node.from(), node.to(), x, token);
+    private static float[] activations(PackedMatrix w, Tensor x, int token) {
+        float[] activations = new float[w.columns()];
+        for (int k = 0; k < activations.length; k++) {
+            activations[k] = x.get(token, w.firstColumn() + k);
+        }
+        return activations;
     }
 
-    private static float[] groups(ChunkedMatrix w, int from, int to, Tensor x, int token) {
+    /** The sums {@code [tokens, rows]} of a node of groups, over its groups and over the chunks of each by the tree. */
+    static float[][] node(ChunkedMatrix w, SumTree.Node node, Tensor x, int tokens) {
+        return groups(w, node.from(), node.to(), x, tokens);
+    }
+
+    private static float[][] groups(ChunkedMatrix w, int from, int to, Tensor x, int tokens) {
         if (to - from == 1) {
             int chunk = (from - w.fromGroup()) * w.subChunks();
-            return chunks(w, chunk, 0, w.subChunks(), x, token);
+            return chunks(w, chunk, 0, w.subChunks(), x, tokens);
         }
         int middle = SumTree.split(from, to);
-        return add(groups(w, from, middle, x, token), groups(w, middle, to, x, token));
+        return add(groups(w, from, middle, x, tokens), groups(w, middle, to, x, tokens));
     }
 
-    private static float[] chunks(ChunkedMatrix w, int base, int from, int to, Tensor x, int token) {
+    private static float[][] chunks(ChunkedMatrix w, int base, int from, int to, Tensor x, int tokens) {
         if (to - from == 1) {
-            return product(w.chunks().get(base + from), x, token);
+            return product(w.chunks().get(base + from), x, tokens);
         }
         int middle = SumTree.split(from, to);
-        return add(chunks(w, base, from, middle, x, token), chunks(w, base, middle, to, x, token));
+        return add(chunks(w, base, from, middle, x, tokens), chunks(w, base, middle, to, x, tokens));
     }
 
-    private static float[] add(float[] left, float[] right) {
-        for (int i = 0; i < left.length; i++) {
-            left[i] = left[i] + right[i];
+    private static float[][] add(float[][] left, float[][] right) {
+        for (int t = 0; t < left.length; t++) {
+            for (int r = 0; r < left[t].length; r++) {
+                left[t][r] = left[t][r] + right[t][r];
+            }
         }
         return left;
     }
 
-    /** {@code acc = fma(w[r, k], x[k], acc)} over k ascending, from +0. */
-    private static float floatChain(PackedMatrix w, int row, float[] x) {
+    private static void readFloats(PackedMatrix w, int row, float[] to) {
         MemorySegment memory = w.memory();
         long group = row / GROUP * w.groupBytes();
         int lane = row % GROUP;
-        float acc = 0f;
-        for (int k = 0; k < x.length; k++) {
-            float weight = switch (w.type()) {
+        for (int k = 0; k < to.length; k++) {
+            to[k] = switch (w.type()) {
                 case F32 -> memory.get(FLOAT, group + 128L * k + 4L * lane);
                 case BF16 -> bfloat(memory.get(SHORT, group + 64L * k + PackedBlocks.halfOffset(lane)));
                 case F16 -> Float.float16ToFloat(memory.get(SHORT, group + 64L * k + PackedBlocks.halfOffset(lane)));
@@ -85,22 +104,33 @@ final class ReferenceProduct {
                     throw new IllegalArgumentException(
                             "%s rounds its activations".formatted(w.type().label()));
             };
-            acc = Math.fma(weight, x[k], acc);
+        }
+    }
+
+    /** {@code acc = fma(w[k], x[k], acc)} over k ascending, from +0. */
+    private static float floatChain(float[] w, float[] x) {
+        float acc = 0f;
+        for (int k = 0; k < x.length; k++) {
+            acc = Math.fma(w[k], x[k], acc);
         }
         return acc;
+    }
+
+    private static void readBlocks(PackedMatrix w, int row, WeightBlock[] to) {
+        int group = row / GROUP;
+        for (int p = 0; p < to.length; p++) {
+            PackedBlocks.read(w.memory(), w.scaleOffset(group, p), w.pieceOffset(group, p), row % GROUP, to[p]);
+        }
     }
 
     /**
      * {@code acc = fma((float) I, d · s, acc)} over the pieces ascending, I = Σ q_w · q_x of a piece times the integer
      * scales; then, for types with an offset, {@code acc = fma((float) M, b · s, acc)}, M = Σ q_x times the offset's.
      */
-    private static float quantisedChain(PackedMatrix w, int row, RoundedActivations x) {
-        ColumnPieces pieces = w.pieces();
-        int group = row / GROUP;
-        WeightBlock block = new WeightBlock(w.type());
+    private static float quantisedChain(ColumnPieces pieces, WeightBlock[] row, RoundedActivations x) {
         float acc = 0f;
-        for (int p = 0; p < pieces.count(); p++) {
-            PackedBlocks.read(w.memory(), w.scaleOffset(group, p), w.pieceOffset(group, p), row % GROUP, block);
+        for (int p = 0; p < row.length; p++) {
+            WeightBlock block = row[p];
             float weighted = 0f;
             float offsets = 0f;
             for (int i = 0; i < pieces.length(p); i++) {

@@ -62,8 +62,10 @@ final class DoubleModel {
                 .get(0, 0);
     }
 
-    /** Logits after every token {@code [ids][vocabulary]}. */
+    /** Logits {@code [ids][vocabulary]} after every token of a sequence that begins with the first. */
     double[][] logits(int[] ids) throws IOException {
+        keys.forEach(List::clear);
+        values.forEach(List::clear);
         double[][] logits = new double[ids.length][];
         for (int position = 0; position < ids.length; position++) {
             double[] x = matrix(DecoderTensors.EMBEDDING)[ids[position]].clone();
