@@ -34,7 +34,7 @@ class GpuCommandsTest {
 
     /** Products on tensor cores that a command launches, those that check its device included. */
     private static long fastProducts(String numerics) {
-        long before = StandIn.count("launches:matmul_fast_skinny_bf16");
+        long before = StandIn.fastProducts();
         StringWriter out = new StringWriter();
         int exitCode = Main.commandLine()
                 .setOut(new PrintWriter(out, true))
@@ -52,7 +52,7 @@ class GpuCommandsTest {
                         numerics);
         assertThat(exitCode).isZero();
         assertThat(out.toString()).contains("Tom");
-        return StandIn.count("launches:matmul_fast_skinny_bf16") - before;
+        return StandIn.fastProducts() - before;
     }
 
     @Test

@@ -62,8 +62,7 @@ class FastNodesTest {
     /** Fast and exact products of bf16 weights that a stream launches. */
     private record Launches(long fast, long exact) {
         static Launches now() {
-            return new Launches(
-                    StandIn.count("launches:matmul_fast_skinny_bf16"), StandIn.count("launches:matmul_bf16"));
+            return new Launches(StandIn.fastProducts(), StandIn.count("launches:matmul_bf16"));
         }
 
         Launches since(Launches before) {

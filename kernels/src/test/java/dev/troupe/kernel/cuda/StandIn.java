@@ -60,6 +60,11 @@ public final class StandIn {
         return (long) call("standin_count", FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.ADDRESS), name);
     }
 
+    /** How often fast products of bf16 weights were launched for up to 64 tokens. */
+    public static long fastProducts() {
+        return count("launches:matmul_fast_90a_few_bf16") + count("launches:matmul_fast_90a_skinny_bf16");
+    }
+
     /** Makes devices usable again on which a kernel has failed. */
     public static void heal() {
         call("standin_heal", FunctionDescriptor.ofVoid());
