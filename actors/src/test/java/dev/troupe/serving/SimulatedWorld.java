@@ -102,7 +102,8 @@ final class SimulatedWorld {
     <T> BehaviorTestKit<T> start(Behavior<T> behavior) {
         parent.run(behavior);
         @SuppressWarnings("unchecked") // what was spawned is of this behaviour
-        ActorRef<T> spawned = parent.expectEffectClass(Effect.SpawnedAnonymous.class).ref();
+        ActorRef<T> spawned =
+                parent.expectEffectClass(Effect.SpawnedAnonymous.class).ref();
         return parent.childTestKit(spawned);
     }
 

@@ -35,8 +35,7 @@ enum HostBlockCopies implements BlockCopies {
         MemorySegment copy(MemorySegment inStore, MemorySegment outside);
     }
 
-    private static BlockCopy copy(
-            KvStore store, int[] blocks, MemorySegment host, boolean in, Direction direction) {
+    private static BlockCopy copy(KvStore store, int[] blocks, MemorySegment host, boolean in, Direction direction) {
         store.requireBlocks(blocks, host, in);
         long keyBytes = store.keyBlockBytes();
         long valueBytes = store.valueBlockBytes();

@@ -65,8 +65,9 @@ final class DemoCommand implements Callable<Integer> {
     @Option(
             names = "--device",
             paramLabel = "DEVICE",
-            description = "of all processes: auto, cpu, cuda:0 or several, for example cuda:0,cuda:1 (default: auto); the"
-                    + " result does not depend on it")
+            description =
+                    "of all processes: auto, cpu, cuda:0 or several, for example cuda:0,cuda:1 (default: auto); the"
+                            + " result does not depend on it")
     private @Nullable String device;
 
     @Option(names = "--no-color", description = "plain text only")

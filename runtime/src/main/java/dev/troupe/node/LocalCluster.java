@@ -41,8 +41,7 @@ public final class LocalCluster implements AutoCloseable {
     private final List<String> options;
     private int restarts;
 
-    private LocalCluster(
-            Path logs, String address, Config client, List<String> jvmOptions, List<String> options) {
+    private LocalCluster(Path logs, String address, Config client, List<String> jvmOptions, List<String> options) {
         this.logs = logs;
         this.address = address;
         this.client = client;
@@ -65,8 +64,7 @@ public final class LocalCluster implements AutoCloseable {
      *
      * @param options further options of every {@code troupe node}
      */
-    public static LocalCluster startSeeds(Path directory, List<String> files, List<String> options)
-            throws IOException {
+    public static LocalCluster startSeeds(Path directory, List<String> files, List<String> options) throws IOException {
         for (String file : files) {
             if (!Files.isRegularFile(directory.resolve(file))) {
                 throw new IOException(
@@ -78,9 +76,8 @@ public final class LocalCluster implements AutoCloseable {
                 .withFallback(ConfigFactory.parseResources("reference.conf"))
                 .getStringList("troupe.cluster.seed-nodes")
                 .getFirst();
-        LocalCluster cluster =
-                new LocalCluster(
-                        Files.createTempDirectory("troupe-logs"), address, ClientSystem.config(), List.of(), options);
+        LocalCluster cluster = new LocalCluster(
+                Files.createTempDirectory("troupe-logs"), address, ClientSystem.config(), List.of(), options);
         try {
             for (String file : files) {
                 cluster.start(file.replace(".conf", ""), directory.resolve(file));

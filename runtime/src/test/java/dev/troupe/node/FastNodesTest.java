@@ -103,8 +103,7 @@ class FastNodesTest {
         settings.put("troupe.replica.tensor-parallel", 2);
         settings.put("troupe.device.kind", "cuda:0,cpu");
         settings.put("troupe.device.threads", 1);
-        try (Troupe troupe =
-                LocalTroupe.start(NodeConfig.of(ConfigFactory.parseMap(settings)), LoadProgress.NONE)) {
+        try (Troupe troupe = LocalTroupe.start(NodeConfig.of(ConfigFactory.parseMap(settings)), LoadProgress.NONE)) {
             Troupe.Description description = TestNodes.await(troupe, Troupe.Description::ready);
             assertThat(String.join("\n", description.placement())).contains("cuda0", "cpu0");
 
@@ -128,12 +127,14 @@ class FastNodesTest {
             assertThat(description.refused())
                     .singleElement()
                     .asString()
-                    .matches("127\\.0\\.0\\.2:\\d+: numerics id '%s' there, '%s' here: run the same version with the same numerics and cache type"
-                            .formatted(FAST_ID, EXACT_ID));
+                    .matches(
+                            "127\\.0\\.0\\.2:\\d+: numerics id '%s' there, '%s' here: run the same version with the same numerics and cache type"
+                                    .formatted(FAST_ID, EXACT_ID));
             assertThat(refused.refused())
                     .singleElement()
                     .asString()
-                    .matches("127\\.0\\.0\\.1:\\d+: numerics id '%s' there, '%s' here: .*".formatted(EXACT_ID, FAST_ID));
+                    .matches(
+                            "127\\.0\\.0\\.1:\\d+: numerics id '%s' there, '%s' here: .*".formatted(EXACT_ID, FAST_ID));
             assertThat(String.join("\n", description.placement()))
                     .contains("127.0.0.1")
                     .doesNotContain("127.0.0.2");
@@ -141,8 +142,8 @@ class FastNodesTest {
             try (Troupe there = nodes.connect(2)) {
                 assertThatThrownBy(() -> answers(there))
                         .hasMessageContaining("model tales cannot be served from here: node 127.0.0.1:")
-                        .hasMessageContaining(
-                                "which schedules it, has numerics id '%s' there, '%s' here".formatted(EXACT_ID, FAST_ID));
+                        .hasMessageContaining("which schedules it, has numerics id '%s' there, '%s' here"
+                                .formatted(EXACT_ID, FAST_ID));
             }
         }
     }

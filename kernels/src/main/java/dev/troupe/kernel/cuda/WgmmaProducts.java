@@ -46,8 +46,8 @@ final class WgmmaProducts implements FastProducts.Products {
             this.groups = groups;
             this.tokens = tokens;
             this.lines = lines;
-            this.sharedBytes = ALIGNMENT
-                    + stages * lines * (groups * FastProducts.GROUP_BYTES + tokens * FastProducts.LINE_BYTES);
+            this.sharedBytes =
+                    ALIGNMENT + stages * lines * (groups * FastProducts.GROUP_BYTES + tokens * FastProducts.LINE_BYTES);
         }
 
         static Tile of(int tokens) {
@@ -85,9 +85,8 @@ final class WgmmaProducts implements FastProducts.Products {
             StepRows rows) {
         List<PackedMatrix> matrices = table.matrices();
         Tile tile = Tile.of(rows.bucket());
-        CudaKernel kernel = Objects.requireNonNull(Objects.requireNonNull(
-                        kernels.get(matrices.getFirst().type()))
-                .get(tile));
+        CudaKernel kernel = Objects.requireNonNull(
+                Objects.requireNonNull(kernels.get(matrices.getFirst().type())).get(tile));
         for (int from = 0; from < matrices.size(); from += PARTS) {
             int parts = Math.min(PARTS, matrices.size() - from);
             KernelArguments arguments = stream.arguments();

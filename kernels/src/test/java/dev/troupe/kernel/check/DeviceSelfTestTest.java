@@ -54,7 +54,8 @@ class DeviceSelfTestTest {
                         assertThat(finding.difference()).as(finding.operation()).isNull());
         assertThat(findings).extracting(Finding::operation).contains("graph", "two devices");
         StandIn.set("capability", 80); // where fast products have other kernels
-        assertThat(DeviceSelfTest.run(0, null, new SelfTest.Plan(SelfTest.Extent.QUICK, DeviceSelfTest.FAST), told::add))
+        assertThat(DeviceSelfTest.run(
+                        0, null, new SelfTest.Plan(SelfTest.Extent.QUICK, DeviceSelfTest.FAST), told::add))
                 .singleElement()
                 .matches(Finding::ok);
         for (int i = 0; i < before.length; i++) {

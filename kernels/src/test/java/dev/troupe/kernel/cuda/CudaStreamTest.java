@@ -129,7 +129,8 @@ class CudaStreamTest {
             for (CudaEvent event : new CudaEvent[] {done, behind}) {
                 assertThatThrownBy(event::isDone)
                         .isInstanceOf(CudaException.class)
-                        .hasMessage("cuEventQuery: CUDA_ERROR_LAUNCH_FAILED (719), kernel add: the stand-in is told to fail");
+                        .hasMessage(
+                                "cuEventQuery: CUDA_ERROR_LAUNCH_FAILED (719), kernel add: the stand-in is told to fail");
             }
             StandIn.heal();
         }

@@ -343,9 +343,7 @@ class DeviceBlockCopiesTest {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> stores.copies.copyOut(stores.store, new int[] {1}, one.asReadOnly()))
                     .withMessageStartingWith("blocks=[1] are copied out to memory that is not read-only, this is ");
-            stores.copies
-                    .copyIn(stores.store, new int[] {1}, one.asReadOnly())
-                    .await();
+            stores.copies.copyIn(stores.store, new int[] {1}, one.asReadOnly()).await();
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> stores.copies.copyOut(stores.hostStore, new int[] {1}, one))
                     .withMessageContaining("does not lie in the memory of device 0");

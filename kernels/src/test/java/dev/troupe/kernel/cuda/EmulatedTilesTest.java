@@ -106,11 +106,7 @@ class EmulatedTilesTest {
 
             assertThatThrownBy(() -> work.stream
                             .arguments()
-                            .tensor(
-                                    memory,
-                                    Swizzle.OF_64,
-                                    new Axis(inner, 2, inner),
-                                    new Axis(lines, stride, box)))
+                            .tensor(memory, Swizzle.OF_64, new Axis(inner, 2, inner), new Axis(lines, stride, box)))
                     .isInstanceOf(CudaException.class)
                     .hasMessageContaining(sentence);
         }
@@ -141,7 +137,8 @@ class EmulatedTilesTest {
                 CudaModule module = work.device.load(image)) {
             MemorySegment w = bf16(work, 2 * STEP * 32, i -> weight(i / (STEP * 32) * 32 + i % 32, i / 32 % STEP));
             // Behind the eight columns are eight others; behind sixteen rows what nobody multiplies.
-            MemorySegment x = bf16(work, 2 * COLUMNS * 64, i -> i % 64 < STEP ? activation(i % 64, i / 64) + i / 512 : 99);
+            MemorySegment x =
+                    bf16(work, 2 * COLUMNS * 64, i -> i % 64 < STEP ? activation(i % 64, i / 64) + i / 512 : 99);
             MemorySegment y = work.upload(work.arena.allocate((long) Float.BYTES * ROWS * COLUMNS));
             work.stream
                     .arguments()

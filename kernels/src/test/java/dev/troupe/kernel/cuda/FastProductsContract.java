@@ -154,7 +154,8 @@ abstract class FastProductsContract {
             value = DType.class,
             names = {"BF16", "F16"})
     void ofChunksAreSummedByTheTree(DType type) {
-        // heads of 40 columns end inside a line of 32; of six chunks of three blocks some are empty; 18 are more than one launch may take
+        // heads of 40 columns end inside a line of 32; of six chunks of three blocks some are empty; 18 are more than
+        // one launch may take
         for (ReductionChunks chunks : List.of(
                 ReductionChunks.attention(16, 4, 40),
                 ReductionChunks.feedForward(6, 3, 96),

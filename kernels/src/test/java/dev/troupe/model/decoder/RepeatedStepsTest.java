@@ -224,7 +224,8 @@ class RepeatedStepsTest {
         try (CudaDevice device = new CudaDevice(0);
                 DecoderShard shard = shard(DecoderShardTest.large("lm_head.weight", 3e38f), opened(device));
                 ShardStep step = shard.begin(
-                        new TokenBatch(new int[] {3, 5, 7}, new int[] {0, 1, 2}, new int[3], new int[][] {{0}}), null)) {
+                        new TokenBatch(new int[] {3, 5, 7}, new int[] {0, 1, 2}, new int[3], new int[][] {{0}}),
+                        null)) {
             for (int segment = 0; segment < shard.segments(); segment++) {
                 step.compute();
                 step.finish(List.of());

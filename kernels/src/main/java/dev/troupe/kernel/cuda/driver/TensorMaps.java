@@ -35,7 +35,8 @@ final class TensorMaps {
     private static final class Once {
         static final MethodHandle ENCODE = find();
 
-        @SuppressWarnings("restricted") // the driver's library, which this process has loaded; types are those of cuda.h
+        @SuppressWarnings(
+                "restricted") // the driver's library, which this process has loaded; types are those of cuda.h
         private static MethodHandle find() {
             AddressLayout address = ValueLayout.ADDRESS;
             ValueLayout.OfInt number = ValueLayout.JAVA_INT;
@@ -44,8 +45,19 @@ final class TensorMaps {
                             SymbolLookup.libraryLookup("libcuda.so.1", Arena.global())
                                     .findOrThrow("cuTensorMapEncodeTiled"),
                             FunctionDescriptor.of(
-                                    number, address, number, number, ValueLayout.JAVA_LONG, address, address, address,
-                                    address, number, number, number, number));
+                                    number,
+                                    address,
+                                    number,
+                                    number,
+                                    ValueLayout.JAVA_LONG,
+                                    address,
+                                    address,
+                                    address,
+                                    address,
+                                    number,
+                                    number,
+                                    number,
+                                    number));
         }
     }
 
@@ -68,9 +80,8 @@ final class TensorMaps {
                 if (i > 0) {
                     strides.setAtIndex(ValueLayout.JAVA_LONG, i - 1, axes[i].stride());
                 } else if (axes[0].stride() != ELEMENT_BYTES) {
-                    throw new IllegalArgumentException(
-                            "the fastest index has a stride of %d bytes, expected %d"
-                                    .formatted(axes[0].stride(), ELEMENT_BYTES));
+                    throw new IllegalArgumentException("the fastest index has a stride of %d bytes, expected %d"
+                            .formatted(axes[0].stride(), ELEMENT_BYTES));
                 }
                 box.setAtIndex(ValueLayout.JAVA_INT, i, axes[i].box());
                 steps.setAtIndex(ValueLayout.JAVA_INT, i, 1);
