@@ -94,7 +94,7 @@ class FastNodesTest {
         assertThat(fast.fast()).isPositive();
         assertThat(fast.exact()).isZero();
         assertThat(exact.fast()).isZero();
-        assertThat(exact.exact()).isEqualTo(fast.fast());
+        assertThat(exact.exact()).isPositive();
     }
 
     @Test
