@@ -14,12 +14,10 @@ long bank_conflicts;
 
 namespace {
 
-constexpr unsigned LANES_OF_WARP = 32;
 constexpr unsigned MOST_THREADS = 1024;
 constexpr size_t STACK_BYTES = 64 << 10;
 constexpr size_t GUARD_BYTES = 4 << 10;
 constexpr size_t SHARED_BYTES = 227 << 10;
-constexpr int UNWRITTEN = 0xff;
 
 enum class State { READY, AT_WARP, AT_BLOCK, UNTIL, ENDED };
 

@@ -10,10 +10,8 @@ namespace emulator {
 
 namespace {
 
-constexpr int UNWRITTEN = 0xff;
 constexpr size_t SWIZZLE_CHUNK = 16;
 constexpr int COLUMNS_OF_STEP = 16; /* of a product */
-constexpr unsigned LANES_OF_WARP = 32;
 constexpr unsigned THREADS = 4 * LANES_OF_WARP;
 
 struct Barrier {

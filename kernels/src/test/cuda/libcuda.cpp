@@ -9,6 +9,7 @@ using namespace standin;
 
 namespace {
 
+constexpr const char *MEMORY = "memory cannot be taken or given back";
 constexpr int SHARED_AT_MOST = 227 << 10;
 constexpr int L2_BYTES = 1 << 20;
 
@@ -175,7 +176,7 @@ Result cuMemGetInfo_v2(size_t *available, size_t *total) {
 Result cuMemAlloc_v2(uintptr_t *address, size_t bytes) {
   Guard guard(lock);
   Result result = ready();
-  return result == SUCCESS && (result = outside_captures()) == SUCCESS ? allocate(*current, bytes, address) : result;
+  return result == SUCCESS && (result = outside_captures(MEMORY)) == SUCCESS ? allocate(*current, bytes, address) : result;
 }
 
 /* Waits for the device, as a driver does; memory outlives a failed kernel. */
@@ -184,7 +185,7 @@ Result cuMemFree_v2(uintptr_t address) {
   if (current == nullptr || current->retained == 0) {
     return refuse(INVALID_CONTEXT, "this thread has no current context");
   }
-  Result result = outside_captures();
+  Result result = outside_captures(MEMORY);
   if (result == SUCCESS) {
     run_all(*current);
     result = release(*current, address);

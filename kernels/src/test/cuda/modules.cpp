@@ -106,7 +106,7 @@ extern "C" {
 Result cuModuleLoadData(Module **module, const void *image) {
   Guard guard(lock);
   Result result = ready();
-  if (result != SUCCESS) {
+  if (result != SUCCESS || (result = outside_captures("a module cannot be loaded")) != SUCCESS) {
     return result;
   }
   const char *bytes = static_cast<const char *>(image);

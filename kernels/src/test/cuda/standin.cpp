@@ -195,12 +195,12 @@ Result waits(Stream &stream) {
   return refuse(CAPTURE_UNSUPPORTED, "a stream that captures cannot be waited for");
 }
 
-Result outside_captures() {
+Result outside_captures(const std::string &what) {
   Result result = SUCCESS;
   for (Stream *stream : streams()) {
     if (stream->capture != nullptr && stream->capturing == std::this_thread::get_id()) {
       stream->capture_broken = true;
-      result = refuse(CAPTURE_UNSUPPORTED, "memory cannot be taken or given back by a thread that captures");
+      result = refuse(CAPTURE_UNSUPPORTED, what + " by a thread that captures");
     }
   }
   return result;

@@ -130,8 +130,8 @@ Result run_until(Stream &stream, uint64_t done);
 Result run_all(Device &device);
 /* An error if the stream captures, which it then does no more. */
 Result waits(Stream &stream);
-/* The same for every stream that this thread captures. */
-Result outside_captures();
+/* The same for every stream that this thread captures; what it cannot do is the start of the sentence. */
+Result outside_captures(const std::string &what);
 
 std::vector<Stream *> &streams();
 

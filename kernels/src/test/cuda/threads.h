@@ -7,6 +7,10 @@
 
 namespace emulator {
 
+constexpr unsigned LANES_OF_WARP = 32;
+/* Every byte of memory that nobody has written: four are a NaN. */
+constexpr int UNWRITTEN = 0xff;
+
 /* The number of the running thread in its block. */
 unsigned running_number();
 /* "thread 3 of block 0, 0", the one that runs. */

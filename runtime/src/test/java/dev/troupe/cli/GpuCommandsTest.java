@@ -6,7 +6,6 @@ import dev.troupe.kernel.cuda.StandIn;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -25,11 +24,7 @@ class GpuCommandsTest {
     /** A command is over before its devices are given back. */
     @AfterEach
     void nothingIsLeft() throws InterruptedException {
-        long end = System.nanoTime() + TimeUnit.MINUTES.toNanos(4);
-        while (StandIn.count("contexts") > 0 && System.nanoTime() < end) {
-            TimeUnit.MILLISECONDS.sleep(50);
-        }
-        StandIn.requireNothingLeft();
+        StandIn.awaitNothingLeft();
     }
 
     /** Products on tensor cores that a command launches, those that check its device included. */

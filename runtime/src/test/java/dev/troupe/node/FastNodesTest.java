@@ -36,10 +36,7 @@ class FastNodesTest {
 
     @AfterEach
     void everythingIsGivenBack() throws InterruptedException {
-        if (StandIn.count("contexts") > 0) {
-            TestNodes.await("the devices are given back", () -> StandIn.count("contexts") == 0);
-        }
-        StandIn.requireNothingLeft();
+        StandIn.awaitNothingLeft();
     }
 
     private static Map<String, Object> both(Map<String, ?> some, Map<String, ?> more) {

@@ -47,10 +47,7 @@ class GpuNodesTest {
 
     @AfterEach
     void everythingIsGivenBack() throws InterruptedException {
-        if (StandIn.count("contexts") > 0) {
-            TestNodes.await("the devices are given back", () -> StandIn.count("contexts") == 0);
-        }
-        StandIn.requireNothingLeft();
+        StandIn.awaitNothingLeft();
     }
 
     private static NodeConfig config(String device, int stages, int ranks) {

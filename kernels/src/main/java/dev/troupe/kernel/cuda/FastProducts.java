@@ -9,8 +9,10 @@ import dev.troupe.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,6 +41,27 @@ final class FastProducts implements AutoCloseable {
      * @param lineCount lines of a row
      */
     record Activations(MemorySegment lines, MemorySegment scales, int rows, int lineCount) {}
+
+    /**
+     * The kernels of a module that has one for each tile and type, {@code NAME_TILE_TYPE}.
+     *
+     * @param sharedBytes of dynamic shared memory that a tile takes
+     */
+    static <T extends Enum<T>> Map<DType, Map<T, CudaKernel>> kernels(
+            CudaModule module, String name, Class<T> tiles, ToIntFunction<T> sharedBytes) {
+        Map<DType, Map<T, CudaKernel>> kernels = new EnumMap<>(DType.class);
+        for (DType type : TYPES) {
+            Map<T, CudaKernel> ofType = new EnumMap<>(tiles);
+            for (T tile : tiles.getEnumConstants()) {
+                String label = tile.name().toLowerCase(Locale.ROOT);
+                CudaKernel kernel = module.kernel("%s_%s_%s".formatted(name, label, type.label()));
+                kernel.permitShared(sharedBytes.applyAsInt(tile));
+                ofType.put(tile, kernel);
+            }
+            kernels.put(type, ofType);
+        }
+        return kernels;
+    }
 
     /** The kernels that multiply. */
     sealed interface Products extends AutoCloseable permits MmaProducts, WgmmaProducts {

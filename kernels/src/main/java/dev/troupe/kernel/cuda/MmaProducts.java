@@ -6,8 +6,6 @@ import dev.troupe.kernel.cuda.driver.CudaStream;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
-import java.util.EnumMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -32,29 +30,16 @@ final class MmaProducts implements FastProducts.Products {
         static Tile of(int tokens) {
             return tokens <= SKINNY.tokens ? SKINNY : WIDE;
         }
-
-        CudaKernel kernel(CudaModule module, DType type) {
-            CudaKernel kernel =
-                    module.kernel("matmul_fast_%s_%s".formatted(name().toLowerCase(Locale.ROOT), type.label()));
-            kernel.permitShared(sharedBytes);
-            return kernel;
-        }
     }
 
     private final CudaStream stream;
     private final CudaModule module;
-    private final Map<DType, Map<Tile, CudaKernel>> kernels = new EnumMap<>(DType.class);
+    private final Map<DType, Map<Tile, CudaKernel>> kernels;
 
     MmaProducts(CudaStream stream) {
         this.stream = stream;
         this.module = KernelImages.load(stream.device(), "matmul_fast");
-        for (DType type : FastProducts.TYPES) {
-            Map<Tile, CudaKernel> tiles = new EnumMap<>(Tile.class);
-            for (Tile tile : Tile.values()) {
-                tiles.put(tile, tile.kernel(module, type));
-            }
-            kernels.put(type, tiles);
-        }
+        this.kernels = FastProducts.kernels(module, "matmul_fast", Tile.class, tile -> tile.sharedBytes);
     }
 
     @Override

@@ -10,9 +10,7 @@ import dev.troupe.kernel.cuda.driver.KernelArguments.Swizzle;
 import dev.troupe.tensor.DType;
 import dev.troupe.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
-import java.util.EnumMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -57,21 +55,12 @@ final class WgmmaProducts implements FastProducts.Products {
 
     private final CudaStream stream;
     private final CudaModule module;
-    private final Map<DType, Map<Tile, CudaKernel>> kernels = new EnumMap<>(DType.class);
+    private final Map<DType, Map<Tile, CudaKernel>> kernels;
 
     WgmmaProducts(CudaStream stream) {
         this.stream = stream;
         this.module = KernelImages.load(stream.device(), "matmul_fast_90a");
-        for (DType type : FastProducts.TYPES) {
-            Map<Tile, CudaKernel> tiles = new EnumMap<>(Tile.class);
-            for (Tile tile : Tile.values()) {
-                CudaKernel kernel = module.kernel(
-                        "matmul_fast_90a_%s_%s".formatted(tile.name().toLowerCase(Locale.ROOT), type.label()));
-                kernel.permitShared(tile.sharedBytes);
-                tiles.put(tile, kernel);
-            }
-            kernels.put(type, tiles);
-        }
+        this.kernels = FastProducts.kernels(module, "matmul_fast_90a", Tile.class, tile -> tile.sharedBytes);
     }
 
     @Override

@@ -3,6 +3,7 @@ package dev.troupe.kernel.check;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.troupe.kernel.cuda.StandIn;
+import dev.troupe.kernel.cuda.StandInTest;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,15 +12,12 @@ import java.util.List;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@Tag("cuda")
+@StandInTest
 class DeviceSelfTestTest {
     private static final Path IMAGES = Path.of("src", "main", "resources", "cuda");
     private static final Pattern KERNEL = Pattern.compile("\\.entry (\\w+)\\(");
@@ -27,16 +25,6 @@ class DeviceSelfTestTest {
     private static final SelfTest.Plan QUICK = SelfTest.Plan.of(SelfTest.Extent.QUICK);
 
     private final List<Finding> told = new ArrayList<>();
-
-    @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
-    }
 
     @Test
     void runsEveryKernelOfTheBuildAndFindsNothing() throws IOException {

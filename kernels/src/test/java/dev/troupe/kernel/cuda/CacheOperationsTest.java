@@ -16,31 +16,18 @@ import java.lang.foreign.MemorySegment;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The cache's writer and attention have the bits of the plain loops on the stand-in driver. */
-@Tag("cuda")
+@StandInTest
 class CacheOperationsTest {
     private static final int CONTEXT = 290;
 
     private final Kernels expected = new ReferenceKernels();
     private final Random random = new Random(13);
-
-    @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
-    }
 
     @ParameterizedTest
     @EnumSource(KvType.class)

@@ -3,17 +3,10 @@ package dev.troupe.kernel.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-@Tag("cuda")
+@StandInTest
 class CudaDetectionTest {
-    @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
-    }
-
     @Test
     void findsEveryDevice() {
         StandIn.set("devices", 2);

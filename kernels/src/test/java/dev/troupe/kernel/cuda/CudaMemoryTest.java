@@ -11,26 +11,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Map;
 import java.util.Random;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The memory that models and caches see, on the stand-in driver. */
-@Tag("cuda")
+@StandInTest
 class CudaMemoryTest {
     /** More than both staging buffers, and no multiple of one. */
     private static final int MANY_BYTES = (13 << 20) + 5;
-
-    @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
-    }
 
     @Test
     void isZeroAtFirst() throws Exception {

@@ -16,25 +16,17 @@ import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Devices that are chosen, shared, lost and given back, on the stand-in driver. */
-@Tag("cuda")
+@StandInTest
 class CudaProviderTest {
     @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
+    void needsTwoDevices() {
         StandIn.set("devices", 2);
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
     }
 
     private static Devices open(String wanted) {

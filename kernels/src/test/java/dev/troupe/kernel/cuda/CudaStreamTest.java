@@ -15,25 +15,13 @@ import dev.troupe.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
+import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.Test;
 
-@Tag("cuda")
+@StandInTest
 class CudaStreamTest {
     private static final int ROWS = 4;
     private static final int COLUMNS = 3;
-
-    @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
-    }
 
     @Test
     void aGraphServesEveryCountOfItsBucket() {
@@ -71,13 +59,17 @@ class CudaStreamTest {
     }
 
     @Test
-    void takingMemoryInsideACaptureIsRefused() {
+    void takingMemoryOrLoadingAModuleInsideACaptureIsRefused() {
         try (CudaDevice device = new CudaDevice(0);
                 Arena arena = Arena.ofShared();
                 CudaStream stream = device.stream()) {
             assertThatThrownBy(() -> stream.capture(() -> ints(device, arena, 1)))
                     .isInstanceOf(CudaException.class)
                     .hasMessageContaining("memory cannot be taken or given back by a thread that captures");
+            byte[] image = ".version 8.0 .entry add(".getBytes(StandardCharsets.US_ASCII);
+            assertThatThrownBy(() -> stream.capture(() -> device.load(image)))
+                    .isInstanceOf(CudaException.class)
+                    .hasMessageContaining("a module cannot be loaded by a thread that captures");
 
             ints(device, arena, 1);
         }

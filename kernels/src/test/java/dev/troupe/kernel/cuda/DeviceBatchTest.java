@@ -6,26 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import dev.troupe.kernel.TokenBatch;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** A step's tokens in the memory of the stand-in's device. */
-@Tag("cuda")
+@StandInTest
 class DeviceBatchTest {
-    @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
-    }
-
     @Test
     void hasPositionsAndBlockTablesOfSeveralSequences() throws Exception {
         try (DeviceWork work = new DeviceWork()) {

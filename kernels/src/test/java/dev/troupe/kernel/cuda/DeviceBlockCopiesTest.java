@@ -25,32 +25,19 @@ import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Copies of blocks of a GPU's store, on the stand-in driver, which does nothing before somebody waits for it. */
-@Tag("cuda")
+@StandInTest
 class DeviceBlockCopiesTest {
     private static final int LAYERS = 3;
     private static final int BLOCKS = 7;
     private static final int BLOCK_SIZE = 16;
     private static final int HEAD_DIM = 24;
     private static final int[] ALL = IntStream.range(0, BLOCKS).toArray();
-
-    @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
-    }
 
     private static KvStore store(Kernels kernels, KvType type, int layers) {
         return new KvStore(kernels.memory(), type, layers, 2, HEAD_DIM, BLOCK_SIZE, BLOCKS);

@@ -18,26 +18,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-@Tag("cuda")
+@StandInTest
 class DeviceHeapTest {
     @TempDir
     private Path folder;
-
-    @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
-    }
 
     @Test
     void saysWhatHoldsTheMemoryWhenThereIsNoRoom() {

@@ -13,9 +13,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -25,22 +22,12 @@ import org.junit.jupiter.params.provider.ValueSource;
  * The emulator copies boxes and multiplies them as compute capability 9.0 does, and sees what is wrong with the kernels of
  * {@code src/test/cuda/broken_hopper.cu}.
  */
-@Tag("cuda")
+@StandInTest
 class EmulatedTilesTest {
     private static final int ROWS = 64;
     private static final int COLUMNS = 8;
     private static final int STEP = 16;
     private static final int SHARED_BYTES = 2 * STEP * 64 + COLUMNS * 128;
-
-    @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
-    }
 
     @Test
     void boxesAreMultipliedAsByTensorCores() {

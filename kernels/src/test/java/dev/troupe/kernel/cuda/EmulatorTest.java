@@ -16,28 +16,15 @@ import java.util.Arrays;
 import java.util.function.IntPredicate;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The emulator of the tests sees what is wrong with the kernels of {@code src/test/cuda/broken.cu}, and nothing with sound ones. */
-@Tag("cuda")
+@StandInTest
 class EmulatorTest {
     private static final int THREADS = 128;
-
-    @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
-    }
 
     @Test
     void barriersMakeEveryScheduleRight() {

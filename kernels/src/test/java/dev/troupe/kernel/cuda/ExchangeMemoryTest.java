@@ -14,30 +14,22 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What ranks leave to each other on devices, on the stand-in driver, which does nothing before somebody waits for it. */
-@Tag("cuda")
+@StandInTest
 class ExchangeMemoryTest {
     private static final int ROWS = 2;
     private static final int COLUMNS = 3;
     private static final long BYTES = 4L * ROWS * COLUMNS;
 
     @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
+    void needsTwoDevices() {
         StandIn.set("devices", 2);
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
     }
 
     /** Two devices, each with a stream; the sums of a rank on the first one and where a rank on the other wants them. */

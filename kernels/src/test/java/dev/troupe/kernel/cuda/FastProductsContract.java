@@ -18,14 +18,13 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Products of fast kernels on the stand-in driver are as near to float64 as is said, whatever takes part beside them. */
-@Tag("cuda")
+@StandInTest
 abstract class FastProductsContract {
     final Random random = new Random(13);
     private long conflicts;
@@ -37,16 +36,14 @@ abstract class FastProductsContract {
     abstract String kernelOfSomeTokens();
 
     @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
+    void needsADeviceOfTheCapability() {
         StandIn.set("capability", capability());
         conflicts = StandIn.count("bank_conflicts");
     }
 
     @AfterEach
-    void noConflictsAndNothingIsLeft() {
+    void noConflicts() {
         assertThat(StandIn.count("bank_conflicts")).isEqualTo(conflicts);
-        StandIn.requireNothingLeft();
     }
 
     /** The tokens that take part, and those that the launch is for. */

@@ -18,28 +18,15 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Products of every type on the stand-in driver give the bits of the plain loops under every schedule. */
-@Tag("cuda")
+@StandInTest
 class MatrixProductsTest {
     private final Kernels expected = new ReferenceKernels();
     private final Random random = new Random(5);
-
-    @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
-    }
 
     @ParameterizedTest
     @EnumSource(DType.class)

@@ -25,29 +25,16 @@ import java.util.Random;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Work that comes again on the stand-in's device: done, noted, replayed. */
-@Tag("cuda")
+@StandInTest
 class RepeatedWorkTest {
     private static final int ROWS = 8;
 
     private final TokenBatch three = batch(3);
-
-    @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
-    }
 
     @Test
     void isDoneThenNotedThenReplayed() {

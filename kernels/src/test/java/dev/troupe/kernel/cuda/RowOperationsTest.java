@@ -6,30 +6,17 @@ import dev.troupe.kernel.cuda.driver.CudaStream;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.tensor.Tensor;
 import java.util.Random;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The operations on the stand-in driver, by JCuda's own native library, give the bits of the plain loops under every schedule. */
-@Tag("cuda")
+@StandInTest
 class RowOperationsTest {
     private static final int BUCKET = 4;
     private static final int COUNT = 3;
 
     private final Kernels expected = new ReferenceKernels();
     private final Random random = new Random(11);
-
-    @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
-    }
 
     @ParameterizedTest
     @ValueSource(ints = {1, 31, 64, 257, 1025})

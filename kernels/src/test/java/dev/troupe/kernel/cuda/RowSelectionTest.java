@@ -8,27 +8,14 @@ import dev.troupe.kernel.Samples;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.tensor.Tensor;
 import java.util.Random;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Softmax, argmax and top-k give what the plain loops give on the stand-in driver. */
-@Tag("cuda")
+@StandInTest
 class RowSelectionTest {
     private final Kernels expected = new ReferenceKernels();
     private final Random random = new Random(14);
-
-    @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
-    }
 
     @ParameterizedTest
     @ValueSource(ints = {1, 31, 33, 257, 2049, 5000})

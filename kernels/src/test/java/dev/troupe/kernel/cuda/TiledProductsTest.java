@@ -19,28 +19,25 @@ import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Products of many tokens by tiles give the bits of the plain loops, and meet no bank of shared memory twice. */
-@Tag("cuda")
+@StandInTest
 class TiledProductsTest {
     private final Kernels expected = new ReferenceKernels();
     private final Random random = new Random(11);
     private long conflicts;
 
     @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
+    void countsConflicts() {
         conflicts = StandIn.count("bank_conflicts");
     }
 
     @AfterEach
-    void noConflictsAndNothingIsLeft() {
+    void noConflicts() {
         assertThat(StandIn.count("bank_conflicts")).isEqualTo(conflicts);
-        StandIn.requireNothingLeft();
     }
 
     /** The tokens that take part, and those that the launch is for. */

@@ -15,29 +15,16 @@ import dev.troupe.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The operations on tokens have the bits of the plain loops on the stand-in driver. */
-@Tag("cuda")
+@StandInTest
 class TokenOperationsTest {
     private final Kernels expected = new ReferenceKernels();
     private final Random random = new Random(12);
-
-    @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
-    }
 
     @ParameterizedTest
     @ValueSource(ints = {2, 16, 24, 80, 96, 128, 256})

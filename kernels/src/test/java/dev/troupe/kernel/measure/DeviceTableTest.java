@@ -5,31 +5,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.troupe.kernel.Numerics;
 import dev.troupe.kernel.cuda.CudaKernels;
 import dev.troupe.kernel.cuda.StandIn;
+import dev.troupe.kernel.cuda.StandInTest;
 import dev.troupe.kernel.cuda.driver.CudaDevice;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Every row of the table can be noted as a graph and is timed by the device, on the stand-in driver. */
-@Tag("cuda")
+@StandInTest
 class DeviceTableTest {
     private final List<KernelRow> rows = new ArrayList<>();
-
-    @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
-    }
 
     @ParameterizedTest
     @EnumSource(

@@ -6,6 +6,7 @@ import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kernel.cuda.CudaKernels;
 import dev.troupe.kernel.cuda.StandIn;
+import dev.troupe.kernel.cuda.StandInTest;
 import dev.troupe.kernel.cuda.driver.CudaDevice;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.kvstore.KvType;
@@ -37,13 +38,11 @@ import java.util.Map;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Whole models on the stand-in driver draw the tokens that the plain loops draw, on one device and split over two, however they draw. */
-@Tag("cuda")
+@StandInTest
 class CudaDrawTest {
     private static final int TOKENS = 3;
     private static final int[] PROMPT = {5, 9, 200, 7, 9};
@@ -70,14 +69,8 @@ class CudaDrawTest {
     }
 
     @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
+    void needsTwoDevices() {
         StandIn.set("devices", 2);
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
     }
 
     @Test

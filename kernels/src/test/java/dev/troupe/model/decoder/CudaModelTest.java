@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.troupe.kernel.cuda.CudaKernels;
 import dev.troupe.kernel.cuda.StandIn;
+import dev.troupe.kernel.cuda.StandInTest;
 import dev.troupe.kernel.cuda.driver.CudaDevice;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.model.Checkpoints;
@@ -15,24 +16,16 @@ import java.io.IOException;
 import java.util.Iterator;
 import java.util.List;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Whole models through JCuda, on the stand-in driver, give the bits of the plain loops: on one device, and split over two. */
-@Tag("cuda")
+@StandInTest
 class CudaModelTest {
     @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
+    void needsTwoDevices() {
         StandIn.set("devices", 2);
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
     }
 
     @ParameterizedTest

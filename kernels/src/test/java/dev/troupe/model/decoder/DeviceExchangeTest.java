@@ -8,6 +8,7 @@ import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kernel.cuda.CudaKernels;
 import dev.troupe.kernel.cuda.StandIn;
+import dev.troupe.kernel.cuda.StandInTest;
 import dev.troupe.kernel.cuda.driver.CudaDevice;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.kvstore.KvType;
@@ -32,29 +33,21 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Ranks on devices of one process: sums go from device to device, with the bits of one rank of plain loops. */
-@Tag("cuda")
+@StandInTest
 class DeviceExchangeTest {
     private static final String MODEL = "tiny:bf16";
     private static final KvSettings KV = new KvSettings(KvType.F16, 32, 8);
 
     @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
+    void needsTwoDevices() {
         StandIn.set("devices", 2);
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
     }
 
     private static Supplier<Kernels> turns(CudaDevice... devices) {

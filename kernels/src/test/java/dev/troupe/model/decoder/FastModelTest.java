@@ -6,6 +6,7 @@ import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.Numerics;
 import dev.troupe.kernel.cuda.CudaKernels;
 import dev.troupe.kernel.cuda.StandIn;
+import dev.troupe.kernel.cuda.StandInTest;
 import dev.troupe.kernel.cuda.driver.CudaDevice;
 import dev.troupe.kvstore.KvType;
 import dev.troupe.model.Checkpoints;
@@ -17,9 +18,7 @@ import dev.troupe.weights.LoadProgress;
 import java.io.IOException;
 import java.util.Random;
 import java.util.function.Supplier;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -27,17 +26,11 @@ import org.junit.jupiter.params.provider.CsvSource;
  * How far fast kernels are from float64 in whole models, with an f32 cache and within the bounds of docs/numerics.md, and that neither
  * splits nor chunks change their bits; on the stand-in driver.
  */
-@Tag("cuda")
+@StandInTest
 class FastModelTest {
     @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
+    void needsTwoDevices() {
         StandIn.set("devices", 2);
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
     }
 
     @ParameterizedTest

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kernel.cuda.CudaKernels;
-import dev.troupe.kernel.cuda.StandIn;
+import dev.troupe.kernel.cuda.StandInTest;
 import dev.troupe.kernel.cuda.driver.CudaDevice;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.kvstore.BlockCopies;
@@ -25,28 +25,15 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** A generation whose keys and values move from device to device goes on with the same tokens and logits. */
-@Tag("cuda")
+@StandInTest
 class MovedBlocksTest {
     private static final int BLOCK_SIZE = 16;
     private static final int[] PROMPT = IntStream.range(3, 40).toArray();
     private static final int STEPS = 5;
-
-    @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
-    }
 
     private static DecoderShard shard(Checkpoint checkpoint, Kernels kernels, KvType type) throws IOException {
         ShardSlice slice = ShardSlice.of(checkpoint.config(), Partition.even(checkpoint.config(), 1, 1), 0, 0);

@@ -7,6 +7,7 @@ import dev.troupe.kernel.Kernels;
 import dev.troupe.kernel.TokenBatch;
 import dev.troupe.kernel.cuda.CudaKernels;
 import dev.troupe.kernel.cuda.StandIn;
+import dev.troupe.kernel.cuda.StandInTest;
 import dev.troupe.kernel.cuda.driver.CudaDevice;
 import dev.troupe.kernel.reference.ReferenceKernels;
 import dev.troupe.kvstore.KvType;
@@ -25,15 +26,13 @@ import java.util.Objects;
 import java.util.Random;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Steps of whole models that come again as graphs, on the stand-in driver, give the bits of the plain loops. */
-@Tag("cuda")
+@StandInTest
 class RepeatedStepsTest {
     private static final int BLOCK = 32;
     private static final KvSettings KV = new KvSettings(KvType.F16, BLOCK, 12);
@@ -41,14 +40,8 @@ class RepeatedStepsTest {
     private final List<CudaKernels> opened = new ArrayList<>();
 
     @BeforeEach
-    void needsTheStandIn() {
-        StandIn.require();
+    void needsTwoDevices() {
         StandIn.set("devices", 2);
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        StandIn.requireNothingLeft();
     }
 
     @ParameterizedTest

@@ -75,7 +75,7 @@ public final class KernelArguments {
      * The next field, a map of a tensor of two-byte numbers. What a box has outside of the tensor will be zeros.
      *
      * @param of the tensor, from a multiple of 16 bytes on
-     * @param axes two or three, the fastest first, which are as many bytes of a box as are swizzled, or fewer
+     * @param axes two or three, the fastest first, of which a box has no more bytes than are swizzled
      * @throws IllegalArgumentException if the memory is not of the device
      * @throws CudaException if the driver refuses
      */
